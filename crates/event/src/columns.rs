@@ -1,0 +1,309 @@
+//! How a table of columns is declared once and gives a row type, a builder, a batch and its documentation.
+//!
+//! Events, observations and rejects are each some dozens of columns. Writing the row struct, the
+//! Arrow schema, the builder and the reader by hand would let them drift apart, so one macro makes
+//! all four from one documented list.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+
+use crate::EventTime;
+
+/// What is known of a column, for the schema's metadata and the printed reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnDoc {
+    /// The column's name, the same in Rust, SQL and dashboards.
+    pub name: &'static str,
+    /// Who can set it: `P` an untrusted client through the payload, `E` an edge, `S` the issuing
+    /// server, `I` our ingest. Only `E`, `S` and `I` may be grouped or de-duplicated by.
+    pub provenance: &'static str,
+    /// The OCSF 1.8.0 path it maps to, or where it stands under `unmapped`.
+    pub ocsf: &'static str,
+    /// One sentence.
+    pub doc: &'static str,
+}
+
+/// A kind of column: its value in a row, its Arrow type, how to append and read one.
+pub trait Column {
+    /// A value in a row struct.
+    type Value<'a>: Default + Clone;
+    /// The Arrow builder.
+    type Builder: Default;
+    /// The Arrow type.
+    fn data_type() -> DataType;
+    /// Appends one value, or null.
+    fn append(builder: &mut Self::Builder, value: &Self::Value<'_>);
+    /// Ends the builder.
+    fn finish(builder: &mut Self::Builder) -> ArrayRef;
+    /// Reads row `i`.
+    fn get(array: &ArrayRef, i: usize) -> Self::Value<'_>;
+}
+
+/// UTF-8 text.
+pub enum Text {}
+/// A 32-bit number.
+pub enum Int {}
+/// A 64-bit number.
+pub enum Long {}
+/// A moment, microseconds in UTC (Delta tables know no milliseconds).
+pub enum Time {}
+/// A SHA-256.
+pub enum Hash {}
+/// A list of short texts.
+pub enum List {}
+
+impl Column for Text {
+    type Value<'a> = Option<Cow<'a, str>>;
+    type Builder = StringBuilder;
+    fn data_type() -> DataType {
+        DataType::Utf8
+    }
+    fn append(builder: &mut StringBuilder, value: &Option<Cow<'_, str>>) {
+        builder.append_option(value.as_deref());
+    }
+    fn finish(builder: &mut StringBuilder) -> ArrayRef {
+        Arc::new(builder.finish())
+    }
+    fn get(array: &ArrayRef, i: usize) -> Option<Cow<'_, str>> {
+        array.is_valid(i).then(|| Cow::Borrowed(array.as_string::<i32>().value(i)))
+    }
+}
+
+impl Column for Int {
+    type Value<'a> = Option<i32>;
+    type Builder = Int32Builder;
+    fn data_type() -> DataType {
+        DataType::Int32
+    }
+    fn append(builder: &mut Int32Builder, value: &Option<i32>) {
+        builder.append_option(*value);
+    }
+    fn finish(builder: &mut Int32Builder) -> ArrayRef {
+        Arc::new(builder.finish())
+    }
+    fn get(array: &ArrayRef, i: usize) -> Option<i32> {
+        array.is_valid(i).then(|| array.as_primitive::<Int32Type>().value(i))
+    }
+}
+
+impl Column for Long {
+    type Value<'a> = Option<i64>;
+    type Builder = Int64Builder;
+    fn data_type() -> DataType {
+        DataType::Int64
+    }
+    fn append(builder: &mut Int64Builder, value: &Option<i64>) {
+        builder.append_option(*value);
+    }
+    fn finish(builder: &mut Int64Builder) -> ArrayRef {
+        Arc::new(builder.finish())
+    }
+    fn get(array: &ArrayRef, i: usize) -> Option<i64> {
+        array.is_valid(i).then(|| array.as_primitive::<Int64Type>().value(i))
+    }
+}
+
+impl Column for Time {
+    type Value<'a> = Option<EventTime>;
+    type Builder = TimestampMicrosecondBuilder;
+    fn data_type() -> DataType {
+        DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+    }
+    fn append(builder: &mut TimestampMicrosecondBuilder, value: &Option<EventTime>) {
+        builder.append_option(value.map(EventTime::micros));
+    }
+    fn finish(builder: &mut TimestampMicrosecondBuilder) -> ArrayRef {
+        Arc::new(builder.finish().with_timezone("UTC"))
+    }
+    fn get(array: &ArrayRef, i: usize) -> Option<EventTime> {
+        array
+            .is_valid(i)
+            .then(|| EventTime(array.as_primitive::<TimestampMicrosecondType>().value(i).div_euclid(1_000)))
+    }
+}
+
+impl Column for Hash {
+    type Value<'a> = Option<[u8; 32]>;
+    type Builder = BinaryBuilder;
+    fn data_type() -> DataType {
+        DataType::Binary
+    }
+    fn append(builder: &mut BinaryBuilder, value: &Option<[u8; 32]>) {
+        builder.append_option(value.as_ref());
+    }
+    fn finish(builder: &mut BinaryBuilder) -> ArrayRef {
+        Arc::new(builder.finish())
+    }
+    fn get(array: &ArrayRef, i: usize) -> Option<[u8; 32]> {
+        array.is_valid(i).then(|| array.as_binary::<i32>().value(i).try_into().ok()).flatten()
+    }
+}
+
+impl Column for List {
+    type Value<'a> = Vec<Cow<'a, str>>;
+    type Builder = ListBuilder<StringBuilder>;
+    fn data_type() -> DataType {
+        DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
+    }
+    fn append(builder: &mut Self::Builder, value: &Vec<Cow<'_, str>>) {
+        for item in value {
+            builder.values().append_value(item);
+        }
+        builder.append(!value.is_empty());
+    }
+    fn finish(builder: &mut Self::Builder) -> ArrayRef {
+        Arc::new(builder.finish())
+    }
+    fn get(array: &ArrayRef, i: usize) -> Vec<Cow<'_, str>> {
+        if array.is_null(i) {
+            return Vec::new();
+        }
+        let list = array.as_list::<i32>();
+        let (from, to) = (list.value_offsets()[i] as usize, list.value_offsets()[i + 1] as usize);
+        let items = list.values().as_string::<i32>();
+        (from..to).map(|n| Cow::Borrowed(items.value(n))).collect()
+    }
+}
+
+/// A batch that does not have the columns it should have.
+#[derive(Debug, thiserror::Error)]
+#[error("expected the {table} columns, found another schema ({found} columns)")]
+pub struct WrongColumns {
+    /// Which table was expected.
+    pub table: &'static str,
+    /// How many columns were found.
+    pub found: usize,
+}
+
+/// Declares a table: `name: Kind, provenance, "ocsf path", "doc";` for each column.
+macro_rules! columns {
+    (
+        $(#[$meta:meta])*
+        $table:literal $row:ident $builder:ident $batch:ident;
+        $($name:ident: $kind:ident, $provenance:ident, $ocsf:literal, $doc:literal;)*
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct $row<'a> {
+            $(#[doc = $doc] pub $name: <$crate::columns::$kind as $crate::columns::Column>::Value<'a>,)*
+        }
+
+        /// Builds a batch row by row.
+        #[derive(Default)]
+        pub struct $builder {
+            $($name: <$crate::columns::$kind as $crate::columns::Column>::Builder,)*
+            rows: usize,
+        }
+
+        impl $builder {
+            /// Appends one row.
+            pub fn append(&mut self, row: &$row<'_>) {
+                $(<$crate::columns::$kind as $crate::columns::Column>::append(&mut self.$name, &row.$name);)*
+                self.rows += 1;
+            }
+
+            /// How many rows there are so far.
+            pub fn len(&self) -> usize {
+                self.rows
+            }
+
+            /// Whether there are none.
+            pub fn is_empty(&self) -> bool {
+                self.rows == 0
+            }
+
+            /// Ends the batch and starts another.
+            pub fn finish(&mut self) -> $batch {
+                self.rows = 0;
+                let columns = vec![
+                    $(<$crate::columns::$kind as $crate::columns::Column>::finish(&mut self.$name),)*
+                ];
+                let batch = arrow::record_batch::RecordBatch::try_new($batch::schema(), columns)
+                    .expect("every column got one value a row: append is the only way in");
+                $batch(batch)
+            }
+        }
+
+        /// A batch of rows: an Arrow `RecordBatch` with exactly these columns.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $batch(arrow::record_batch::RecordBatch);
+
+        impl $batch {
+            /// What each column means, in schema order.
+            pub const COLUMNS: &'static [$crate::columns::ColumnDoc] = &[
+                $($crate::columns::ColumnDoc {
+                    name: stringify!($name),
+                    provenance: stringify!($provenance),
+                    ocsf: $ocsf,
+                    doc: $doc,
+                },)*
+            ];
+
+            /// The Arrow schema; every column may be null.
+            pub fn schema() -> arrow::datatypes::SchemaRef {
+                static SCHEMA: std::sync::LazyLock<arrow::datatypes::SchemaRef> = std::sync::LazyLock::new(|| {
+                    std::sync::Arc::new(arrow::datatypes::Schema::new(vec![
+                        $(arrow::datatypes::Field::new(
+                            stringify!($name),
+                            <$crate::columns::$kind as $crate::columns::Column>::data_type(),
+                            true,
+                        ),)*
+                    ]))
+                });
+                std::sync::Arc::clone(&SCHEMA)
+            }
+
+            /// Takes a batch that came from outside, if it has these columns.
+            pub fn from_arrow(batch: arrow::record_batch::RecordBatch) -> Result<Self, $crate::columns::WrongColumns> {
+                if batch.schema().fields() != Self::schema().fields() {
+                    return Err($crate::columns::WrongColumns { table: $table, found: batch.num_columns() });
+                }
+                // Metadata of the wire does not belong to the table.
+                let batch = arrow::record_batch::RecordBatch::try_new(Self::schema(), batch.columns().to_vec())
+                    .expect("the fields were compared just now");
+                Ok(Self(batch))
+            }
+
+            /// The Arrow batch.
+            pub fn arrow(&self) -> &arrow::record_batch::RecordBatch {
+                &self.0
+            }
+
+            /// The Arrow batch, taken out.
+            pub fn into_arrow(self) -> arrow::record_batch::RecordBatch {
+                self.0
+            }
+
+            /// How many rows.
+            pub fn len(&self) -> usize {
+                self.0.num_rows()
+            }
+
+            /// Whether there are none.
+            pub fn is_empty(&self) -> bool {
+                self.0.num_rows() == 0
+            }
+
+            /// Reads row `i`; panics past the end.
+            pub fn row(&self, i: usize) -> $row<'_> {
+                let mut columns = self.0.columns().iter();
+                $row {
+                    $($name: <$crate::columns::$kind as $crate::columns::Column>::get(
+                        columns.next().expect("the schema was checked when the batch was made"), i),)*
+                }
+            }
+
+            /// Every row in order.
+            pub fn rows(&self) -> impl Iterator<Item = $row<'_>> {
+                (0..self.len()).map(|i| self.row(i))
+            }
+        }
+    };
+}
+pub(crate) use columns;

@@ -1,0 +1,88 @@
+//! An observation: the few fields of an event that a detector counts on, keyed and routed.
+
+use crate::EventTime;
+use crate::columns::columns;
+
+/// What kind of thing an observation tells; the number in its `kind` column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ObservationKind {
+    /// A fact about one session token. Key: tenant and token fingerprint.
+    Token,
+    /// A login or key check that succeeded or failed, seen from its account. Key: tenant and
+    /// user or API key.
+    AuthByAccount,
+    /// The same, seen from its address. Key: tenant and /24 (IPv4) or /48 (IPv6).
+    AuthByAddress,
+    /// So many requests of one partner to one route in one minute with one class of status.
+    /// Key: tenant. `count` rows were folded into one.
+    Requests,
+}
+
+impl ObservationKind {
+    /// The number in the `kind` column.
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Token => 1,
+            Self::AuthByAccount => 2,
+            Self::AuthByAddress => 3,
+            Self::Requests => 4,
+        }
+    }
+
+    /// The kind of a number; `None` for one from a newer version.
+    pub const fn from_code(code: i32) -> Option<Self> {
+        match code {
+            1 => Some(Self::Token),
+            2 => Some(Self::AuthByAccount),
+            3 => Some(Self::AuthByAddress),
+            4 => Some(Self::Requests),
+            _ => None,
+        }
+    }
+}
+
+columns! {
+    /// One observation. Which columns are set depends on its kind.
+    "observations" Observation ObservationBatchBuilder ObservationBatch;
+    kind: Int, I, "", "See ObservationKind.";
+    time: Time, S, "", "Event time; for requests the start of the minute.";
+    ingest_time: Time, I, "", "When the broker appended the raw log (for requests: the latest of them).";
+    tenant: Text, I, "", "Whose it is.";
+    delivery_id: Text, I, "", "The same for two deliveries of one line, from the shipper's sequence or else the position; never from a field that a client can set.";
+    event_id: Text, I, "", "The event it was taken from (for requests: the first of them).";
+    kafka_topic: Text, I, "", "Where that event stands: topic.";
+    kafka_partition: Int, I, "", "Where that event stands: partition.";
+    kafka_offset: Long, I, "", "Where that event stands: offset.";
+    kafka_line: Int, I, "", "Where that event stands: line.";
+    source_format: Text, I, "", "Which source description read it.";
+    env: Text, S, "", "production or sandbox.";
+    action: Text, S, "", "The event's action.";
+    outcome: Text, S, "", "success or failure.";
+    reason: Text, S, "", "Why it failed.";
+    partner_id: Text, S, "", "Partner that the payload names.";
+    user_ref: Text, S, "", "User.";
+    api_key: Text, S, "", "API key id, or fingerprint where only the raw key was there.";
+    token_fp: Text, I, "", "Token fingerprint.";
+    token_expires_at: Time, S, "", "When the token ends, where said.";
+    src_ip: Text, E, "", "Client address.";
+    src_net: Text, I, "", "Its /24 (IPv4) or /48 (IPv6).";
+    end_user_ip: Text, S, "", "End user's address said at issue.";
+    ua_fp: Text, I, "", "User agent fingerprint.";
+    origin_host: Text, P, "", "Host of the embedding page.";
+    bound_origin: Text, S, "", "Host that the token is bound to.";
+    route: Text, I, "", "Method and path template.";
+    status: Int, E, "", "HTTP status; for requests its class: 200, 300, 400, 500, or exactly 401, 403, 404, 429.";
+    count: Long, I, "", "For requests: how many.";
+}
+
+/// How far a source had come when a batch was made. Carried with every batch of observations,
+/// so that watermarks are a function of the log.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SourceProgress {
+    /// `topic/partition` of the raw log.
+    pub source: String,
+    /// The largest event time seen there (clamped like the events themselves).
+    pub event_time_max: EventTime,
+    /// When the broker appended the newest record that was read there.
+    pub broker_time: EventTime,
+}
