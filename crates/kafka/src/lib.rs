@@ -1,1 +1,18 @@
-//! placeholder
+//! The only crate that knows librdkafka.
+//!
+//! [`KafkaSource`] reads in a group and tells a stage what it is assigned; [`TransactionSink`]
+//! writes a stage's records and its positions in one transaction; [`LogWriter`] appends raw logs;
+//! [`topics`] makes the topics that stages need.
+
+mod context;
+mod connection;
+mod lag;
+mod source;
+mod transaction;
+mod writer;
+pub mod topics;
+
+pub use connection::Connection;
+pub use source::{Budget, KafkaSource, OwnerStart, SourceOptions, StartAt};
+pub use transaction::{OutRecord, TransactionSink};
+pub use writer::{Appended, LogWriter, WriteError};

@@ -1,1 +1,30 @@
-//! placeholder
+//! What every stage shares: read, run, write and commit in one transaction.
+//!
+//! Start reading at [`run`], whose loop is the architecture; [`Source`], [`Stage`] and [`Sink`]
+//! are its three parts. [`supervise`] starts a stage again after a failure, from what is durable:
+//! a stage is crash-only, so there is one way to recover and it is always the same one.
+//!
+//! Stages are plain threads and their code is synchronous. Nothing in here knows Kafka, Delta or
+//! SQL, and nothing reads a clock except through [`Clock`].
+
+mod run;
+mod supervise;
+pub mod source;
+pub mod stage;
+pub mod sink;
+pub mod snapshots;
+pub mod metrics;
+pub mod clock;
+pub mod shutdown;
+pub mod status;
+
+pub use clock::Clock;
+pub use metrics::Metrics;
+pub use run::{Parts, run};
+pub use shutdown::Shutdown;
+pub use sink::{Sink, SinkError};
+pub use snapshots::{Snapshot, SnapshotError, SnapshotStore};
+pub use source::{Polled, Reader, RecordView, Source, SourceError, TopicPartition};
+pub use stage::{Stage, StageError};
+pub use status::{StageState, StageStatus};
+pub use supervise::{Failure, supervise};

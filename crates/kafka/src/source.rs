@@ -1,0 +1,253 @@
+//! Reading in a consumer group: by pattern, cooperative-sticky, only what is committed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use event::EventTime;
+use pipeline::{Polled, Reader, RecordView, Source, SourceError, TopicPartition};
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers};
+use tracing::warn;
+
+use crate::Connection;
+use crate::context::{AssignmentChange, Context};
+
+/// Called with a partition and its group's committed offset; answers the offset to begin at, or
+/// `None` for the beginning.
+pub type OwnerStart = dyn Fn(&TopicPartition, Option<i64>) -> Result<Option<i64>, String> + Send + Sync;
+
+/// Who knows where a newly assigned partition is to be read from.
+#[derive(Clone)]
+pub enum StartAt {
+    /// The group's committed offset, else the beginning.
+    Committed,
+    /// Whoever keeps the offset beside its own data: a snapshot, a table, a database.
+    Owner(Arc<OwnerStart>),
+}
+
+/// How much one batch may hold and how long it may take to gather.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    /// How long to wait for the first record.
+    pub wait: Duration,
+    /// How long to go on gathering after the first.
+    pub linger: Duration,
+    /// Most records.
+    pub records_max: usize,
+    /// Most bytes of payload; the record that passes it is the last.
+    pub bytes_max: usize,
+}
+
+/// What to read, as whom, from where.
+pub struct SourceOptions {
+    /// For logs and the client id.
+    pub name: &'static str,
+    /// Consumer group.
+    pub group: String,
+    /// Topic names, or patterns that begin with `^`.
+    pub topics: Vec<String>,
+    /// Where a new partition begins.
+    pub start_at: StartAt,
+    /// Batch limits.
+    pub budget: Budget,
+    /// How soon new topics are noticed.
+    pub discovery: Duration,
+}
+
+/// A source over a consumer group.
+pub struct KafkaSource {
+    consumer: Arc<BaseConsumer<Context>>,
+    budget: Budget,
+    topics: HashMap<String, Arc<str>>,
+    owned: HashSet<TopicPartition>,
+    lag: Box<dyn Fn(i64) + Send>,
+    read_since_lag: u64,
+    lag_generation: u64,
+}
+
+
+impl KafkaSource {
+    /// Subscribes. `lag` is told how many records are still unread, about once a second.
+    pub fn subscribe(
+        connection: &Connection,
+        options: SourceOptions,
+        lag: Box<dyn Fn(i64) + Send>,
+    ) -> Result<Self, SourceError> {
+        let discovery_ms = options.discovery.as_millis().max(100).to_string();
+        let consumer: BaseConsumer<Context> = connection
+            .client(options.name)
+            .set("group.id", &options.group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("isolation.level", "read_committed")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", "10000")
+            .set("heartbeat.interval.ms", "2000")
+            .set("topic.metadata.refresh.interval.ms", &discovery_ms)
+            .set("metadata.max.age.ms", (options.discovery.as_millis() * 3).max(1_000).to_string())
+            .set("statistics.interval.ms", "1000")
+            .set("fetch.queue.backoff.ms", "5")
+            .set("fetch.wait.max.ms", "500")
+            .set("fetch.error.backoff.ms", "50")
+            .set("queued.max.messages.kbytes", "32768")
+            .set("fetch.message.max.bytes", "4194304")
+            .create_with_context(Context::new(options.name, options.start_at))
+            .map_err(|error| SourceError::Misconfigured(format!("create consumer: {error}")))?;
+        let topics: Vec<&str> = options.topics.iter().map(String::as_str).collect();
+        consumer
+            .subscribe(&topics)
+            .map_err(|error| SourceError::Misconfigured(format!("subscribe to {topics:?}: {error}")))?;
+        Ok(Self {
+            consumer: Arc::new(consumer),
+            budget: options.budget,
+            topics: HashMap::new(),
+            owned: HashSet::new(),
+            lag,
+            read_since_lag: 0,
+            lag_generation: 0,
+        })
+    }
+
+    /// The consumer, for the transaction that commits its positions.
+    pub(crate) fn consumer(&self) -> Arc<BaseConsumer<Context>> {
+        Arc::clone(&self.consumer)
+    }
+
+    fn topic(&mut self, name: &str) -> Arc<str> {
+        if let Some(topic) = self.topics.get(name) {
+            return Arc::clone(topic);
+        }
+        let topic: Arc<str> = name.into();
+        self.topics.insert(name.to_owned(), Arc::clone(&topic));
+        topic
+    }
+
+    /// Passes changes on to the stage; answers which partitions were lost on the way.
+    fn take_over(
+        &mut self,
+        changes: Vec<AssignmentChange>,
+        reader: &mut dyn Reader,
+    ) -> Result<HashSet<TopicPartition>, SourceError> {
+        let mut lost = HashSet::new();
+        for change in changes {
+            match change {
+                AssignmentChange::Assigned(partitions) => {
+                    reader.assigned(&partitions)?;
+                    self.owned.extend(partitions);
+                }
+                AssignmentChange::Revoked(partitions) => {
+                    partitions.iter().for_each(|partition| {
+                        self.owned.remove(partition);
+                    });
+                    reader.revoked(&partitions);
+                    lost.extend(partitions);
+                }
+                AssignmentChange::Failed(why) => return Err(SourceError::Interrupted(why)),
+            }
+        }
+        Ok(lost)
+    }
+
+    fn caught_up(&mut self, records: usize) -> bool {
+        let lag = self.consumer.context().lag.read();
+        if lag.generation != self.lag_generation {
+            self.lag_generation = lag.generation;
+            self.read_since_lag = 0;
+            (self.lag)(lag.records);
+        }
+        self.read_since_lag += records as u64;
+        lag.at_end && self.read_since_lag == 0 && !self.owned.is_empty()
+    }
+}
+
+/// Polls until the budget is used up or the assignment changes. Messages that stand before a
+/// change are told apart from the one that may have come with it.
+fn gather<'a>(
+    consumer: &'a BaseConsumer<Context>,
+    budget: &Budget,
+) -> Result<(Vec<BorrowedMessage<'a>>, Vec<AssignmentChange>, usize), SourceError> {
+    let mut messages = Vec::new();
+    let mut bytes = 0;
+    let mut deadline = Instant::now() + budget.wait;
+    loop {
+        let before_change = messages.len();
+        let polled = consumer.poll(deadline.saturating_duration_since(Instant::now()));
+        let changes = consumer.context().take_changes();
+        match polled {
+            Some(Ok(message)) => {
+                if messages.is_empty() {
+                    deadline = Instant::now() + budget.linger;
+                }
+                bytes += message.payload_len();
+                messages.push(message);
+            }
+            Some(Err(error)) => tolerate(consumer, &error)?,
+            None => {}
+        }
+        let full = messages.len() >= budget.records_max || bytes >= budget.bytes_max;
+        if full || !changes.is_empty() || Instant::now() >= deadline {
+            return Ok((messages, changes, before_change));
+        }
+    }
+}
+
+/// librdkafka reconnects and retries by itself; only what it calls fatal, or says no to, ends a source.
+fn tolerate(consumer: &BaseConsumer<Context>, error: &KafkaError) -> Result<(), SourceError> {
+    if let Some((code, why)) = consumer.client().fatal_error() {
+        return Err(SourceError::Interrupted(format!("consumer failed: {code}: {why}")));
+    }
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
+            Err(SourceError::Misconfigured(format!("the broker's ACLs refuse it: {error}")))
+        }
+        Some(RDKafkaErrorCode::PollExceeded) => Err(SourceError::Interrupted(error.to_string())),
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Ok(()),
+        _ => {
+            warn!(%error, "kafka consumer goes on after an error");
+            Ok(())
+        }
+    }
+}
+
+impl Source for KafkaSource {
+    fn next_batch(&mut self, reader: &mut dyn Reader) -> Result<Polled, SourceError> {
+        let consumer = Arc::clone(&self.consumer);
+        let (messages, changes, before_change) = gather(&consumer, &self.budget)?;
+        let lost = self.take_over(changes, reader)?;
+        let mut polled = Polled::default();
+        for (i, message) in messages.iter().enumerate() {
+            let topic = self.topic(message.topic());
+            let partition = message.partition();
+            // Gathered, but lost before it was handed over: its next owner, which may be us again,
+            // reads it from the committed offset.
+            if i < before_change && lost.contains(&TopicPartition { topic: Arc::clone(&topic), partition }) {
+                continue;
+            }
+            polled.positions.read(&topic, partition, message.offset());
+            polled.records += 1;
+            reader.record(view(message, &topic));
+        }
+        drop(messages);
+        polled.caught_up = self.caught_up(polled.records);
+        Ok(polled)
+    }
+}
+
+fn view<'a>(message: &'a BorrowedMessage<'_>, topic: &'a Arc<str>) -> RecordView<'a> {
+    let headers = message
+        .headers()
+        .map(|headers| headers.iter().map(|header| (header.key, header.value.unwrap_or_default())).collect())
+        .unwrap_or_default();
+    RecordView {
+        topic,
+        partition: message.partition(),
+        offset: message.offset(),
+        broker_time: EventTime(message.timestamp().to_millis().unwrap_or(0)),
+        payload: message.payload().unwrap_or_default(),
+        headers,
+    }
+}

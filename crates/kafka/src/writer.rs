@@ -1,0 +1,179 @@
+//! Appending raw logs: idempotent, acknowledged by all replicas.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use tokio::sync::oneshot;
+use tracing::warn;
+
+use crate::Connection;
+
+/// Where an acknowledged record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+}
+
+/// Why a record was not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The writer holds as much as it may; try again in a moment.
+    #[error("too many records wait for the broker")]
+    Busy,
+    /// The broker will not take a record of this size.
+    #[error("record is larger than the broker takes")]
+    TooLarge,
+    /// The broker did not answer, or refused.
+    #[error("broker did not take the record: {0}")]
+    Unavailable(String),
+}
+
+impl From<&KafkaError> for WriteError {
+    fn from(error: &KafkaError) -> Self {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::QueueFull) => Self::Busy,
+            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Self::TooLarge,
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+type Answer = oneshot::Sender<Result<Appended, WriteError>>;
+
+#[derive(Default)]
+struct Deliveries {
+    acknowledged: AtomicU64,
+    failed: AtomicU64,
+}
+
+struct Side(Arc<Deliveries>);
+
+impl ClientContext for Side {
+    fn error(&self, error: KafkaError, reason: &str) {
+        warn!(%error, reason, "kafka producer");
+    }
+}
+
+impl ProducerContext for Side {
+    type DeliveryOpaque = Box<Option<Answer>>;
+    fn delivery(&self, result: &DeliveryResult<'_>, answer: Box<Option<Answer>>) {
+        let outcome = match result {
+            Ok(message) => {
+                self.0.acknowledged.fetch_add(1, Ordering::Relaxed);
+                Ok(Appended { partition: message.partition(), offset: message.offset() })
+            }
+            Err((error, _)) => {
+                self.0.failed.fetch_add(1, Ordering::Relaxed);
+                Err(WriteError::from(error))
+            }
+        };
+        if let Some(answer) = *answer {
+            // Whoever asked may have gone; the record is where it is all the same.
+            drop(answer.send(outcome));
+        }
+    }
+}
+
+/// Appends records to any topic.
+#[derive(Clone)]
+pub struct LogWriter {
+    producer: Arc<ThreadedProducer<Side>>,
+    deliveries: Arc<Deliveries>,
+}
+
+impl LogWriter {
+    /// Connects; nothing is sent until the first record.
+    pub fn new(connection: &Connection, name: &str) -> Result<Self, WriteError> {
+        let deliveries = Arc::new(Deliveries::default());
+        let producer = connection
+            .client(name)
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "5")
+            .set("message.max.bytes", "10485760")
+            .set("queue.buffering.max.kbytes", "131072")
+            .set("queue.buffering.max.messages", "500000")
+            .set("batch.num.messages", "20000")
+            .set("delivery.timeout.ms", "30000")
+            .create_with_context(Side(Arc::clone(&deliveries)))
+            .map_err(|error| WriteError::from(&error))?;
+        Ok(Self { producer: Arc::new(producer), deliveries })
+    }
+
+    /// Appends one record and waits for the broker to have it.
+    pub async fn append(
+        &self,
+        topic: &str,
+        key: Option<&str>,
+        payload: &[u8],
+        headers: &[(&str, &str)],
+    ) -> Result<Appended, WriteError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(topic, key, payload, headers, Some(answer)).map_err(|error| WriteError::from(&error))?;
+        answered.await.unwrap_or_else(|_| Err(WriteError::Unavailable("producer was closed".into())))
+    }
+
+    /// Hands one record over, waiting for room but not for the broker; see [`LogWriter::flush`].
+    pub fn push(&self, topic: &str, key: Option<&str>, payload: &[u8], headers: &[(&str, &str)]) -> Result<(), WriteError> {
+        loop {
+            match self.send(topic, key, payload, headers, None) {
+                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+                    self.flush_some(Duration::from_millis(20));
+                }
+                other => return other.map_err(|error| WriteError::from(&error)),
+            }
+        }
+    }
+
+    /// Waits until the broker has everything that was pushed, or says how much it has not.
+    pub fn flush(&self, timeout: Duration) -> Result<u64, WriteError> {
+        self.flush_some(timeout);
+        let failed = self.deliveries.failed.load(Ordering::Relaxed);
+        let waiting = self.producer.in_flight_count();
+        if failed > 0 || waiting > 0 {
+            return Err(WriteError::Unavailable(format!("{failed} records failed, {waiting} still wait")));
+        }
+        Ok(self.acknowledged())
+    }
+
+    /// How many records the broker has acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.deliveries.acknowledged.load(Ordering::Relaxed)
+    }
+
+    #[expect(unsafe_code, reason = "rd_kafka_flush on a handle that the producer keeps alive")]
+    fn flush_some(&self, timeout: Duration) {
+        // SAFETY: the pointer is valid for as long as `self.producer` lives.
+        unsafe {
+            rdkafka::bindings::rd_kafka_flush(self.producer.client().native_ptr(), timeout.as_millis() as i32);
+        }
+    }
+
+    fn send(
+        &self,
+        topic: &str,
+        key: Option<&str>,
+        payload: &[u8],
+        headers: &[(&str, &str)],
+        answer: Option<Answer>,
+    ) -> Result<(), KafkaError> {
+        let mut record = BaseRecord::with_opaque_to(topic, Box::new(answer)).payload(payload);
+        record.key = key;
+        if !headers.is_empty() {
+            let list = headers.iter().fold(OwnedHeaders::new(), |list, (key, value)| {
+                list.insert(Header { key, value: Some(*value) })
+            });
+            record = record.headers(list);
+        }
+        self.producer.send(record).map_err(|(error, _)| error)
+    }
+}

@@ -1,0 +1,24 @@
+//! Where outputs go.
+
+use event::Positions;
+
+/// A place outputs go. When `deliver` returns, the outputs and the positions they came from are
+/// durable together, or neither is.
+pub trait Sink<Output>: Send {
+    /// Writes the outputs and the positions as one. Returns `false` if there was nothing to write.
+    fn deliver(&mut self, output: Output, positions: &Positions) -> Result<bool, SinkError>;
+}
+
+/// What to do about outputs that could not be delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// Not delivered, or not known whether: start again from what is durable.
+    #[error("delivery was interrupted: {0}")]
+    Interrupted(String),
+    /// Another instance has taken over this one's work: start again as a new member.
+    #[error("another instance has taken over: {0}")]
+    Fenced(String),
+    /// Nothing will change until an operator does something.
+    #[error("sink is misconfigured: {0}")]
+    Misconfigured(String),
+}

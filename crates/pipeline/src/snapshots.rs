@@ -1,0 +1,139 @@
+//! Snapshots of a stage's state: where a restart begins reading.
+//!
+//! One object per snapshot, named by the offset it stands for, written whole or not at all, with a
+//! SHA-256 in front. The newest one that is whole counts; a torn one is passed over and said.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+use tracing::warn;
+
+/// State as it was when everything before `offset` had been read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The next offset to read.
+    pub offset: i64,
+    /// The state, in its owner's own format.
+    pub state: Vec<u8>,
+}
+
+/// Snapshots could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("snapshot store failed")]
+pub struct SnapshotError(#[from] object_store::Error);
+
+/// Where snapshots live. Its calls block; they are for stage threads, not for async code.
+#[derive(Clone)]
+pub struct SnapshotStore {
+    objects: Arc<dyn ObjectStore>,
+    runtime: Handle,
+    kept: usize,
+}
+
+const HASH_BYTES: usize = 32;
+
+impl SnapshotStore {
+    /// Snapshots in `objects`, the newest `kept` of each partition.
+    pub fn new(objects: Arc<dyn ObjectStore>, runtime: Handle, kept: usize) -> Self {
+        Self { objects, runtime, kept: kept.max(1) }
+    }
+
+    /// Writes a snapshot and expires old ones.
+    pub fn save(&self, owner: &str, partition: i32, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        let mut bytes = Vec::with_capacity(HASH_BYTES + snapshot.state.len());
+        bytes.extend_from_slice(&Sha256::digest(&snapshot.state));
+        bytes.extend_from_slice(&snapshot.state);
+        let path = folder(owner, partition).join(format!("{:020}.snapshot", snapshot.offset));
+        self.runtime.block_on(async {
+            self.objects.put(&path, PutPayload::from(bytes)).await?;
+            for (old, _) in self.list(owner, partition).await?.into_iter().skip(self.kept) {
+                self.objects.delete(&old).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The newest snapshot that is whole and stands at or before `offset_max`.
+    pub fn newest(&self, owner: &str, partition: i32, offset_max: i64) -> Result<Option<Snapshot>, SnapshotError> {
+        self.runtime.block_on(async {
+            for (path, offset) in self.list(owner, partition).await? {
+                if offset > offset_max {
+                    continue;
+                }
+                let bytes = self.objects.get(&path).await?.bytes().await?;
+                match bytes.split_at_checked(HASH_BYTES) {
+                    Some((hash, state)) if Sha256::digest(state)[..] == *hash => {
+                        return Ok(Some(Snapshot { offset, state: state.to_vec() }));
+                    }
+                    _ => warn!(%path, "snapshot is torn; an older one is taken"),
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Newest first.
+    async fn list(&self, owner: &str, partition: i32) -> Result<Vec<(Path, i64)>, object_store::Error> {
+        let listed: Vec<_> = self.objects.list(Some(&folder(owner, partition))).try_collect().await?;
+        let mut found: Vec<(Path, i64)> = listed
+            .into_iter()
+            .filter_map(|object| {
+                let offset = object.location.filename()?.strip_suffix(".snapshot")?.parse().ok()?;
+                Some((object.location, offset))
+            })
+            .collect();
+        found.sort_by_key(|(_, offset)| std::cmp::Reverse(*offset));
+        Ok(found)
+    }
+}
+
+fn folder(owner: &str, partition: i32) -> Path {
+    Path::from_iter([owner, &partition.to_string()])
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::local::LocalFileSystem;
+
+    use super::*;
+
+    fn store(runtime: &tokio::runtime::Runtime, dir: &std::path::Path) -> SnapshotStore {
+        let objects = LocalFileSystem::new_with_prefix(dir).unwrap();
+        SnapshotStore::new(Arc::new(objects), runtime.handle().clone(), 2)
+    }
+
+    #[test]
+    fn a_torn_snapshot_is_passed_over_for_an_older_whole_one() {
+        let (runtime, dir) = (tokio::runtime::Runtime::new().unwrap(), tempfile::tempdir().unwrap());
+        let snapshots = store(&runtime, dir.path());
+        snapshots.save("detect", 3, &Snapshot { offset: 10, state: b"old".to_vec() }).unwrap();
+        snapshots.save("detect", 3, &Snapshot { offset: 20, state: b"new".to_vec() }).unwrap();
+        std::fs::write(dir.path().join("detect/3/00000000000000000020.snapshot"), b"to").unwrap();
+        let newest = snapshots.newest("detect", 3, i64::MAX).unwrap();
+        assert_eq!(newest, Some(Snapshot { offset: 10, state: b"old".to_vec() }));
+    }
+
+    #[test]
+    fn a_snapshot_ahead_of_the_committed_offset_is_not_taken() {
+        let (runtime, dir) = (tokio::runtime::Runtime::new().unwrap(), tempfile::tempdir().unwrap());
+        let snapshots = store(&runtime, dir.path());
+        snapshots.save("detect", 0, &Snapshot { offset: 10, state: b"a".to_vec() }).unwrap();
+        snapshots.save("detect", 0, &Snapshot { offset: 20, state: b"b".to_vec() }).unwrap();
+        assert_eq!(snapshots.newest("detect", 0, 15).unwrap().unwrap().offset, 10);
+        assert_eq!(snapshots.newest("detect", 0, 5).unwrap(), None);
+    }
+
+    #[test]
+    fn only_the_newest_snapshots_are_kept() {
+        let (runtime, dir) = (tokio::runtime::Runtime::new().unwrap(), tempfile::tempdir().unwrap());
+        let snapshots = store(&runtime, dir.path());
+        for offset in 1..=5 {
+            snapshots.save("detect", 0, &Snapshot { offset, state: Vec::new() }).unwrap();
+        }
+        assert_eq!(std::fs::read_dir(dir.path().join("detect/0")).unwrap().count(), 2);
+    }
+}

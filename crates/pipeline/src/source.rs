@@ -1,0 +1,68 @@
+//! Where batches come from.
+
+use std::sync::Arc;
+
+use event::{EventTime, Positions};
+
+/// One partition of one topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: i32,
+}
+
+/// A record, borrowed from the client that fetched it.
+pub struct RecordView<'a> {
+    /// Topic.
+    pub topic: &'a Arc<str>,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// The record's time stamp as the broker keeps it.
+    pub broker_time: EventTime,
+    /// Value; empty for a record without one.
+    pub payload: &'a [u8],
+    /// Headers in order. A header without a value has an empty one.
+    pub headers: Vec<(&'a str, &'a [u8])>,
+}
+
+/// Who is told what a source has: a stage.
+pub trait Reader {
+    /// These partitions are ours from now on; their records follow.
+    fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), SourceError>;
+    /// These are no longer ours; no record of them is outstanding.
+    fn revoked(&mut self, partitions: &[TopicPartition]);
+    /// The next record of a partition that is ours, in offset order.
+    fn record(&mut self, record: RecordView<'_>);
+}
+
+/// What one call of [`Source::next_batch`] has brought.
+#[derive(Debug, Default)]
+pub struct Polled {
+    /// How far each partition was read.
+    pub positions: Positions,
+    /// How many records were handed over.
+    pub records: usize,
+    /// Whether every assigned partition was at its end when the call returned, and one is assigned.
+    pub caught_up: bool,
+}
+
+/// A place batches come from. What one partition holds arrives in offset order.
+pub trait Source: Send {
+    /// Waits a moment for records and hands them to `reader`. Returning none is not the end.
+    fn next_batch(&mut self, reader: &mut dyn Reader) -> Result<Polled, SourceError>;
+}
+
+/// What to do about a source that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Start again from the last committed position.
+    #[error("source was interrupted: {0}")]
+    Interrupted(String),
+    /// Nothing will change until an operator does something.
+    #[error("source is misconfigured: {0}")]
+    Misconfigured(String),
+}
