@@ -1,1 +1,52 @@
-//! placeholder
+//! Alerts with their life, and everybody who must hear of them.
+//!
+//! Start at [`Control`]: one database that holds the alerts, their change log, the outbox and the
+//! API's tokens. [`Control::apply`] takes in what the alerts topic says, [`run_outbox`] sends what
+//! receivers are owed. What is decided is decided in two pure files: `fold` (what a change makes of
+//! an alert) and `policy` (who is told). This crate neither reads Kafka nor serves HTTP.
+
+mod control;
+mod clock;
+mod error;
+mod alert;
+mod fold;
+mod apply;
+mod row;
+mod policy;
+mod enqueue;
+mod list;
+mod cursor;
+mod changes;
+mod counts;
+mod action;
+mod token;
+mod destination;
+mod egress;
+mod text;
+mod outbox;
+mod routing;
+mod backlog;
+mod answer;
+mod retry;
+mod budget;
+mod courier;
+mod counters;
+mod run;
+#[cfg(test)]
+mod testing;
+
+pub use action::{Action, Actor};
+pub use alert::{AlertState, LoggedChange, StoredAlert, Verdict};
+pub use apply::Applied;
+pub use backlog::{DestinationStats, NoticeEntry};
+pub use clock::Clock;
+pub use control::Control;
+pub use counters::{DestinationCounts, OutboxCounters};
+pub use counts::{DetectorVerdicts, TenantAlerts};
+pub use destination::{
+    Destination, DestinationConfig, DestinationError, DestinationKind, SecretReference,
+};
+pub use error::ControlError;
+pub use list::{AlertFilter, AlertPage, PageRequest};
+pub use run::run_outbox;
+pub use token::{Principal, Role, TOKEN_PREFIX, TokenEntry};

@@ -48,7 +48,11 @@ impl Context {
     }
 
     /// Puts the offset to begin at beside every partition.
-    fn set_starts(&self, consumer: &BaseConsumer<Self>, assigned: &mut TopicPartitionList) -> Result<(), String> {
+    fn set_starts(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        assigned: &mut TopicPartitionList,
+    ) -> Result<(), String> {
         let StartAt::Owner(owner) = &self.start_at else { return Ok(()) };
         let committed = consumer
             .committed_offsets(assigned.clone(), COMMITTED_TIMEOUT)
@@ -112,7 +116,9 @@ impl ClientContext for Context {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 error!(client, facility, message, "kafka client");
             }
-            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => warn!(client, facility, message, "kafka client"),
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+                warn!(client, facility, message, "kafka client")
+            }
             _ => debug!(client, facility, message, "kafka client"),
         }
     }
@@ -127,7 +133,12 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        kind: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
         let outcome = match kind {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, partitions),
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.unassign(consumer, partitions),

@@ -28,7 +28,9 @@ impl LagBoard {
         let (mut records, mut fetched, mut at_end) = (0, 0, true);
         let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
         // Partition -1 is librdkafka's own, for messages without a home.
-        for partition in partitions.filter(|partition| partition.partition >= 0 && partition.fetch_state == "active") {
+        for partition in
+            partitions.filter(|partition| partition.partition >= 0 && partition.fetch_state == "active")
+        {
             fetched += 1;
             // Transaction markers take offsets too: being past the last stable one is the end.
             let end = partition.ls_offset.max(0);

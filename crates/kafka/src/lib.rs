@@ -4,13 +4,13 @@
 //! writes a stage's records and its positions in one transaction; [`LogWriter`] appends raw logs;
 //! [`topics`] makes the topics that stages need.
 
-mod context;
 mod connection;
+mod context;
 mod lag;
 mod source;
+pub mod topics;
 mod transaction;
 mod writer;
-pub mod topics;
 
 pub use connection::Connection;
 pub use source::{Budget, KafkaSource, OwnerStart, SourceOptions, StartAt};

@@ -53,7 +53,8 @@ pub async fn ensure(connection: &Connection, wanted: &[Wanted<'_>]) -> Result<()
         })
         .collect();
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(20)));
-    let results = admin.create_topics(&new, &options).await.map_err(|error| unreachable(error.to_string()))?;
+    let results =
+        admin.create_topics(&new, &options).await.map_err(|error| unreachable(error.to_string()))?;
     for result in results {
         if let Err((topic, code)) = result
             && code != RDKafkaErrorCode::TopicAlreadyExists
@@ -67,7 +68,8 @@ pub async fn ensure(connection: &Connection, wanted: &[Wanted<'_>]) -> Result<()
 /// How many partitions a topic has, if it is there.
 pub fn partitions(connection: &Connection, topic: &str) -> Result<Option<i32>, TopicError> {
     let unreachable = |cause: String| TopicError::Unreachable { brokers: connection.brokers.clone(), cause };
-    let client: BaseConsumer = connection.client("admin").create().map_err(|error| unreachable(error.to_string()))?;
+    let client: BaseConsumer =
+        connection.client("admin").create().map_err(|error| unreachable(error.to_string()))?;
     let metadata = client
         .fetch_metadata(Some(topic), Duration::from_secs(10))
         .map_err(|error| unreachable(error.to_string()))?;

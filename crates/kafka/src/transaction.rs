@@ -18,7 +18,7 @@ use crate::{Connection, KafkaSource, StartAt};
 #[derive(Clone, Debug)]
 pub struct OutRecord {
     /// Topic.
-    pub topic: &'static str,
+    pub topic: Arc<str>,
     /// Partition; `None` leaves it to the key.
     pub partition: Option<i32>,
     /// Key.
@@ -87,11 +87,13 @@ impl TransactionSink {
     fn produce(&self, records: &[OutRecord]) -> Result<(), SinkError> {
         for record in records {
             let deadline = Instant::now() + STEP_TIMEOUT;
-            let mut out = BaseRecord::<str, [u8]>::to(record.topic).payload(&record.payload);
+            let mut out = BaseRecord::<str, [u8]>::to(&record.topic).payload(&record.payload);
             out.partition = record.partition;
             out.key = record.key.as_deref();
             while let Err((error, back)) = self.producer.send(out) {
-                if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) || Instant::now() > deadline {
+                if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull)
+                    || Instant::now() > deadline
+                {
                     return Err(named("produce", &error));
                 }
                 self.flush(Duration::from_millis(100));
@@ -107,7 +109,10 @@ impl TransactionSink {
     fn flush(&self, timeout: Duration) {
         // SAFETY: the pointer is valid for as long as `self.producer` lives.
         unsafe {
-            rdkafka::bindings::rd_kafka_flush(self.producer.client().native_ptr(), timeout.as_millis() as i32);
+            rdkafka::bindings::rd_kafka_flush(
+                self.producer.client().native_ptr(),
+                timeout.as_millis() as i32,
+            );
         }
     }
 
@@ -116,7 +121,8 @@ impl TransactionSink {
         self.produce(records)?;
         if !positions.is_empty() {
             let offsets = offsets(positions)?;
-            let group = self.consumer.group_metadata().ok_or_else(|| SinkError::Interrupted("no group".into()))?;
+            let group =
+                self.consumer.group_metadata().ok_or_else(|| SinkError::Interrupted("no group".into()))?;
             self.producer
                 .send_offsets_to_transaction(&offsets, &group, STEP_TIMEOUT)
                 .map_err(|error| named("send offsets", &error))?;
@@ -140,7 +146,8 @@ impl TransactionSink {
     }
 
     fn count(&self, outcome: &str) {
-        let label = pipeline::metrics::OutcomeLabel { stage: self.stage.to_owned(), outcome: outcome.to_owned() };
+        let label =
+            pipeline::metrics::OutcomeLabel { stage: self.stage.to_owned(), outcome: outcome.to_owned() };
         self.metrics.transactions.get_or_create(&label).inc();
     }
 }
@@ -185,11 +192,12 @@ fn named(step: &str, error: &KafkaError) -> SinkError {
         _ => match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::Fenced) => SinkError::Fenced(text),
             Some(
-                RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::TransactionalIdAuthorizationFailed,
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::TransactionalIdAuthorizationFailed,
             ) => SinkError::Misconfigured(text),
-            Some(RDKafkaErrorCode::InvalidTransactionTimeout) => {
-                SinkError::Misconfigured(format!("{text}: raise the broker's transaction.max.timeout.ms to 60000"))
-            }
+            Some(RDKafkaErrorCode::InvalidTransactionTimeout) => SinkError::Misconfigured(format!(
+                "{text}: raise the broker's transaction.max.timeout.ms to 60000"
+            )),
             _ => SinkError::Interrupted(text),
         },
     }

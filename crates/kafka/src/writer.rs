@@ -123,7 +123,13 @@ impl LogWriter {
     }
 
     /// Hands one record over, waiting for room but not for the broker; see [`LogWriter::flush`].
-    pub fn push(&self, topic: &str, key: Option<&str>, payload: &[u8], headers: &[(&str, &str)]) -> Result<(), WriteError> {
+    pub fn push(
+        &self,
+        topic: &str,
+        key: Option<&str>,
+        payload: &[u8],
+        headers: &[(&str, &str)],
+    ) -> Result<(), WriteError> {
         loop {
             match self.send(topic, key, payload, headers, None) {
                 Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
@@ -154,7 +160,10 @@ impl LogWriter {
     fn flush_some(&self, timeout: Duration) {
         // SAFETY: the pointer is valid for as long as `self.producer` lives.
         unsafe {
-            rdkafka::bindings::rd_kafka_flush(self.producer.client().native_ptr(), timeout.as_millis() as i32);
+            rdkafka::bindings::rd_kafka_flush(
+                self.producer.client().native_ptr(),
+                timeout.as_millis() as i32,
+            );
         }
     }
 

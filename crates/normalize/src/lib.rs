@@ -1,1 +1,42 @@
-//! placeholder
+//! Raw logs in; events, observations and rejects out.
+//!
+//! Start reading at [`Normalizer::normalize`]: it splits a record into lines, finds the
+//! description of the source that wrote each (a folder in `schemas/`), parses the line once, maps
+//! its fields to columns, takes the secrets out and says what a detector may count on.
+//!
+//! It reads no clock, does no I/O (but for [`Schemas::load`]) and keeps nothing from one line that
+//! changes the next: the same record gives the same rows, however records were batched.
+
+mod normalizer;
+
+mod limits;
+mod record;
+mod text;
+
+mod recognise;
+mod schema;
+
+mod fields;
+mod formats;
+
+mod columns;
+mod mapping;
+mod settings;
+
+mod address;
+mod route;
+mod stamp;
+
+mod fingerprint;
+mod redact;
+
+mod observe;
+mod requests;
+
+mod counts;
+
+pub use counts::Counts;
+pub use fingerprint::{BadPepper, Fingerprinter};
+pub use limits::Limits;
+pub use normalizer::{Normalized, Normalizer, Options};
+pub use schema::{SchemaError, Schemas};

@@ -7,16 +7,16 @@
 //! Stages are plain threads and their code is synchronous. Nothing in here knows Kafka, Delta or
 //! SQL, and nothing reads a clock except through [`Clock`].
 
+pub mod clock;
+pub mod metrics;
 mod run;
-mod supervise;
-pub mod source;
-pub mod stage;
+pub mod shutdown;
 pub mod sink;
 pub mod snapshots;
-pub mod metrics;
-pub mod clock;
-pub mod shutdown;
+pub mod source;
+pub mod stage;
 pub mod status;
+mod supervise;
 
 pub use clock::Clock;
 pub use metrics::Metrics;

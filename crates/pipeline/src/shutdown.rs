@@ -22,8 +22,11 @@ impl Shutdown {
     /// Waits so long, or until it is asked. Says whether it was.
     pub fn wait(&self, timeout: Duration) -> bool {
         let guard = self.0.0.lock().expect("no holder of this lock panics");
-        let (guard, _) =
-            self.0.1.wait_timeout_while(guard, timeout, |asked| !*asked).expect("no holder of this lock panics");
+        let (guard, _) = self
+            .0
+            .1
+            .wait_timeout_while(guard, timeout, |asked| !*asked)
+            .expect("no holder of this lock panics");
         *guard
     }
 }

@@ -58,7 +58,12 @@ impl SnapshotStore {
     }
 
     /// The newest snapshot that is whole and stands at or before `offset_max`.
-    pub fn newest(&self, owner: &str, partition: i32, offset_max: i64) -> Result<Option<Snapshot>, SnapshotError> {
+    pub fn newest(
+        &self,
+        owner: &str,
+        partition: i32,
+        offset_max: i64,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
         self.runtime.block_on(async {
             for (path, offset) in self.list(owner, partition).await? {
                 if offset > offset_max {

@@ -32,7 +32,7 @@ pub fn supervise(
     loop {
         status.set(StageState::Starting, "");
         let began = Instant::now();
-        match attempt() {
+        match guarded(&mut attempt) {
             Ok(()) => {
                 status.set(StageState::Stopped, "");
                 return Ok(());
@@ -58,6 +58,16 @@ pub fn supervise(
     }
 }
 
+/// A panic is our bug, but it must not leave a stage dead and silent: the stage starts again from
+/// what is durable, and the log and the restart counter say so.
+fn guarded(attempt: &mut impl FnMut() -> Result<(), Failure>) -> Result<(), Failure> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(Failure::TryAgain(format!("panicked: {text}")))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +83,19 @@ mod tests {
         assert!(ended.is_ok());
         let report = status.report();
         assert_eq!((attempts, report.restarts, report.state), (3, 2, StageState::Stopped));
+    }
+
+    #[test]
+    fn a_stage_that_panics_is_started_again() {
+        let (shutdown, status) = (Shutdown::default(), StageStatus::default());
+        let mut attempts = 0;
+        let ended = supervise("test", &shutdown, &status, || {
+            attempts += 1;
+            assert!(attempts > 1, "first attempt");
+            Ok(())
+        });
+        assert!(ended.is_ok());
+        assert_eq!(status.report().restarts, 1);
     }
 
     #[test]

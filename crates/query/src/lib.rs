@@ -1,1 +1,29 @@
-//! placeholder
+//! SQL over the tables, with limits and walls.
+//!
+//! Start reading at [`QueryEngine::query`]: a statement is read and refused unless it only reads
+//! (`statement`), planned in a session of its own that holds the caller's rows and nothing else
+//! (`session`, `wall`), and run on threads of its own within limits of time, memory and rows
+//! (`run`). What can go wrong, and whose turn it is then, is [`QueryError`].
+//!
+//! This crate writes nothing, and no text of it names a file or another partner's data.
+
+mod engine;
+
+mod answer;
+mod error;
+
+mod alerts;
+mod functions;
+mod gate;
+mod leaf;
+mod plain;
+mod run;
+mod session;
+mod statement;
+mod table_docs;
+mod wall;
+
+pub use answer::QueryAnswer;
+pub use engine::{QueryEngine, QueryLimits};
+pub use error::QueryError;
+pub use table_docs::TableDoc;

@@ -1,1 +1,9 @@
-//! placeholder
+//! What tests, benchmarks and demonstrations need and production does not.
+//!
+//! Start at [`traffic`]: seeded partner traffic with labelled attacks in it. [`dashboards`] reads
+//! the metric names out of the dashboards, so that a test can hold them against a scrape.
+//!
+//! This crate reads no clock, no environment and no network; it knows no crate of ours but `event`.
+
+pub mod dashboards;
+pub mod traffic;

@@ -1,1 +1,21 @@
-fn main() {}
+//! Watchfire: security event monitoring and anomaly detection for platforms with partners.
+//!
+//! This binary reads one configuration, builds each part from its own section and runs what the
+//! command line asks for. Start reading at `serve.rs`, the wiring list.
+
+mod cli;
+mod commands;
+mod config;
+mod serve;
+mod stages;
+mod telemetry;
+
+fn main() -> std::process::ExitCode {
+    match cli::run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("watchfire: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

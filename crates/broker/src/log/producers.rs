@@ -61,7 +61,10 @@ impl Producers {
             };
         }
         if let Some(written) = state.find(batch) {
-            return Ok(Verdict::Repeat { base_offset: written.base_offset, next_offset: written.next_offset });
+            return Ok(Verdict::Repeat {
+                base_offset: written.base_offset,
+                next_offset: written.next_offset,
+            });
         }
         match state.batches.back() {
             Some(last) if sequence_after(last.last_sequence, 1) != batch.base_sequence => {

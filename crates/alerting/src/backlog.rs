@@ -1,0 +1,196 @@
+//! How the outbox stands, for people: counts, what could not be delivered, and another try at it.
+
+use chrono::{DateTime, Utc};
+use event::{Scope, Severity, Tenant};
+use serde::Serialize;
+
+use crate::clock::{from_millis, later, millis};
+use crate::enqueue::GIVE_UP_AFTER;
+use crate::list::push_scope;
+use crate::{Control, ControlError, row};
+
+/// How one destination stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DestinationStats {
+    /// Its name.
+    pub destination: String,
+    /// Whether it is in the configuration that runs.
+    pub configured: bool,
+    /// Messages that wait or are tried again.
+    pub pending: i64,
+    /// Of these, those that were tried at least once.
+    pub failing: i64,
+    /// Messages that were given up.
+    pub undelivered: i64,
+    /// Messages that arrived.
+    pub delivered: i64,
+    /// When the oldest pending message was queued.
+    pub oldest_queued_at: Option<DateTime<Utc>>,
+    /// When it was switched off because it answered 410.
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// Until when it asked us to wait.
+    pub paused_until: Option<DateTime<Utc>>,
+}
+
+/// A message and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NoticeEntry {
+    /// What the receiver knows it by.
+    pub message_id: String,
+    /// Where it goes.
+    pub destination: String,
+    /// Which alert it is about.
+    pub alert_id: String,
+    /// Whose alert.
+    pub tenant: Tenant,
+    /// `opened`, `raised`, `updated`, `acknowledged` or `closed`.
+    pub kind: String,
+    /// How bad the alert was then.
+    pub severity: Severity,
+    /// `pending`, `delivered` or `undelivered`.
+    pub state: String,
+    /// When it was queued.
+    pub queued_at: DateTime<Utc>,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// When it arrived or was given up.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// What the last attempt that failed was told.
+    pub last_error: Option<String>,
+}
+
+/// The most entries that are listed at once.
+const LIMIT_MAX: u32 = 500;
+
+impl Control {
+    /// Every destination that has, or ever had, messages, by name.
+    pub async fn outbox_stats(&self) -> Result<Vec<DestinationStats>, ControlError> {
+        let rows: Vec<StatsRow> = sqlx::query_as(
+            "SELECT d.name, d.configured, d.disabled_at, d.paused_until, \
+             COUNT(CASE WHEN n.state = 'pending' THEN 1 END) AS pending, \
+             COUNT(CASE WHEN n.state = 'pending' AND n.attempts > 0 THEN 1 END) AS failing, \
+             COUNT(CASE WHEN n.state = 'undelivered' THEN 1 END) AS undelivered, \
+             COUNT(CASE WHEN n.state = 'delivered' THEN 1 END) AS delivered, \
+             MIN(CASE WHEN n.state = 'pending' THEN n.queued_at END) AS oldest_queued_at \
+             FROM destinations d LEFT JOIN notices n ON n.destination = d.name \
+             GROUP BY d.name, d.configured, d.disabled_at, d.paused_until ORDER BY d.name",
+        )
+        .fetch_all(self.readers())
+        .await?;
+        Ok(rows.into_iter().map(DestinationStats::from).collect())
+    }
+
+    /// The messages that were given up, newest first.
+    pub async fn undelivered(&self, scope: &Scope, limit: u32) -> Result<Vec<NoticeEntry>, ControlError> {
+        let mut query = select(scope);
+        query.push(" AND state = 'undelivered' ORDER BY id DESC LIMIT ");
+        query.push_bind(i64::from(limit.min(LIMIT_MAX)));
+        entries(query.build_query_as().fetch_all(self.readers()).await?)
+    }
+
+    /// Who was told what of one alert, in order.
+    pub async fn notices(&self, scope: &Scope, alert_id: &str) -> Result<Vec<NoticeEntry>, ControlError> {
+        let mut query = select(scope);
+        query.push(" AND alert_id = ").push_bind(alert_id);
+        query.push(" ORDER BY id LIMIT ").push_bind(i64::from(LIMIT_MAX));
+        entries(query.build_query_as().fetch_all(self.readers()).await?)
+    }
+
+    /// Tries what one destination did not get for another day, once its trouble is mended. Returns
+    /// how many messages that is.
+    pub async fn requeue_undelivered(&self, destination: &str) -> Result<u64, ControlError> {
+        let now = self.clock.steady();
+        let mut transaction = self.write().await?;
+        let requeued = sqlx::query(
+            "UPDATE notices SET state = 'pending', due_at = 0, expires_at = $2, finished_at = NULL \
+             WHERE destination = $1 AND state = 'undelivered'",
+        )
+        .bind(destination)
+        .bind(millis(later(now, GIVE_UP_AFTER)))
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("UPDATE destinations SET disabled_at = NULL, disabled_reason = NULL WHERE name = $1")
+            .bind(destination)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(requeued.rows_affected())
+    }
+}
+
+fn select(scope: &Scope) -> sqlx::QueryBuilder<sqlx::Sqlite> {
+    let mut query = sqlx::QueryBuilder::new(
+        "SELECT message_id, destination, alert_id, tenant, kind, severity, state, queued_at, attempts, \
+         finished_at, last_error FROM notices WHERE ",
+    );
+    push_scope(&mut query, scope);
+    query
+}
+
+#[derive(sqlx::FromRow)]
+struct StatsRow {
+    name: String,
+    configured: bool,
+    disabled_at: Option<i64>,
+    paused_until: Option<i64>,
+    pending: i64,
+    failing: i64,
+    undelivered: i64,
+    delivered: i64,
+    oldest_queued_at: Option<i64>,
+}
+
+impl From<StatsRow> for DestinationStats {
+    fn from(row: StatsRow) -> Self {
+        Self {
+            destination: row.name,
+            configured: row.configured,
+            pending: row.pending,
+            failing: row.failing,
+            undelivered: row.undelivered,
+            delivered: row.delivered,
+            oldest_queued_at: row.oldest_queued_at.map(from_millis),
+            disabled_at: row.disabled_at.map(from_millis),
+            paused_until: row.paused_until.map(from_millis),
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct EntryRow {
+    message_id: String,
+    destination: String,
+    alert_id: String,
+    tenant: String,
+    kind: String,
+    severity: i32,
+    state: String,
+    queued_at: i64,
+    attempts: i64,
+    finished_at: Option<i64>,
+    last_error: Option<String>,
+}
+
+fn entries(rows: Vec<EntryRow>) -> Result<Vec<NoticeEntry>, ControlError> {
+    rows.into_iter().map(NoticeEntry::try_from).collect()
+}
+
+impl TryFrom<EntryRow> for NoticeEntry {
+    type Error = ControlError;
+
+    fn try_from(row: EntryRow) -> Result<Self, ControlError> {
+        Ok(Self {
+            message_id: row.message_id,
+            destination: row.destination,
+            alert_id: row.alert_id,
+            tenant: Tenant::parse(&row.tenant).map_err(|e| ControlError::damaged("tenant", e))?,
+            kind: row.kind,
+            severity: row::severity(row.severity),
+            state: row.state,
+            queued_at: from_millis(row.queued_at),
+            attempts: row.attempts,
+            finished_at: row.finished_at.map(from_millis),
+            last_error: row.last_error,
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! Running the outbox: one courier for each destination, so that a slow one holds up nobody else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::budget::Budget;
+use crate::courier::Courier;
+use crate::error::chain;
+use crate::{Control, ControlError, Destination, OutboxCounters};
+
+/// The longest a courier goes without looking; what no change announces waits no longer than this.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// How long to leave the database alone after it failed.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
+/// How long a message under way may take to arrive once we were told to stop.
+const LAST_ORDERS: Duration = Duration::from_secs(5);
+
+/// Sends what destinations are owed until `shutdown`. `public_url` is where people find our UI.
+///
+/// A message that is cut off by a stop is sent again after the start, under the same id.
+pub async fn run_outbox(
+    control: Control,
+    destinations: Vec<Destination>,
+    public_url: Option<Url>,
+    shutdown: CancellationToken,
+    counters: Arc<OutboxCounters>,
+) -> Result<(), ControlError> {
+    control.set_destinations(&destinations).await?;
+    let mut couriers = JoinSet::new();
+    for destination in destinations {
+        let clock = control.clock;
+        let courier = Courier {
+            budget: Budget::new(destination.rate_per_minute),
+            counters: counters.of(&destination),
+            control: control.clone(),
+            public_url: public_url.clone(),
+            now: Arc::new(move || clock.steady()),
+            destination,
+        };
+        couriers.spawn(run_courier(courier, control.newest_sequence(), shutdown.clone()));
+    }
+    while let Some(ended) = couriers.join_next().await {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+    shutdown.cancelled().await;
+    Ok(())
+}
+
+async fn run_courier(mut courier: Courier, mut changes: watch::Receiver<i64>, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        changes.mark_unchanged();
+        let wait = match take_turn(&mut courier, &shutdown).await {
+            Ok(next) => wait_until(next, (courier.now)()),
+            Err(error) => {
+                tracing::warn!(destination = %courier.destination.name, error = %chain(&error), "outbox stalled");
+                AFTER_A_FAILURE
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            changed = changes.changed() => changed.expect("the sender lives in the courier's control"),
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+async fn take_turn(
+    courier: &mut Courier,
+    shutdown: &CancellationToken,
+) -> Result<Option<DateTime<Utc>>, ControlError> {
+    let turn = courier.turn();
+    tokio::pin!(turn);
+    tokio::select! {
+        done = &mut turn => return done,
+        () = shutdown.cancelled() => {}
+    }
+    tokio::time::timeout(LAST_ORDERS, turn).await.unwrap_or(Ok(None))
+}
+
+fn wait_until(next: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Duration {
+    next.map_or(LOOK_EVERY, |next| (next - now).to_std().unwrap_or(Duration::ZERO).min(LOOK_EVERY))
+}

@@ -1,0 +1,81 @@
+//! `POST /v1/query`: SQL over the tables, within the partners that the token may see.
+
+use std::sync::Arc;
+
+use axum::RequestExt;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::answer::{self, Format, JsonAnswer};
+use crate::auth::Reader;
+use crate::error::ApiError;
+use crate::extract::Json;
+use crate::state::App;
+
+/// A statement.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Statement {
+    /// One read-only statement.
+    #[schema(example = "SELECT occurred_at, action, outcome FROM events ORDER BY occurred_at DESC LIMIT 10")]
+    sql: String,
+}
+
+/// Runs SQL.
+///
+/// One read-only statement over the tables `events`, `alert_changes` and `rejects`; every table holds only rows
+/// of the partners that the token may see. The answer's format is chosen by `Accept`.
+///
+/// In CSV, a cell of text that begins with `=`, `+`, `-`, `@`, a tab or a line end has an apostrophe before it, so
+/// that no spreadsheet takes it for a formula. The header `wf-truncated` says whether rows are missing because
+/// the row limit was met, where that is known when the answer begins; JSON says it at its end. An answer that
+/// fails after it has begun is broken off: its chunked encoding has no end.
+#[utoipa::path(
+    post, path = "/v1/query", tag = "query",
+    request_body(
+        description = "The statement",
+        content((Statement = "application/json"), (String = "text/plain"))
+    ),
+    responses(
+        (status = 200, description = "The rows", content(
+            (JsonAnswer = "application/json"),
+            (String = "application/x-ndjson"),
+            (String = "text/csv"),
+            (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        ), headers(("wf-truncated" = bool, description = "Whether rows are missing"))),
+        (status = 400, description = "The statement is not valid"),
+        (status = 403, description = "The token, or nobody, may run this"),
+        (status = 406, description = "None of the formats that Accept names"),
+        (status = 413, description = "The statement is too long"),
+        (status = 415, description = "The body is neither JSON nor text"),
+        (status = 422, description = "The query met its limit of time or memory"),
+        (status = 429, description = "As many queries run as may"),
+        (status = 503, description = "The tables cannot be read for now"),
+    )
+)]
+pub(crate) async fn run(
+    State(app): State<Arc<App>>,
+    caller: Reader,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let format = Format::negotiate(request.headers())?;
+    let sql = statement(request).await?;
+    let answer = app.query.query(&caller.principal.scope, &sql).await?;
+    answer::respond(answer, format).await
+}
+
+async fn statement(request: Request) -> Result<String, ApiError> {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    match essence.to_ascii_lowercase().as_str() {
+        "application/json" => {
+            let Json(Statement { sql }) = request.extract().await?;
+            Ok(sql)
+        }
+        "text/plain" | "application/sql" => Ok(request.extract().await?),
+        _ => Err(ApiError::UnsupportedMedia("send application/json or text/plain".to_owned())),
+    }
+}

@@ -1,0 +1,259 @@
+//! Starts a broker from what is on disk, and stops it so that nothing is lost.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::now_ms;
+use crate::config::BrokerConfig;
+use crate::connection;
+use crate::error::BrokerError;
+use crate::groups::{Groups, fresh_id};
+use crate::journal::Journal;
+use crate::journal::record::Record;
+use crate::metrics::{BrokerMetrics, Counters};
+use crate::node::Node;
+use crate::syncer::{SyncQueue, Syncer};
+use crate::topic_admin::TopicAdmin;
+use crate::topics::{self, Topics};
+use crate::transactions::Transactions;
+
+/// How long requests under way may take once the broker stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A running broker. Dropped without [`Broker::shutdown`], it stops like a killed process
+/// would: nothing that was acknowledged is lost.
+#[derive(Debug)]
+pub struct Broker {
+    node: Arc<Node>,
+    local_addr: SocketAddr,
+    connections: TaskTracker,
+    tasks: Vec<JoinHandle<()>>,
+    syncer: Option<Syncer>,
+    _lock: File,
+}
+
+impl Broker {
+    /// Opens the data directory, recovers what a crash left, and listens.
+    pub async fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
+        check(&config)?;
+        std::fs::create_dir_all(&config.data_dir)
+            .map_err(BrokerError::storage("create", &config.data_dir))?;
+        let lock = lock(&config.data_dir)?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| BrokerError::Listen { address: config.listen, source })?;
+        let local_addr =
+            listener.local_addr().map_err(|source| BrokerError::Listen { address: config.listen, source })?;
+        let counters = Arc::new(Counters::default());
+        let queue = Arc::new(SyncQueue::default());
+        let opening = {
+            let (queue, counters) = (Arc::clone(&queue), Arc::clone(&counters));
+            tokio::task::spawn_blocking(move || open(config, local_addr, queue, counters)).await
+        };
+        let node = opening.map_err(|_| BrokerError::Damaged("reading it panicked".into()))??;
+        let node = Arc::new(node);
+        let syncer = Syncer::start(queue, node.config.fsync, counters)
+            .map_err(BrokerError::storage("start syncing", &node.config.data_dir))?;
+        let connections = TaskTracker::new();
+        let tasks = vec![
+            tokio::spawn(accept(Arc::clone(&node), listener, connections.clone())),
+            tokio::spawn(watch_groups(Arc::clone(&node))),
+            tokio::spawn(Arc::clone(&node.transactions).watch_timeouts()),
+            tokio::spawn(watch_retention(Arc::clone(&node))),
+        ];
+        tracing::info!(%local_addr, data_dir = %node.config.data_dir.display(), "broker started");
+        Ok(Self { node, local_addr, connections, tasks, syncer: Some(syncer), _lock: lock })
+    }
+
+    /// Where clients can connect.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Counters and sizes now.
+    pub fn metrics(&self) -> BrokerMetrics {
+        self.node.metrics()
+    }
+
+    /// Takes no new requests, answers those under way, makes everything durable and closes.
+    pub async fn shutdown(mut self) -> Result<(), BrokerError> {
+        self.node.stopping.cancel();
+        self.connections.close();
+        if tokio::time::timeout(GRACE, self.connections.wait()).await.is_err() {
+            tracing::info!("closed connections that still waited");
+        }
+        for task in &self.tasks {
+            task.abort();
+        }
+        let syncer = self.syncer.take();
+        let node = Arc::clone(&self.node);
+        let closing = tokio::task::spawn_blocking(move || {
+            if let Some(syncer) = syncer {
+                syncer.stop();
+            }
+            node.journal.close();
+        });
+        if closing.await.is_err() {
+            return Err(BrokerError::Damaged("a thread panicked while closing".into()));
+        }
+        tracing::info!("broker stopped");
+        Ok(())
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.node.stopping.cancel();
+        for task in &self.tasks {
+            task.abort();
+        }
+        if let Some(syncer) = self.syncer.take() {
+            syncer.stop();
+        }
+        self.node.journal.close();
+    }
+}
+
+fn check(config: &BrokerConfig) -> Result<(), BrokerError> {
+    if !config.listen.ip().is_loopback() && !config.allow_insecure_listen {
+        return Err(BrokerError::InsecureListen(config.listen));
+    }
+    if config.default_partitions < 1 {
+        return Err(BrokerError::Misconfigured("default_partitions is at least 1"));
+    }
+    if config.message_bytes_max > config.request_bytes_max {
+        return Err(BrokerError::Misconfigured("message_bytes_max is at most request_bytes_max"));
+    }
+    Ok(())
+}
+
+/// The lock ends with the process, however it ends.
+fn lock(data_dir: &Path) -> Result<File, BrokerError> {
+    let path = data_dir.join("lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(BrokerError::storage("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(BrokerError::InUse(data_dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(BrokerError::storage("lock", path)(error)),
+    }
+}
+
+/// Reads what is on disk and puts the parts together.
+fn open(
+    config: BrokerConfig,
+    local_addr: SocketAddr,
+    queue: Arc<SyncQueue>,
+    counters: Arc<Counters>,
+) -> Result<Node, BrokerError> {
+    let config = Arc::new(config);
+    let journal_path = config.data_dir.join("journal");
+    let topics_dir = topics::directory(&config.data_dir);
+    if !journal_path.exists() && has_entries(&topics_dir) {
+        let message = format!("{} is missing, but there are topics", journal_path.display());
+        return Err(BrokerError::Damaged(message));
+    }
+    let journal = Journal::open(&journal_path, config.fsync, Arc::clone(&counters))
+        .map_err(BrokerError::storage("open", &journal_path))?;
+    let journal = Arc::new(journal);
+    let cluster_id = cluster_id(&journal);
+    let state = journal.read(Clone::clone);
+    let topics = Topics::open(topics_dir.clone(), queue, &config, &state)
+        .map_err(BrokerError::storage("open", topics_dir))?;
+    let topics = Arc::new(topics);
+    let transactions = Transactions::recover(Arc::clone(&journal), Arc::clone(&topics));
+    let advertised = config.advertised.clone();
+    let topic_admin = TopicAdmin::new(Arc::clone(&config), Arc::clone(&journal), Arc::clone(&topics));
+    Ok(Node {
+        cluster_id,
+        advertised: advertised.unwrap_or_else(|| (local_addr.ip().to_string(), local_addr.port())),
+        counters,
+        topic_admin,
+        groups: Arc::new(Groups::new(Duration::from_millis(config.group_initial_delay_ms))),
+        journal,
+        topics,
+        transactions,
+        stopping: CancellationToken::new(),
+        config,
+    })
+}
+
+fn has_entries(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn cluster_id(journal: &Journal) -> String {
+    if let Some(id) = journal.read(|state| state.cluster_id.clone()) {
+        return id;
+    }
+    let id = fresh_id()[..22].to_owned();
+    journal.append(&[Record::Cluster { id: id.clone() }]);
+    id
+}
+
+/// Takes connections until the broker stops.
+async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = node.stopping.cancelled() => return,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                // Out of file descriptors, most likely: trying at once again would only spin.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        if connections.len() >= node.config.connections_max {
+            tracing::warn!(%peer, connections_max = node.config.connections_max, "too many connections; closed one");
+            continue;
+        }
+        let node = Arc::clone(&node);
+        connections.spawn(async move {
+            node.counters.connections.fetch_add(1, Ordering::Relaxed);
+            connection::serve(Arc::clone(&node), stream, peer).await;
+            node.counters.connections.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
+async fn watch_groups(node: Arc<Node>) {
+    node.groups.watch_deadlines().await;
+}
+
+/// Deletes old records now and then.
+async fn watch_retention(node: Arc<Node>) {
+    let pause = Duration::from_millis(node.config.retention_check_ms.max(10));
+    loop {
+        tokio::time::sleep(pause).await;
+        let node = Arc::clone(&node);
+        let looked = tokio::task::spawn_blocking(move || retain(&node));
+        if looked.await.is_err() {
+            tracing::error!("looking for old records panicked");
+        }
+    }
+}
+
+fn retain(node: &Node) {
+    let now = now_ms();
+    for topic in node.topics.all() {
+        for partition in topic.partitions() {
+            if let Ok(segments @ 1..) = partition.retain(topic.config().retention, now) {
+                let (topic, partition) = (partition.topic(), partition.index());
+                tracing::info!(%topic, partition, segments, "deleted old segments");
+            }
+        }
+    }
+}

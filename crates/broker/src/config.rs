@@ -1,0 +1,70 @@
+//! What a broker needs to be told.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+const MIB: usize = 1024 * 1024;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The broker's settings. [`BrokerConfig::new`] has a sensible value for each.
+#[derive(Debug, Clone)]
+pub struct BrokerConfig {
+    /// The directory that holds everything; one process at a time may use it.
+    pub data_dir: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The host and port that clients are told to connect to; the listener's own when absent.
+    pub advertised: Option<(String, u16)>,
+    /// Partitions of a topic that is created without saying how many.
+    pub default_partitions: i32,
+    /// Create a topic when a client asks about one that does not exist.
+    pub auto_create_topics: bool,
+    /// Wait for the disk before a write is acknowledged. Without it a power cut loses
+    /// acknowledged records; a crash of the process alone does not.
+    pub fsync: bool,
+    /// The largest request; a connection that announces more is closed.
+    pub request_bytes_max: usize,
+    /// The largest record batch, unless a topic says otherwise.
+    pub message_bytes_max: usize,
+    /// Connections beyond this many are closed at once.
+    pub connections_max: usize,
+    /// When a partition begins a new segment, unless a topic says otherwise.
+    pub segment_bytes: u64,
+    /// How long records are kept, unless a topic says otherwise; negative keeps them for ever.
+    pub retention_ms: i64,
+    /// How many bytes a partition keeps, unless a topic says otherwise; negative keeps all.
+    pub retention_bytes: i64,
+    /// How often to look for records to delete.
+    pub retention_check_ms: u64,
+    /// The longest transaction timeout a producer may ask for.
+    pub transaction_timeout_ms_max: i32,
+    /// How long the first member of an empty consumer group waits for others, so that a group
+    /// that starts together is not rebalanced for each member.
+    pub group_initial_delay_ms: u64,
+    /// Listen beyond loopback although nothing is encrypted and no one is authenticated.
+    pub allow_insecure_listen: bool,
+}
+
+impl BrokerConfig {
+    /// Sensible defaults: loopback, durable, a week of records.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9092),
+            advertised: None,
+            default_partitions: 1,
+            auto_create_topics: true,
+            fsync: true,
+            request_bytes_max: 100 * MIB,
+            message_bytes_max: 10 * MIB,
+            connections_max: 2000,
+            segment_bytes: 1024 * MIB as u64,
+            retention_ms: 7 * DAY_MS,
+            retention_bytes: -1,
+            retention_check_ms: 30_000,
+            transaction_timeout_ms_max: 15 * 60 * 1000,
+            group_initial_delay_ms: 100,
+            allow_insecure_listen: false,
+        }
+    }
+}

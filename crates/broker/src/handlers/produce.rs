@@ -1,0 +1,152 @@
+//! Produce: check each batch, append it, answer when it is as durable as the client wants.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use kafka_protocol::messages::produce_response::{
+    PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+};
+use kafka_protocol::messages::{TopicName, TransactionalId};
+
+use super::code;
+use crate::connection::Reply;
+use crate::frame::{self, FrameError, Request};
+use crate::journal::record::PartitionName;
+use crate::log::Placed;
+use crate::log::batch::{BatchError, BatchHeader};
+use crate::log::marker::Producer;
+use crate::node::Node;
+use crate::partition::Partition;
+use crate::topics::Topic;
+
+/// Kafka knows none, gzip, snappy, lz4 and zstd.
+const CODEC_MAX: i16 = 4;
+
+/// A batch that is in the log.
+struct Appended {
+    partition: Arc<Partition>,
+    placed: Placed,
+}
+
+/// What became of one topic's batches, by partition.
+struct Outcome {
+    topic: TopicName,
+    partitions: Vec<(i32, Result<Appended, ResponseError>)>,
+}
+
+/// Appends everything at once; the reply waits for the disk if the client does.
+pub(super) fn begin(node: &Arc<Node>, request: &mut Request) -> Result<Reply, FrameError> {
+    let produce: ProduceRequest = request.decode()?;
+    let (key, version, correlation_id) = (request.key, request.version, request.correlation_id);
+    let acks = produce.acks;
+    let transactional_id = produce.transactional_id;
+    let outcomes: Vec<_> = produce
+        .topic_data
+        .into_iter()
+        .map(|data| append_topic(node, data, transactional_id.as_ref(), acks))
+        .collect();
+    if acks == 0 {
+        return Ok(Box::pin(async { Ok(None) }));
+    }
+    Ok(Box::pin(async move {
+        let mut responses = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            responses.push(respond(outcome, acks).await);
+        }
+        let response = ProduceResponse::default().with_responses(responses);
+        frame::encode(key, version, correlation_id, &response).map(Some)
+    }))
+}
+
+fn append_topic(
+    node: &Node,
+    data: TopicProduceData,
+    transactional_id: Option<&TransactionalId>,
+    acks: i16,
+) -> Outcome {
+    let topic = node.topics.get(&data.name);
+    let append = |data: PartitionProduceData| {
+        let appended = match &topic {
+            _ if !(-1..=1).contains(&acks) => Err(ResponseError::InvalidRequiredAcks),
+            None => Err(ResponseError::UnknownTopicOrPartition),
+            Some(topic) => append(node, topic, &data, transactional_id),
+        };
+        (data.index, appended)
+    };
+    Outcome { partitions: data.partition_data.into_iter().map(append).collect(), topic: data.name }
+}
+
+fn append(
+    node: &Node,
+    topic: &Topic,
+    data: &PartitionProduceData,
+    transactional_id: Option<&TransactionalId>,
+) -> Result<Appended, ResponseError> {
+    let partition = topic.partition(data.index)?;
+    let batch = data.records.as_ref().ok_or(ResponseError::InvalidRecord)?;
+    let header = check(batch, topic.config().message_bytes_max)?;
+    let write = || partition.append(header, batch, topic.config().segment_bytes);
+    let placed = if header.is_transactional() {
+        let id = transactional_id.ok_or(ResponseError::InvalidTxnState)?;
+        let producer = Producer { id: header.producer_id, epoch: header.producer_epoch };
+        let to = PartitionName { topic: topic.record().name.clone(), partition: data.index };
+        node.transactions.while_open(id, producer, &to, write).map_err(in_produce)?
+    } else {
+        write()?
+    };
+    Ok(Appended { partition: Arc::clone(partition), placed })
+}
+
+/// Producers know a fenced epoch under its older name.
+fn in_produce(refusal: ResponseError) -> ResponseError {
+    match refusal {
+        ResponseError::ProducerFenced => ResponseError::InvalidProducerEpoch,
+        other => other,
+    }
+}
+
+/// Refuses anything but one whole, plausible batch.
+fn check(batch: &Bytes, bytes_max: usize) -> Result<BatchHeader, ResponseError> {
+    let header = BatchHeader::read_whole(batch).map_err(|error| match error {
+        BatchError::Magic(_) => ResponseError::UnsupportedForMessageFormat,
+        BatchError::Count => ResponseError::InvalidRecord,
+        BatchError::Short | BatchError::Length(_) | BatchError::Checksum => ResponseError::CorruptMessage,
+    })?;
+    if header.total_bytes > bytes_max {
+        return Err(ResponseError::MessageTooLarge);
+    }
+    if header.codec() > CODEC_MAX {
+        return Err(ResponseError::UnsupportedCompressionType);
+    }
+    let is_alone = header.total_bytes == batch.len();
+    let counts_right = header.record_count > 0 && i64::from(header.record_count) == header.record_span();
+    let is_sequenced = header.base_sequence >= 0 && header.producer_epoch >= 0;
+    let is_sound = if header.has_producer() { is_sequenced } else { !header.is_transactional() };
+    if is_alone && counts_right && is_sound && !header.is_control() {
+        Ok(header)
+    } else {
+        Err(ResponseError::InvalidRecord)
+    }
+}
+
+async fn respond(outcome: Outcome, acks: i16) -> TopicProduceResponse {
+    let mut partitions = Vec::with_capacity(outcome.partitions.len());
+    for (index, appended) in outcome.partitions {
+        let answered = match appended {
+            Ok(appended) if acks == -1 => {
+                appended.partition.durable(appended.placed.next_offset).await.map(|()| appended)
+            }
+            other => other,
+        };
+        let base_offset = answered.as_ref().map_or(-1, |appended| appended.placed.base_offset);
+        let response = PartitionProduceResponse::default()
+            .with_index(index)
+            .with_error_code(code(&answered))
+            .with_base_offset(base_offset)
+            .with_log_append_time_ms(-1);
+        partitions.push(response);
+    }
+    TopicProduceResponse::default().with_name(outcome.topic).with_partition_responses(partitions)
+}

@@ -1,0 +1,70 @@
+//! Forgets old records: by age, by size, or because a client asked.
+
+use std::io;
+
+use super::Log;
+
+/// How much a topic keeps; a negative number keeps everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) age_ms: i64,
+    pub(crate) bytes: i64,
+}
+
+impl Log {
+    /// Deletes the oldest segments that are too old, or too many, and hold nothing from
+    /// `stable_until` on. Returns how many.
+    pub(crate) fn retain(&mut self, keep: Retention, now_ms: i64, stable_until: i64) -> io::Result<usize> {
+        let expired_before = if keep.age_ms < 0 { i64::MIN } else { now_ms.saturating_sub(keep.age_ms) };
+        let mut surplus = if keep.bytes < 0 { 0 } else { self.bytes().saturating_sub(keep.bytes as u64) };
+        let mut doomed = 0;
+        for segment in &self.segments {
+            let expired = segment.bytes() > 0 && segment.max_timestamp() < expired_before;
+            let too_many = segment.bytes() > 0 && segment.bytes() <= surplus;
+            if segment.next_offset() > stable_until || !(expired || too_many) {
+                break;
+            }
+            surplus = surplus.saturating_sub(segment.bytes());
+            doomed += 1;
+        }
+        if doomed == 0 {
+            return Ok(0);
+        }
+        if doomed == self.segments.len() {
+            self.roll()?; // an empty segment remembers where the log ends
+        }
+        self.delete_segments(doomed)?;
+        Ok(doomed)
+    }
+
+    /// Moves the log's start up to `offset`; whole segments before it are deleted.
+    pub(crate) fn delete_before(&mut self, offset: i64) -> io::Result<()> {
+        if offset <= self.start_offset {
+            return Ok(());
+        }
+        let mut doomed = self.segments.partition_point(|segment| segment.next_offset() <= offset);
+        if doomed > 0 && doomed == self.segments.len() {
+            if self.segments.last().is_some_and(|last| last.bytes() > 0) {
+                self.roll()?;
+            } else {
+                doomed -= 1;
+            }
+        }
+        self.delete_segments(doomed)?;
+        self.start_offset = self.start_offset.max(offset);
+        self.transactions.forget_before(self.start_offset);
+        Ok(())
+    }
+
+    fn delete_segments(&mut self, count: usize) -> io::Result<()> {
+        let doomed: Vec<_> = self.segments.drain(..count).collect();
+        if let Some(first) = self.segments.first() {
+            self.start_offset = self.start_offset.max(first.base_offset());
+        }
+        self.transactions.forget_before(self.start_offset);
+        for segment in doomed {
+            segment.delete()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Walks a segment's file batch by batch, up to the first thing that is not one.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use super::batch::{BatchError, BatchHeader, HEADER_BYTES};
+use super::segment::Stretch;
+
+const WINDOW_BYTES: usize = 64 * 1024;
+/// A header, and the record of a marker.
+const PEEK_BYTES: usize = HEADER_BYTES + 32;
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scan {
+    /// Headers only: for what was checked and synced long ago.
+    Headers,
+    /// Every byte against its checksum: for what a crash may have torn.
+    Whole,
+}
+
+/// A file read through a buffer, at any position.
+struct Window<'a> {
+    file: &'a File,
+    file_bytes: u64,
+    begin: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window<'_> {
+    /// Up to `wanted` bytes from `position`; fewer at the end of the file.
+    fn at(&mut self, position: u64, wanted: usize) -> io::Result<&[u8]> {
+        let available = self.file_bytes.saturating_sub(position);
+        let wanted = usize::try_from(available).unwrap_or(usize::MAX).min(wanted);
+        let held_until = self.begin + self.bytes.len() as u64;
+        if position < self.begin || position + wanted as u64 > held_until {
+            let ahead = usize::try_from(available).unwrap_or(usize::MAX).min(WINDOW_BYTES.max(wanted));
+            self.bytes.resize(ahead, 0);
+            self.file.read_exact_at(&mut self.bytes, position)?;
+            self.begin = position;
+        }
+        let from = (position - self.begin) as usize;
+        Ok(&self.bytes[from..from + wanted])
+    }
+}
+
+/// Calls `visit` with each batch's header and first bytes (all of them with [`Scan::Whole`])
+/// until it answers false. Returns why the walk ended early, if it met something that is not a batch.
+pub(crate) fn scan(
+    stretch: &Stretch,
+    how: Scan,
+    mut visit: impl FnMut(&BatchHeader, &[u8]) -> bool,
+) -> io::Result<Option<BatchError>> {
+    let mut window =
+        Window { file: &stretch.file, file_bytes: stretch.end, begin: stretch.begin, bytes: Vec::new() };
+    let mut position = stretch.begin;
+    let mut next_offset = i64::MIN;
+    while position < stretch.end {
+        let header = match BatchHeader::read(window.at(position, PEEK_BYTES)?) {
+            Ok(header) => header,
+            Err(error) => return Ok(Some(error)),
+        };
+        if header.total_bytes as u64 > stretch.end - position {
+            return Ok(Some(BatchError::Short));
+        }
+        if header.base_offset < next_offset {
+            return Ok(Some(BatchError::Count));
+        }
+        let seen = if how == Scan::Whole { header.total_bytes } else { PEEK_BYTES.min(header.total_bytes) };
+        let bytes = window.at(position, seen)?;
+        if how == Scan::Whole
+            && let Err(error) = BatchHeader::read_whole(bytes)
+        {
+            return Ok(Some(error));
+        }
+        if !visit(&header, bytes) {
+            return Ok(None);
+        }
+        next_offset = header.next_offset();
+        position += header.total_bytes as u64;
+    }
+    Ok(None)
+}

@@ -1,0 +1,56 @@
+//! Everything that requests work on, in one place.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::BrokerConfig;
+use crate::groups::Groups;
+use crate::journal::Journal;
+use crate::metrics::{BrokerMetrics, Counters};
+use crate::topic_admin::TopicAdmin;
+use crate::topics::Topics;
+use crate::transactions::Transactions;
+
+/// This broker's id; there is no other.
+pub(crate) const NODE_ID: i32 = 1;
+
+/// The parts of a running broker.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) config: Arc<BrokerConfig>,
+    pub(crate) cluster_id: String,
+    /// The host and port that clients are told.
+    pub(crate) advertised: (String, u16),
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) topics: Arc<Topics>,
+    pub(crate) topic_admin: TopicAdmin,
+    pub(crate) groups: Arc<Groups>,
+    pub(crate) transactions: Arc<Transactions>,
+    /// Cancelled when the broker shuts down: nothing new is begun, nothing is waited for.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl Node {
+    /// Counters and sizes now.
+    pub(crate) fn metrics(&self) -> BrokerMetrics {
+        let topics = self.topics.all();
+        let partitions = || topics.iter().flat_map(|topic| topic.partitions());
+        let mut groups = self.groups.ids();
+        groups.extend(self.journal.read(|state| state.groups.keys().cloned().collect::<Vec<_>>()));
+        BrokerMetrics {
+            topics: topics.len() as u64,
+            partitions: partitions().count() as u64,
+            log_bytes: partitions().map(|partition| partition.bytes()).sum(),
+            groups: groups.len() as u64,
+            open_transactions: self.transactions.open_count() as u64,
+            ..self.counters.snapshot()
+        }
+    }
+
+    pub(crate) fn count_bytes_out(&self, bytes: usize) {
+        self.counters.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,270 @@
+//! One partition as connections see it: its log behind one lock, and how far that log is durable.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kafka_protocol::error::ResponseError;
+use tokio::sync::{Notify, watch};
+
+use crate::guarded::Guarded;
+use crate::log::batch::BatchHeader;
+use crate::log::lookup::TimeSearch;
+use crate::log::marker::{Outcome, Producer};
+use crate::log::read::Slice;
+use crate::log::retention::Retention;
+use crate::log::unstable::{Aborted, OpenTransaction};
+use crate::log::{AppendError, Log, Placed, Unsynced};
+use crate::syncer::SyncQueue;
+
+/// How far a partition is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watermark {
+    /// Every record below is on disk, and may be read.
+    pub(crate) high: i64,
+    /// Why this will never advance again.
+    pub(crate) ended: Option<ResponseError>,
+}
+
+/// Which records a reader wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    ReadUncommitted,
+    ReadCommitted,
+}
+
+/// Offsets that readers ask for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offsets {
+    pub(crate) log_start: i64,
+    pub(crate) high_watermark: i64,
+    pub(crate) last_stable: i64,
+}
+
+/// What a fetch found in a partition.
+#[derive(Debug)]
+pub(crate) struct Readable {
+    pub(crate) offsets: Offsets,
+    pub(crate) slice: Option<Slice>,
+    pub(crate) aborted: Vec<Aborted>,
+}
+
+/// A partition of a topic.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    topic: Arc<str>,
+    index: i32,
+    log: Guarded<Log>,
+    watermark: watch::Sender<Watermark>,
+    /// It waits in the sync queue.
+    queued: AtomicBool,
+    /// Fetches to wake when the watermark advances.
+    waiting: Guarded<Vec<Arc<Notify>>>,
+    queue: Arc<SyncQueue>,
+}
+
+impl Partition {
+    /// Opens the partition's log; everything recovered is durable.
+    pub(crate) fn open(
+        topic: Arc<str>,
+        index: i32,
+        dir: &Path,
+        log_start: i64,
+        queue: Arc<SyncQueue>,
+    ) -> io::Result<Self> {
+        let log = Log::open(dir, log_start)?;
+        let watermark = Watermark { high: log.end_offset(), ended: None };
+        Ok(Self {
+            topic,
+            index,
+            log: Guarded::new(log),
+            watermark: watch::Sender::new(watermark),
+            queued: AtomicBool::new(false),
+            waiting: Guarded::default(),
+            queue,
+        })
+    }
+
+    /// Appends a checked batch; it is durable once [`Self::durable`] has passed its end.
+    pub(crate) fn append(
+        self: &Arc<Self>,
+        header: BatchHeader,
+        batch: &[u8],
+        segment_bytes: u64,
+    ) -> Result<Placed, ResponseError> {
+        self.refuse_if_ended()?;
+        let placed = match self.log.lock().append(header, batch, segment_bytes) {
+            Ok(placed) => placed,
+            Err(AppendError::Refused(refusal)) => return Err(refusal),
+            Err(AppendError::Storage(error)) => return Err(self.storage_failed("append", &error)),
+        };
+        if !placed.repeated {
+            self.enqueue();
+        }
+        Ok(placed)
+    }
+
+    /// Appends the end of a transaction; returns the offset after it.
+    pub(crate) fn append_marker(
+        self: &Arc<Self>,
+        producer: Producer,
+        outcome: Outcome,
+        now_ms: i64,
+        segment_bytes: u64,
+    ) -> Result<i64, ResponseError> {
+        self.refuse_if_ended()?;
+        let appended = self.log.lock().append_marker(producer, outcome, now_ms, segment_bytes);
+        let end = appended.map_err(|error| self.storage_failed("append a marker", &error))?;
+        self.enqueue();
+        Ok(end)
+    }
+
+    fn refuse_if_ended(&self) -> Result<(), ResponseError> {
+        self.watermark.borrow().ended.map_or(Ok(()), Err)
+    }
+
+    fn enqueue(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.queue.push(Arc::clone(self));
+        }
+    }
+
+    /// Takes what is to be synced; the partition may be queued again from here on.
+    pub(crate) fn take_unsynced(&self) -> (Unsynced, i64) {
+        self.queued.store(false, Ordering::Release);
+        self.log.lock().take_unsynced()
+    }
+
+    /// Makes everything below `end` readable, and wakes who waits for it.
+    pub(crate) fn publish(&self, end: i64) {
+        let advanced = self.watermark.send_if_modified(|watermark| {
+            let advances = end > watermark.high;
+            watermark.high = watermark.high.max(end);
+            advances
+        });
+        if advanced {
+            self.wake_readers();
+        }
+    }
+
+    /// Ends the partition: deleted, or its disk failed. Whoever waits gets `reason`.
+    pub(crate) fn end(&self, reason: ResponseError) {
+        self.watermark.send_modify(|watermark| {
+            watermark.ended.get_or_insert(reason);
+        });
+        self.wake_readers();
+    }
+
+    /// After a failed write or sync no one knows what the disk holds: nothing more is promised.
+    pub(crate) fn storage_failed(&self, attempt: &str, error: &io::Error) -> ResponseError {
+        let (topic, partition) = (&self.topic, self.index);
+        tracing::error!(%topic, partition, %error, "cannot {attempt}; this partition takes no more until a restart");
+        self.end(ResponseError::KafkaStorageError);
+        ResponseError::KafkaStorageError
+    }
+
+    /// Waits until everything below `end` is durable.
+    pub(crate) async fn durable(&self, end: i64) -> Result<(), ResponseError> {
+        let mut watermark = self.watermark.subscribe();
+        let reached = watermark.wait_for(|now| now.high >= end || now.ended.is_some()).await;
+        let now = reached.map_err(|_| ResponseError::UnknownServerError)?;
+        if now.high >= end { Ok(()) } else { Err(now.ended.unwrap_or(ResponseError::UnknownServerError)) }
+    }
+
+    /// Has `reader` woken when the watermark next advances.
+    pub(crate) fn wake_on_advance(&self, reader: &Arc<Notify>) {
+        self.waiting.lock().push(Arc::clone(reader));
+    }
+
+    /// Takes back [`Self::wake_on_advance`].
+    pub(crate) fn forget_reader(&self, reader: &Arc<Notify>) {
+        self.waiting.lock().retain(|waiting| !Arc::ptr_eq(waiting, reader));
+    }
+
+    fn wake_readers(&self) {
+        for reader in self.waiting.lock().drain(..) {
+            reader.notify_one();
+        }
+    }
+
+    pub(crate) fn offsets(&self) -> Result<Offsets, ResponseError> {
+        self.offsets_of(&self.log.lock())
+    }
+
+    fn offsets_of(&self, log: &Log) -> Result<Offsets, ResponseError> {
+        let watermark = *self.watermark.borrow();
+        if let Some(reason) = watermark.ended {
+            return Err(reason);
+        }
+        let unstable = log.transactions().first_unstable();
+        Ok(Offsets {
+            log_start: log.start_offset(),
+            high_watermark: watermark.high,
+            last_stable: unstable.unwrap_or(i64::MAX).min(watermark.high),
+        })
+    }
+
+    /// What a reader at `from` may have.
+    pub(crate) fn readable(&self, from: i64, isolation: Isolation) -> Result<Readable, ResponseError> {
+        let log = self.log.lock();
+        let offsets = self.offsets_of(&log)?;
+        let committed_only = isolation == Isolation::ReadCommitted;
+        let until = if committed_only { offsets.last_stable } else { offsets.high_watermark };
+        let slice = log.slice(from, until)?;
+        let aborted =
+            if committed_only { log.transactions().aborted_between(from, until) } else { Vec::new() };
+        Ok(Readable { offsets, slice, aborted })
+    }
+
+    /// Prepares a search for a time.
+    pub(crate) fn search_since(&self, timestamp: i64) -> TimeSearch {
+        self.log.lock().search_since(timestamp)
+    }
+
+    /// Prepares a search for the latest time.
+    pub(crate) fn search_latest(&self) -> Option<TimeSearch> {
+        self.log.lock().search_latest()
+    }
+
+    /// Deletes the records before `offset`; -1 stands for the high watermark. Returns the new start.
+    pub(crate) fn delete_before(&self, offset: i64) -> Result<i64, ResponseError> {
+        let mut log = self.log.lock();
+        let high_watermark = self.offsets_of(&log)?.high_watermark;
+        let offset = if offset == -1 { high_watermark } else { offset };
+        if offset < 0 || offset > high_watermark {
+            return Err(ResponseError::OffsetOutOfRange);
+        }
+        log.delete_before(offset).map_err(|error| self.storage_failed("delete records", &error))?;
+        Ok(log.start_offset())
+    }
+
+    /// Deletes what is older or more than the topic keeps.
+    pub(crate) fn retain(&self, keep: Retention, now_ms: i64) -> Result<usize, ResponseError> {
+        let mut log = self.log.lock();
+        let stable_until = self.offsets_of(&log)?.last_stable;
+        log.retain(keep, now_ms, stable_until).map_err(|error| self.storage_failed("delete segments", &error))
+    }
+
+    /// Transactions without an end.
+    pub(crate) fn open_transactions(&self) -> Vec<OpenTransaction> {
+        self.log.lock().transactions().open()
+    }
+
+    /// Where the producer's open transaction begins in this partition.
+    pub(crate) fn transaction_start(&self, producer_id: i64) -> Option<i64> {
+        self.log.lock().transactions().first_offset_of(producer_id)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.log.lock().bytes()
+    }
+
+    pub(crate) fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    pub(crate) fn index(&self) -> i32 {
+        self.index
+    }
+}

@@ -1,0 +1,152 @@
+//! How a transaction ends: the decision in the journal first, then a marker in each partition.
+//!
+//! Offsets become the group's by the decision itself, see [`crate::journal::state`].
+
+use std::sync::Arc;
+
+use kafka_protocol::error::ResponseError;
+
+use super::producer::{Owner, Phase, Touched};
+use super::{Transactional, Transactions};
+use crate::clock::now_ms;
+use crate::journal::record::{Decision, Mark, PartitionName, Record};
+use crate::log::marker::{Outcome, Producer};
+use crate::partition::Partition;
+
+/// A marker in a partition is durable when the partition is, up to this offset.
+type Marked = (Arc<Partition>, i64);
+
+impl Transactions {
+    /// Ends the producer's transaction as it asks.
+    pub(crate) async fn end(
+        self: &Arc<Self>,
+        id: &str,
+        producer: Producer,
+        commit: bool,
+    ) -> Result<(), ResponseError> {
+        let transactional = self.find(id)?;
+        let this = Arc::clone(self);
+        let ending = async move {
+            let _turn = transactional.turn.lock().await;
+            let touched = {
+                let mut owner = transactional.owner.lock();
+                owner.check(producer)?;
+                match begin_ending(&mut owner) {
+                    Some(touched) => touched,
+                    None if owner.last_committed == Some(commit) => return Ok(()),
+                    None => return Err(ResponseError::InvalidTxnState),
+                }
+            };
+            this.finish(&transactional, producer, commit, &touched, &[]).await
+        };
+        detached(ending).await
+    }
+
+    /// Aborts what a former owner left open, with an epoch that fences it, and records the owner.
+    /// The caller has the turn, and has given the owner its new epoch.
+    pub(super) async fn abort_and_fence(
+        self: &Arc<Self>,
+        transactional: &Arc<Transactional>,
+        former: Producer,
+        touched: Touched,
+    ) -> Result<(), ResponseError> {
+        let owner = Record::Producer(transactional.owner.lock().record(&transactional.id));
+        let fenced = Producer { id: former.id, epoch: former.epoch.saturating_add(1) };
+        self.finish(transactional, fenced, false, &touched, &[owner]).await
+    }
+
+    /// Decides, marks, and lets the next transaction begin.
+    async fn finish(
+        self: &Arc<Self>,
+        transactional: &Transactional,
+        producer: Producer,
+        commit: bool,
+        touched: &Touched,
+        also: &[Record],
+    ) -> Result<(), ResponseError> {
+        let decision = Decision {
+            id: self.next_decision(),
+            transactional_id: transactional.id.clone(),
+            producer_id: producer.id,
+            epoch: producer.epoch,
+            commit,
+            markers: self.marks(producer.id, touched),
+        };
+        let mut records = vec![Record::Decided(decision.clone())];
+        records.extend_from_slice(also);
+        self.journal.commit(&records).await?;
+        let marked = self.mark(&decision);
+        {
+            let mut owner = transactional.owner.lock();
+            owner.phase = Phase::Idle;
+            owner.last_committed = also.is_empty().then_some(commit);
+        }
+        if !decision.markers.is_empty() {
+            tokio::spawn(Arc::clone(self).complete(decision.id, marked));
+        }
+        Ok(())
+    }
+
+    /// Where the transaction has records.
+    fn marks(&self, producer_id: i64, touched: &Touched) -> Vec<Mark> {
+        let mark = |of: &PartitionName| {
+            let partition = self.topics.partition(&of.topic, of.partition).ok()?;
+            let first_offset = partition.transaction_start(producer_id)?;
+            Some(Mark { of: of.clone(), first_offset })
+        };
+        touched.partitions.iter().filter_map(mark).collect()
+    }
+
+    /// Appends the decision's markers wherever they are missing.
+    pub(super) fn mark(&self, decision: &Decision) -> Vec<Marked> {
+        let producer = Producer { id: decision.producer_id, epoch: decision.epoch };
+        let outcome = if decision.commit { Outcome::Commit } else { Outcome::Abort };
+        let mut marked = Vec::new();
+        for mark in &decision.markers {
+            let Some(topic) = self.topics.get(&mark.of.topic) else { continue };
+            let Ok(partition) = topic.partition(mark.of.partition) else { continue };
+            if partition.transaction_start(producer.id) != Some(mark.first_offset) {
+                continue; // marked before a crash; what is open now came later
+            }
+            let segment_bytes = topic.config().segment_bytes;
+            // A partition that takes no more was deleted, or has failed and said so; after a
+            // restart the decision is found again.
+            if let Ok(end) = partition.append_marker(producer, outcome, now_ms(), segment_bytes) {
+                marked.push((Arc::clone(partition), end));
+            }
+        }
+        marked
+    }
+
+    /// Forgets the decision once its markers are durable.
+    pub(super) async fn complete(self: Arc<Self>, decision: u64, marked: Vec<Marked>) {
+        for (partition, end) in marked {
+            match partition.durable(end).await {
+                Ok(()) | Err(ResponseError::UnknownTopicOrPartition) => {}
+                Err(_) => return, // kept, to be marked again after a restart
+            }
+        }
+        self.journal.append(&[Record::Completed { decision }]);
+    }
+}
+
+/// Takes an open transaction into its end.
+pub(super) fn begin_ending(owner: &mut Owner) -> Option<Touched> {
+    match std::mem::replace(&mut owner.phase, Phase::Idle) {
+        Phase::Open(touched) => {
+            owner.phase = Phase::Ending(touched.clone());
+            Some(touched)
+        }
+        other => {
+            owner.phase = other;
+            None
+        }
+    }
+}
+
+/// Runs to its end even if the connection that asked goes away.
+pub(super) async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ResponseError>> + Send + 'static,
+) -> Result<T, ResponseError> {
+    tokio::spawn(work).await.unwrap_or(Err(ResponseError::UnknownServerError))
+}

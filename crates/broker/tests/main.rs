@@ -1,0 +1,19 @@
+//! What clients may rely on, told by librdkafka.
+//!
+//! With `KAFKA_BROKERS` set, the same cases run against that cluster; those that stop, crash or
+//! configure the broker say that they are skipped.
+
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+mod harness;
+
+mod admin;
+mod crash;
+mod frames;
+mod groups;
+mod idempotence;
+mod offsets;
+mod produce_consume;
+mod restart;
+mod startup;
+mod transactions;

@@ -1,0 +1,57 @@
+//! What the detectors find, for people to read: the answer of `GET /v1/detectors`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::class::{ClassInfo, RULE_VERSION, parameters};
+use crate::config::DetectConfig;
+use crate::detectors::{failed_authentication, request_spike, token_reuse};
+
+/// One detector, described.
+#[derive(Clone, Debug, Serialize)]
+pub struct DetectorInfo {
+    /// Its name in alerts.
+    pub name: &'static str,
+    /// Its version; it changes when its meaning does.
+    pub version: &'static str,
+    /// What it notices, in a sentence.
+    pub description: &'static str,
+    /// Which events it reads.
+    pub reads: &'static str,
+    /// What it finds.
+    pub classes: Vec<ClassInfo>,
+    /// The parameters in force, by name.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+}
+
+/// Every detector with the parameters in force.
+pub fn catalogue(config: &DetectConfig) -> Vec<DetectorInfo> {
+    vec![
+        DetectorInfo {
+            name: token_reuse::NAME,
+            version: RULE_VERSION,
+            description: "A session token that is presented more often, later, or elsewhere than it may be.",
+            reads: "session_token.issued, .redeemed, .rejected and .revoked, by token fingerprint",
+            classes: token_reuse::CLASSES.to_vec(),
+            parameters: parameters(&config.token_reuse),
+        },
+        DetectorInfo {
+            name: failed_authentication::NAME,
+            version: RULE_VERSION,
+            description: "Logins and key checks that fail too often for one account or from one address, \
+                          and a success after such failures.",
+            reads: "authentications that succeeded or failed, by account and by address",
+            classes: failed_authentication::CLASSES.to_vec(),
+            parameters: parameters(&config.failed_authentication),
+        },
+        DetectorInfo {
+            name: request_spike::NAME,
+            version: RULE_VERSION,
+            description: "Far more requests than this partner or endpoint has at this hour of the week.",
+            reads: "requests counted by minute, partner, route and class of status",
+            classes: request_spike::CLASSES.to_vec(),
+            parameters: parameters(&config.request_spike),
+        },
+    ]
+}

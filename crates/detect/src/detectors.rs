@@ -1,0 +1,17 @@
+//! The detectors, one file or folder each, and the list of them.
+
+pub mod failed_authentication;
+pub mod request_spike;
+pub mod token_reuse;
+
+use crate::config::DetectConfig;
+use crate::detector::Detector;
+
+/// Every detector there is.
+pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
+    vec![
+        Box::new(token_reuse::TokenReuse::new(config)),
+        Box::new(failed_authentication::FailedAuthentication::new(config)),
+        Box::new(request_spike::RequestSpike::new(config)),
+    ]
+}

@@ -1,0 +1,89 @@
+//! One attempt to log in or to use a key, as both views of it need it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use event::{EventTime, Observation};
+use serde::{Deserialize, Serialize};
+
+use crate::stable;
+use crate::witness::{self, Witness};
+
+/// How long failures are kept for the slowest of the rules.
+pub(super) const RECENT_MS: i64 = 21_600_000;
+
+/// An attempt. Equal deliveries have equal `time` and `delivery`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Attempt {
+    pub(super) time: EventTime,
+    pub(super) delivery: u64,
+    pub(super) ingested_at: EventTime,
+    pub(super) succeeded: bool,
+    /// The account does not exist, so no typo of its owner explains the failure.
+    pub(super) no_such_account: bool,
+    pub(super) weight: u32,
+    /// A hash of the account; 0 where none is named.
+    pub(super) account: u64,
+    pub(super) net: Box<str>,
+    pub(super) browser: Option<u64>,
+    pub(super) reason: Box<str>,
+    pub(super) witness: Arc<Witness>,
+}
+
+impl Attempt {
+    /// What an observation tells; `None` where it is no attempt that should count, such as one
+    /// that our own block has refused: counting those would keep the block alive for ever.
+    pub(super) fn new(o: &Observation<'_>) -> Option<Self> {
+        let reason = o.reason.as_deref().unwrap_or_default();
+        let succeeded = match o.outcome.as_deref()? {
+            "success" => true,
+            "failure" => false,
+            _ => return None,
+        };
+        if matches!(reason, "blocked" | "blocked_by_control" | "rate_limited") {
+            return None;
+        }
+        let outcome = if succeeded { "success" } else { "failure" };
+        let what = format!("{} {outcome} {reason}", o.action.as_deref().unwrap_or("authentication"));
+        Some(Self {
+            time: o.time?,
+            delivery: witness::delivery(o),
+            ingested_at: o.ingest_time.or(o.time)?,
+            succeeded,
+            no_such_account: !succeeded && is_unknown(reason),
+            weight: o.count.unwrap_or(1).clamp(1, i64::from(u32::MAX)) as u32,
+            account: account_of(o).map_or(0, |account| stable::hash(&[account])),
+            net: o.src_net.as_deref().or(o.src_ip.as_deref()).unwrap_or_default().into(),
+            browser: o.ua_fp.as_deref().map(|ua| stable::hash(&[ua])),
+            reason: reason.into(),
+            witness: Arc::new(Witness::new(o, what.trim_end().to_owned())),
+        })
+    }
+
+    /// The order in which attempts are folded.
+    pub(super) fn stamp(&self) -> (EventTime, u64) {
+        (self.time, self.delivery)
+    }
+}
+
+fn is_unknown(reason: &str) -> bool {
+    ["unknown", "invalid_user", "no_such_user", "not_found", "nonexistent"].iter().any(|word| reason.contains(word))
+}
+
+/// The account an attempt is about: the user, or else the API key.
+pub(super) fn account_of<'o>(o: &'o Observation<'_>) -> Option<&'o str> {
+    fn said<'o>(text: &'o Option<Cow<'_, str>>) -> Option<&'o str> {
+        text.as_deref().filter(|text| !text.is_empty())
+    }
+    said(&o.user_ref).or_else(|| said(&o.api_key))
+}
+
+/// The address it came from: of IPv4 the address, of IPv6 the network, because one machine has
+/// a whole network of those.
+pub(super) fn address_of<'o>(o: &'o Observation<'_>) -> Option<&'o str> {
+    let ip = o.src_ip.as_deref().filter(|ip| !ip.is_empty());
+    match ip {
+        Some(ip) if !ip.contains(':') => Some(ip),
+        _ => o.src_net.as_deref().or(ip),
+    }
+}

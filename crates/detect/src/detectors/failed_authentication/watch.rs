@@ -1,0 +1,221 @@
+//! One class on one key: whether an episode is open, and what belongs to it.
+//!
+//! Failures with gaps below the episode's gap form a cluster. In a cluster the episode begins
+//! when the rule is first met; what the rule was met by counts, and every failure after it.
+
+use std::sync::Arc;
+
+use event::{EventTime, Severity};
+use serde::{Deserialize, Serialize};
+
+use super::attempt::Attempt;
+use super::classes::CLASSES;
+use crate::class::ClassInfo;
+use crate::episode::{Cells, EpisodeId};
+use crate::tally::{Breakdown, Tally};
+
+/// Accounts that an episode remembers having been tried.
+const TRIED_MAX: usize = 1_024;
+
+/// Which rule; the numbers index [`CLASSES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Class {
+    Fast,
+    Slow,
+    Distributed,
+    Address,
+    Spray,
+    Stuffing,
+    Success,
+}
+
+impl Class {
+    pub(super) fn info(self) -> &'static ClassInfo {
+        &CLASSES[self as usize]
+    }
+
+    /// Whether further attempts can only strengthen what was seen, so that it may be told before
+    /// the watermark.
+    pub(super) fn is_eager(self) -> bool {
+        !matches!(self, Self::Slow | Self::Spray | Self::Stuffing)
+    }
+
+    /// What the ids of its alerts are made from: stuffing is spraying with more accounts.
+    pub(super) fn family(self) -> &'static str {
+        match self {
+            Self::Stuffing => Self::Spray.info().class,
+            other => other.info().class,
+        }
+    }
+}
+
+/// One rule's memory on one key. `part` tells apart several of one class, e.g. by network.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Watch {
+    pub(super) class: Class,
+    pub(super) part: Box<str>,
+    pub(super) open: Option<Box<Episode>>,
+    closed: Vec<Episode>,
+    cells: Cells,
+    used_up_to: (EventTime, u64),
+}
+
+/// One stretch of trouble.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Episode {
+    pub(super) class: Class,
+    pub(super) part: Box<str>,
+    pub(super) id: EpisodeId,
+    /// When the rule was first met.
+    pub(super) start: EventTime,
+    pub(super) ingested_at: EventTime,
+    pub(super) severity: Severity,
+    pub(super) threshold: u32,
+    pub(super) window_ms: i64,
+    pub(super) tally: Tally,
+    pub(super) failures: u64,
+    pub(super) successes: u64,
+    pub(super) accounts: Breakdown,
+    pub(super) addresses: Breakdown,
+    pub(super) reasons: Breakdown,
+    pub(super) is_late: bool,
+    pub(super) gap_ms: i64,
+    tried: Vec<u64>,
+    last: (EventTime, u64),
+}
+
+/// A rule that was met.
+pub(super) struct Hit<'a> {
+    pub(super) class: Class,
+    pub(super) severity: Severity,
+    pub(super) threshold: u32,
+    pub(super) window_ms: i64,
+    /// The attempts that met it.
+    pub(super) members: Vec<&'a Arc<Attempt>>,
+}
+
+impl Watch {
+    pub(super) fn new(class: Class, part: &str) -> Self {
+        Self {
+            class,
+            part: part.into(),
+            open: None,
+            closed: Vec::new(),
+            cells: Cells::default(),
+            used_up_to: (EventTime::MIN, 0),
+        }
+    }
+
+    /// Ends the episode if nothing can belong to it at `time` any more.
+    pub(super) fn close_if_over(&mut self, time: EventTime) {
+        if let Some(episode) = self.open.take_if(|episode| time - episode.last.0 >= episode.gap_ms) {
+            self.used_up_to = episode.last;
+            self.closed.push(*episode);
+        }
+    }
+
+    /// Adds an attempt to the open episode, if there is one.
+    pub(super) fn extend(&mut self, attempt: &Attempt) -> bool {
+        let Some(episode) = &mut self.open else { return false };
+        episode.add(attempt);
+        true
+    }
+
+    /// Opens an episode on a rule that was met by `attempt`.
+    pub(super) fn open(&mut self, hit: Hit<'_>, attempt: &Attempt, phase: u64, gap_ms: i64) {
+        let mut episode = Episode {
+            class: hit.class,
+            part: self.part.clone(),
+            id: self.cells.open(phase, attempt.time),
+            start: attempt.time,
+            ingested_at: attempt.ingested_at,
+            severity: hit.severity,
+            threshold: hit.threshold,
+            window_ms: hit.window_ms,
+            tally: Tally::default(),
+            failures: 0,
+            successes: 0,
+            accounts: Breakdown::default(),
+            addresses: Breakdown::default(),
+            reasons: Breakdown::default(),
+            is_late: false,
+            gap_ms,
+            tried: Vec::new(),
+            last: (EventTime::MIN, 0),
+        };
+        hit.members.into_iter().for_each(|member| episode.add(member));
+        self.open = Some(Box::new(episode));
+    }
+
+    /// Whether an attempt may still count towards a rule: no earlier episode has used it.
+    pub(super) fn is_fresh(&self, attempt: &Attempt) -> bool {
+        attempt.stamp() > self.used_up_to
+    }
+
+    /// Episodes that ended since this was last asked.
+    pub(super) fn take_closed(&mut self) -> Vec<Episode> {
+        std::mem::take(&mut self.closed)
+    }
+
+    /// Until when this must be remembered.
+    pub(super) fn needed_until(&self) -> EventTime {
+        self.cells.needed_until().unwrap_or(EventTime::MIN)
+    }
+}
+
+impl Episode {
+    /// Counts an attempt.
+    pub(super) fn add(&mut self, attempt: &Attempt) {
+        let weight = u64::from(attempt.weight);
+        self.tally.add(&attempt.witness, weight);
+        self.last = self.last.max(attempt.stamp());
+        if attempt.succeeded {
+            self.successes += weight;
+        } else {
+            self.failures += weight;
+            if let Err(at) = self.tried.binary_search(&attempt.account)
+                && self.tried.len() < TRIED_MAX
+            {
+                self.tried.insert(at, attempt.account);
+            }
+        }
+        if let Some(account) = &attempt.witness.user_ref {
+            self.accounts.add(account, weight);
+        }
+        if let Some(address) = &attempt.witness.src_ip {
+            self.addresses.add(address, weight);
+        }
+        if !attempt.reason.is_empty() {
+            self.reasons.add(&attempt.reason, weight);
+        }
+    }
+
+    /// Whether this account failed in the episode.
+    pub(super) fn has_tried(&self, account: u64) -> bool {
+        self.tried.binary_search(&account).is_ok()
+    }
+
+    /// When its newest attempt happened.
+    pub(super) fn last(&self) -> EventTime {
+        self.last.0
+    }
+
+    /// Whether an attempt that came late belongs to it.
+    pub(super) fn covers(&self, time: EventTime) -> bool {
+        time > self.start - self.window_ms && time < self.last.0 + self.gap_ms
+    }
+}
+
+/// The watch of a class and part, made if it is not there.
+pub(super) fn watch<'w>(watches: &'w mut Vec<Watch>, class: Class, part: &str) -> &'w mut Watch {
+    let at = watches.iter().position(|w| w.class == class && *w.part == *part).unwrap_or_else(|| {
+        watches.push(Watch::new(class, part));
+        watches.len() - 1
+    });
+    &mut watches[at]
+}
+
+/// The watch of a class and part, if an episode was ever open there.
+pub(super) fn find<'w>(watches: &'w mut [Watch], class: Class, part: &str) -> Option<&'w mut Watch> {
+    watches.iter_mut().find(|w| w.class == class && *w.part == *part)
+}

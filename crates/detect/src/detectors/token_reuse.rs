@@ -1,0 +1,276 @@
+//! A session token presented more often, later, or elsewhere than it may be.
+//!
+//! What is known of a token is a *set* of facts, and the verdict a pure function of that set
+//! (`classify.rs`): the rejection may arrive before the redemption and the issue last of all.
+//! A token has one episode in its life, so its alert id holds no time, and it never closes by
+//! itself: a reuse stays a reuse until a person has looked.
+//!
+//! After the token's end the facts shrink to what a later presentation is compared with
+//! (`remembered.rs`), and after `memory_ms` they are forgotten without a word.
+
+mod classes;
+mod classify;
+mod describe;
+mod facts;
+mod remembered;
+
+use std::mem;
+
+use event::{EventTime, Observation, ObservationBatch, ObservationKind};
+use serde::{Deserialize, Serialize};
+
+pub use classes::CLASSES;
+
+use crate::config::{DetectConfig, in_range};
+use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
+use crate::episode::{Announced, announce, update_is_due};
+use crate::keyed::{Key, Kept, Keyed, Slot, SlotId};
+use crate::rows;
+use classify::classify;
+use describe::describe;
+use facts::Facts;
+use remembered::Remembered;
+
+pub(crate) const NAME: &str = "token_reuse";
+const STATE_VERSION: u32 = 1;
+
+// --- config ------------------------------------------------------------------------------------
+
+/// When a second use is a mistake and when it is a theft.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenReuseConfig {
+    /// How long a token lives where its issue record does not say.
+    pub ttl_ms: i64,
+    /// By how much clocks may differ before a use counts as after the end or after the revocation.
+    pub skew_ms: i64,
+    /// A second, rejected use of the same browser in the same network within this time is a
+    /// double click or a retry.
+    pub grace_ms: i64,
+    /// A second, rejected use of the same browser from another network within this time is a
+    /// phone that changed from Wi-Fi to mobile.
+    pub network_switch_ms: i64,
+    /// Two records of one redemption, from two logs, lie at most this far apart.
+    pub witness_ms: i64,
+    /// How long after its end a token is remembered.
+    pub memory_ms: i64,
+}
+
+impl Default for TokenReuseConfig {
+    fn default() -> Self {
+        Self {
+            ttl_ms: 300_000,
+            skew_ms: 30_000,
+            grace_ms: 10_000,
+            network_switch_ms: 30_000,
+            witness_ms: 10_000,
+            memory_ms: 86_400_000,
+        }
+    }
+}
+
+impl TokenReuseConfig {
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        in_range("token_reuse.ttl_ms", self.ttl_ms, 1_000, 86_400_000)?;
+        in_range("token_reuse.skew_ms", self.skew_ms, 0, 600_000)?;
+        in_range("token_reuse.grace_ms", self.grace_ms, 0, 60_000)?;
+        in_range("token_reuse.network_switch_ms", self.network_switch_ms, 0, 600_000)?;
+        in_range("token_reuse.witness_ms", self.witness_ms, 0, 60_000)?;
+        in_range("token_reuse.memory_ms", self.memory_ms, 0, 30 * 86_400_000)
+    }
+}
+
+// --- state -------------------------------------------------------------------------------------
+
+/// The detector.
+pub(crate) struct TokenReuse {
+    config: TokenReuseConfig,
+    allowed_lateness_ms: i64,
+    tokens: Keyed<Token>,
+    remembered: Remembered,
+    watermark: Option<EventTime>,
+    totals: Totals,
+}
+
+/// One token: what is known, and what was told of it.
+#[derive(Default, Serialize, Deserialize)]
+struct Token {
+    facts: Facts,
+    announced: Option<Announced>,
+    /// Facts came that are not told yet.
+    untold: bool,
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+struct Totals {
+    observations: u64,
+    late: u64,
+    duplicates: u64,
+}
+
+#[derive(Deserialize)]
+struct Saved {
+    tokens: Vec<Slot<Token>>,
+    remembered: Remembered,
+    watermark: Option<EventTime>,
+    totals: Totals,
+    evicted: u64,
+}
+
+#[derive(Serialize)]
+struct Saving<'a> {
+    tokens: Vec<&'a Slot<Token>>,
+    remembered: &'a Remembered,
+    watermark: Option<EventTime>,
+    totals: Totals,
+    evicted: u64,
+}
+
+impl Kept for Token {
+    fn is_precious(&self) -> bool {
+        self.announced.is_some()
+    }
+}
+
+// --- logic -------------------------------------------------------------------------------------
+
+impl TokenReuse {
+    pub(crate) fn new(config: &DetectConfig) -> Self {
+        Self {
+            config: config.token_reuse.clone(),
+            allowed_lateness_ms: config.watermark.allowed_lateness_ms,
+            tokens: Keyed::new(config.keys_per_tenant_max),
+            remembered: Remembered::new(config.keys_per_tenant_max.saturating_mul(8)),
+            watermark: None,
+            totals: Totals::default(),
+        }
+    }
+
+    /// Adds a fact to its token; returns the token if it was news.
+    fn take_in(&mut self, o: &Observation<'_>) -> Option<SlotId> {
+        let (tenant, token_fp, time) = (o.tenant.as_deref()?, o.token_fp.as_deref()?, o.time?);
+        let id = match self.tokens.find(tenant, token_fp) {
+            Some(id) => id,
+            None => {
+                let facts = self.remembered.take(tenant, token_fp).unwrap_or_default();
+                self.tokens.find_or_insert(tenant, token_fp, || Token { facts, ..Token::default() })?
+            }
+        };
+        let late = self.watermark.is_some_and(|watermark| time < watermark);
+        let (_, token) = self.tokens.get_mut(id)?;
+        let news = token.facts.add(o, late);
+        token.untold |= news;
+        self.totals.late += u64::from(late && news);
+        self.totals.duplicates += u64::from(!news);
+        self.tokens.touch(id, time);
+        news.then_some(id)
+    }
+
+    /// Tells of a token, if there is something to tell.
+    fn tell(&mut self, id: SlotId, now: EventTime, alerts: &mut AlertChanges) {
+        let Some((key, token)) = self.tokens.get_mut(id) else { return };
+        if !mem::take(&mut token.untold) {
+            return;
+        }
+        if let Some(verdict) = classify(&token.facts, &self.config) {
+            let alert = describe(key, &token.facts, &verdict, &self.config);
+            let due = update_is_due(token.announced.as_ref(), now);
+            let change = announce(&mut token.announced, alert, now);
+            // Held back for the rest of the minute: told when the watermark gets there.
+            token.untold = change.is_none() && !due;
+            alerts.extend(change);
+        }
+        let wake = match &token.announced {
+            Some(announced) if token.untold => announced.next_minute(),
+            _ => token.facts.ends(&self.config),
+        };
+        self.tokens.wake_at(id, wake);
+    }
+
+    /// A token's time has come: tell what was held back, or shrink it, or forget it.
+    fn wake(&mut self, id: SlotId, up_to: EventTime, alerts: &mut AlertChanges) {
+        self.tell(id, up_to, alerts);
+        let Some((_, token)) = self.tokens.get_mut(id) else { return };
+        let ends = token.facts.ends(&self.config) + self.allowed_lateness_ms;
+        let forget = ends + self.config.memory_ms;
+        if up_to >= forget || (up_to >= ends && token.announced.is_none()) {
+            self.retire(id);
+        } else {
+            self.tokens.wake_at(id, if up_to < ends { ends } else { forget });
+        }
+    }
+
+    /// Keeps of a token only what a later presentation is compared with.
+    fn retire(&mut self, id: SlotId) {
+        if let Some(Slot { key: Key { tenant, name }, value: token, .. }) = self.tokens.remove(id)
+            && token.announced.is_none()
+        {
+            self.remembered.put(&tenant, &name, &token.facts, token.facts.ends(&self.config));
+        }
+    }
+}
+
+impl Detector for TokenReuse {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn on_batch(&mut self, observations: &ObservationBatch, alerts: &mut AlertChanges) {
+        let mut news = Vec::new();
+        for (_, o) in rows::of_kind(observations, &[ObservationKind::Token]) {
+            self.totals.observations += 1;
+            news.extend(self.take_in(&o).map(|id| (id, o.time.unwrap_or_default())));
+        }
+        for (id, time) in news {
+            self.tell(id, time, alerts);
+        }
+        for Slot { key, value: token, .. } in self.tokens.evict() {
+            if token.announced.is_none() {
+                self.remembered.put(&key.tenant, &key.name, &token.facts, token.facts.ends(&self.config));
+            }
+        }
+    }
+
+    fn on_watermark(&mut self, up_to: EventTime, alerts: &mut AlertChanges) {
+        self.watermark = Some(up_to);
+        for id in self.tokens.take_due(up_to) {
+            self.wake(id, up_to, alerts);
+        }
+        self.remembered.forget(up_to - self.config.memory_ms - self.allowed_lateness_ms);
+    }
+
+    fn snapshot(&self) -> DetectorState {
+        let saving = Saving {
+            tokens: self.tokens.slots(),
+            remembered: &self.remembered,
+            watermark: self.watermark,
+            totals: self.totals,
+            evicted: self.tokens.evicted_total,
+        };
+        DetectorState::write(NAME, STATE_VERSION, &saving)
+    }
+
+    fn restore(&mut self, state: DetectorState) -> Result<(), BadState> {
+        let saved: Saved = state.read(NAME, STATE_VERSION)?;
+        self.tokens.restore(saved.tokens, saved.evicted);
+        self.remembered.restore(saved.remembered);
+        self.watermark = saved.watermark;
+        self.totals = saved.totals;
+        Ok(())
+    }
+
+    fn stats(&self) -> DetectorStats {
+        DetectorStats {
+            name: NAME,
+            keys: (self.tokens.len() + self.remembered.len()) as u64,
+            open_episodes: self.tokens.values().filter(|token| token.announced.is_some()).count() as u64,
+            observations_total: self.totals.observations,
+            late_total: self.totals.late,
+            duplicates_total: self.totals.duplicates,
+            evicted_total: self.tokens.evicted_total,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

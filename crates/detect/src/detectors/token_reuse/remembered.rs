@@ -1,0 +1,125 @@
+//! What stays of a token after its end: forty bytes instead of four hundred.
+//!
+//! A day's worth of tokens must fit in memory, because a stolen one may come back hours later.
+
+use event::{EventTime, Tenant};
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::facts::{Facts, Issue, Presentation};
+use crate::stable;
+
+/// Tokens past their end, by tenant and a hash of the fingerprint.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Remembered {
+    tenants: HashMap<Tenant, HashMap<u64, Brief>>,
+    tokens_per_tenant_max: usize,
+}
+
+/// The one use that later ones are compared with.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Brief {
+    ended_at: EventTime,
+    issued_at: Option<EventTime>,
+    expires_at: Option<EventTime>,
+    redeemed: Option<Redeemed>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Redeemed {
+    at: EventTime,
+    delivery: u64,
+    net: Option<u64>,
+    browser: Option<u64>,
+    topic: u64,
+}
+
+impl Remembered {
+    pub(super) fn new(tokens_per_tenant_max: usize) -> Self {
+        Self { tenants: HashMap::new(), tokens_per_tenant_max }
+    }
+
+    /// Takes over what a snapshot held, under this process's bound.
+    pub(super) fn restore(&mut self, saved: Self) {
+        self.tenants = saved.tenants;
+    }
+
+    /// Remembers a token in brief.
+    pub(super) fn put(&mut self, tenant: &Tenant, token_fp: &str, facts: &Facts, ended_at: EventTime) {
+        let issue = facts.issues.first();
+        let brief = Brief {
+            ended_at,
+            issued_at: issue.map(|issue| issue.at),
+            expires_at: issue.and_then(|issue| issue.expires_at),
+            redeemed: facts.accepted().next().map(|p| Redeemed {
+                at: p.at,
+                delivery: p.delivery,
+                net: p.net,
+                browser: p.browser,
+                topic: p.topic,
+            }),
+        };
+        let tokens = self.tenants.entry(tenant.clone()).or_default();
+        tokens.insert(stable::hash(&[token_fp]), brief);
+        if tokens.len() > self.tokens_per_tenant_max {
+            drop_oldest(tokens, self.tokens_per_tenant_max / 8);
+        }
+    }
+
+    /// Takes a token out again as facts.
+    pub(super) fn take(&mut self, tenant: &str, token_fp: &str) -> Option<Facts> {
+        let tenant = self.tenants.keys().find(|known| known.as_str() == tenant)?.clone();
+        let brief = self.tenants.get_mut(&tenant)?.remove(&stable::hash(&[token_fp]))?;
+        let mut facts = Facts::default();
+        facts.recall(
+            brief.issued_at.map(|at| Issue {
+                at,
+                expires_at: brief.expires_at,
+                user: None,
+                partner: None,
+                origin: None,
+            }),
+            brief.redeemed.map(|r| Presentation {
+                at: r.at,
+                delivery: r.delivery,
+                accepted: true,
+                reason: None,
+                src_ip: None,
+                net: r.net,
+                browser: r.browser,
+                user: None,
+                partner: None,
+                origin: None,
+                bound_origin: None,
+                topic: r.topic,
+                ingested_at: r.at,
+            }),
+        );
+        Some(facts)
+    }
+
+    /// Forgets tokens that ended before this.
+    pub(super) fn forget(&mut self, before: EventTime) {
+        // Looking at every token is only worth it now and then.
+        if before.floor(HOUR_MS) == before.floor(HOUR_MS / 60) {
+            for tokens in self.tenants.values_mut() {
+                tokens.retain(|_, brief| brief.ended_at >= before);
+            }
+            self.tenants.retain(|_, tokens| !tokens.is_empty());
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tenants.values().map(HashMap::len).sum()
+    }
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn drop_oldest(tokens: &mut HashMap<u64, Brief>, surplus: usize) {
+    let mut by_age: Vec<_> = tokens.iter().map(|(token, brief)| (brief.ended_at, *token)).collect();
+    by_age.sort_unstable();
+    for (_, token) in by_age.into_iter().take(surplus.max(1)) {
+        tokens.remove(&token);
+    }
+}

@@ -1,0 +1,101 @@
+//! Runs every detector over one partition of observations and keeps event time for them.
+
+use event::{AlertChange, EventTime, ObservationBatch, SourceProgress};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{DetectConfig, WatermarkConfig};
+use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
+use crate::detectors;
+use crate::snapshot;
+use crate::watermark::Watermarks;
+
+/// The detectors of one observation partition, with their state. It has no thread of its own.
+pub struct Engine {
+    watermark_config: WatermarkConfig,
+    watermarks: Watermarks,
+    detectors: Vec<Box<dyn Detector>>,
+    make: Box<dyn Fn() -> Vec<Box<dyn Detector>> + Send>,
+}
+
+/// An engine's figures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EngineStats {
+    /// How far event time has come.
+    pub watermark: Option<EventTime>,
+    /// The newest event time that a source has reached.
+    pub event_time_max: Option<EventTime>,
+    /// Each detector's figures.
+    pub detectors: Vec<DetectorStats>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EngineState {
+    watermarks: Watermarks,
+    detectors: Vec<DetectorState>,
+}
+
+impl Engine {
+    /// An engine that remembers nothing yet. The config must be valid.
+    pub fn new(config: &DetectConfig) -> Self {
+        let config = config.clone();
+        let watermark_config = config.watermark.clone();
+        let make = Box::new(move || detectors::all(&config));
+        Self { watermark_config, watermarks: Watermarks::default(), detectors: make(), make }
+    }
+
+    /// Takes in one record of the observations topic, in the order of its offset. `broker_time`
+    /// is when the broker appended that record. A record without observations still moves
+    /// event time.
+    pub fn on_record(
+        &mut self,
+        observations: &ObservationBatch,
+        progress: &[SourceProgress],
+        broker_time: EventTime,
+    ) -> Vec<AlertChange> {
+        let mut changes = AlertChanges::default();
+        if !observations.is_empty() {
+            for detector in &mut self.detectors {
+                detector.on_batch(observations, &mut changes);
+            }
+        }
+        let moved = self.watermarks.advance(progress, broker_time, &self.watermark_config);
+        if let Some(watermark) = self.watermarks.current().filter(|_| moved) {
+            for detector in &mut self.detectors {
+                detector.on_watermark(watermark, &mut changes);
+            }
+        }
+        changes.into_sorted()
+    }
+
+    /// The whole state as bytes.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let detectors = self.detectors.iter().map(|detector| detector.snapshot()).collect();
+        let state = EngineState { watermarks: self.watermarks.clone(), detectors };
+        snapshot::seal(&snapshot::encode(&state))
+    }
+
+    /// Goes on from a snapshot. On an error the engine is what it was before.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), BadState> {
+        let state: EngineState = snapshot::decode(snapshot::open(bytes)?)?;
+        let mut detectors = (self.make)();
+        for saved in state.detectors {
+            let detector = detectors.iter_mut().find(|detector| detector.name() == saved.name);
+            // A detector that this version no longer has, or has newly, begins with nothing.
+            if let Some(detector) = detector {
+                detector.restore(saved)?;
+            }
+        }
+        self.detectors = detectors;
+        self.watermarks = state.watermarks;
+        Ok(())
+    }
+
+    /// Figures for metrics.
+    pub fn stats(&self) -> EngineStats {
+        EngineStats {
+            watermark: self.watermarks.current(),
+            event_time_max: self.watermarks.event_time_max(),
+            detectors: self.detectors.iter().map(|detector| detector.stats()).collect(),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! One observed event as an alert may later show it: when, where in the log, who, what.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use event::{EventTime, Evidence, Observation, Position};
+use serde::{Deserialize, Serialize};
+
+use crate::{stable, text};
+
+/// What is kept of an event that may become evidence. (An `Evidence` leaves out what is empty,
+/// which the snapshots' format cannot read back, so state holds this.)
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Witness {
+    pub(crate) time: EventTime,
+    pub(crate) event_id: Box<str>,
+    topic: Box<str>,
+    partition: i32,
+    offset: i64,
+    line: i32,
+    pub(crate) what: Box<str>,
+    pub(crate) src_ip: Option<Box<str>>,
+    pub(crate) user_ref: Option<Box<str>>,
+    pub(crate) route: Option<Box<str>>,
+}
+
+impl Witness {
+    /// What an observation shows. `what` says it in words.
+    pub(crate) fn new(o: &Observation<'_>, what: String) -> Self {
+        let short = |text: &Option<Cow<'_, str>>| text.as_deref().map(|t| text::clean(t, 160).into_boxed_str());
+        Self {
+            time: o.time.unwrap_or_default(),
+            event_id: o.event_id.as_deref().unwrap_or_default().into(),
+            topic: o.kafka_topic.as_deref().unwrap_or_default().into(),
+            partition: o.kafka_partition.unwrap_or_default(),
+            offset: o.kafka_offset.unwrap_or_default(),
+            line: o.kafka_line.unwrap_or_default(),
+            what: text::clean(&what, 160).into(),
+            src_ip: short(&o.src_ip),
+            user_ref: short(&o.user_ref),
+            route: short(&o.route),
+        }
+    }
+
+    /// As an alert shows it.
+    pub(crate) fn evidence(&self) -> Evidence {
+        let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+        Evidence {
+            time: self.time,
+            event_id: self.event_id.to_string(),
+            position: Position {
+                topic: Arc::from(&*self.topic),
+                partition: self.partition,
+                offset: self.offset,
+                line: self.line,
+            },
+            what: self.what.to_string(),
+            src_ip: owned(&self.src_ip),
+            user_ref: owned(&self.user_ref),
+            route: owned(&self.route),
+        }
+    }
+
+    /// Which topic the event came by.
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// What makes this event unlike its neighbours.
+    pub(crate) fn kind(&self) -> u64 {
+        let or_empty = |text: &Option<Box<str>>| text.clone().unwrap_or_default();
+        stable::hash(&[
+            &or_empty(&self.src_ip),
+            &or_empty(&self.user_ref),
+            &or_empty(&self.route),
+            &self.what,
+        ])
+    }
+}
+
+/// The identity of a delivery: what two deliveries of one line share.
+pub(crate) fn delivery(o: &Observation<'_>) -> u64 {
+    let id = o.delivery_id.as_deref().or(o.event_id.as_deref()).unwrap_or_default();
+    stable::hash(&[id])
+}

@@ -1,0 +1,187 @@
+//! What a format finds in a line: values in the slots that a source asks for, and the rest.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use hashbrown::HashMap;
+
+/// A value as a log line can hold it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Unsigned(u64),
+    Float(f64),
+    Text(Cow<'a, str>),
+    List(Vec<Value<'a>>),
+    Object(Vec<(Cow<'a, str>, Value<'a>)>),
+}
+
+/// The fields of one line.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    /// By slot: the fields that the source's description names.
+    pub(crate) slots: Vec<Option<Value<'a>>>,
+    /// The fields that it does not name, under their dotted paths.
+    pub(crate) rest: Vec<(Cow<'a, str>, Value<'a>)>,
+    /// Whether a JSON object had a key twice; the last one counts.
+    pub(crate) duplicate_key: bool,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn with_slots(slots: usize) -> Self {
+        let mut fields = Self::default();
+        fields.slots.resize(slots, None);
+        fields
+    }
+
+    pub(crate) fn keep(&mut self, name: &'a str, value: impl Into<Cow<'a, str>>) {
+        self.rest.push((Cow::Borrowed(name), Value::Text(value.into())));
+    }
+}
+
+impl Value<'_> {
+    /// Whether there is nothing to keep.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    /// Makes the last of equal keys count, at every depth. Says whether there were any.
+    pub(crate) fn last_key_wins(&mut self) -> bool {
+        match self {
+            Value::List(items) => items.iter_mut().fold(false, |any, item| item.last_key_wins() | any),
+            Value::Object(members) => {
+                let any = members.iter_mut().fold(false, |any, (_, value)| value.last_key_wins() | any);
+                keep_last(members) | any
+            }
+            _ => false,
+        }
+    }
+
+    /// Appends the value as JSON.
+    pub(crate) fn write_json(&self, out: &mut String) {
+        let written = match self {
+            Value::Null => out.write_str("null"),
+            Value::Bool(value) => write!(out, "{value}"),
+            Value::Int(value) => write!(out, "{value}"),
+            Value::Unsigned(value) => write!(out, "{value}"),
+            Value::Float(value) => write!(out, "{value:?}"),
+            Value::Text(text) => {
+                write_json_text(text, out);
+                Ok(())
+            }
+            Value::List(items) => {
+                let mut open = '[';
+                for item in items {
+                    out.push(open);
+                    item.write_json(out);
+                    open = ',';
+                }
+                out.write_str(if open == '[' { "[]" } else { "]" })
+            }
+            Value::Object(members) => {
+                write_json_object(members, out);
+                Ok(())
+            }
+        };
+        written.expect("writing to a string does not fail");
+    }
+}
+
+/// Removes all but the last of equal keys; the place is that of the first.
+pub(crate) fn keep_last<'a>(members: &mut Vec<(Cow<'a, str>, Value<'a>)>) -> bool {
+    const FEW: usize = 16;
+    let before = members.len();
+    if before <= FEW {
+        let mut at = 1;
+        while at < members.len() {
+            match members[..at].iter().position(|(key, _)| *key == members[at].0) {
+                Some(earlier) => members[earlier].1 = members.remove(at).1,
+                None => at += 1,
+            }
+        }
+        return members.len() != before;
+    }
+    let mut places: HashMap<Cow<'a, str>, usize> = HashMap::with_capacity(before);
+    let mut kept: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(before);
+    for (key, value) in members.drain(..) {
+        match places.get(&key) {
+            Some(&place) => kept[place].1 = value,
+            None => {
+                places.insert(key.clone(), kept.len());
+                kept.push((key, value));
+            }
+        }
+    }
+    *members = kept;
+    members.len() != before
+}
+
+/// Appends an object as JSON.
+pub(crate) fn write_json_object(members: &[(Cow<'_, str>, Value<'_>)], out: &mut String) {
+    let mut open = '{';
+    for (key, value) in members {
+        out.push(open);
+        write_json_text(key, out);
+        out.push(':');
+        value.write_json(out);
+        open = ',';
+    }
+    out.push_str(if open == '{' { "{}" } else { "}" });
+}
+
+/// Appends a JSON string, escaping no more than JSON asks for.
+pub(crate) fn write_json_text(text: &str, out: &mut String) {
+    out.push('"');
+    write_json_inside(text, out);
+    out.push('"');
+}
+
+/// The inside of a JSON string.
+pub(crate) fn write_json_inside(text: &str, out: &mut String) {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.push_str(&text[from..at]);
+        from = at + 1;
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            _ => write!(out, "\\u{byte:04x}").expect("writing to a string does not fail"),
+        }
+    }
+    out.push_str(&text[from..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_equal_keys_counts_among_few_and_many() {
+        for keys in [3, 300] {
+            let mut members: Vec<_> =
+                (0..keys).map(|n| (Cow::Owned(format!("k{}", n % (keys - 1))), Value::Int(n))).collect();
+            assert!(keep_last(&mut members));
+            assert_eq!((members.len() as i64, &members[0].1), (keys - 1, &Value::Int(keys - 1)));
+            assert!(!keep_last(&mut members));
+        }
+    }
+
+    #[test]
+    fn json_is_written_with_as_few_escapes_as_it_needs() {
+        let mut out = String::new();
+        let value = Value::Object(vec![
+            ("a\"b".into(), Value::Text("\\ é\u{1}\n".into())),
+            ("n".into(), Value::List(vec![Value::Float(1e26), Value::Null, Value::Object(Vec::new())])),
+        ]);
+        value.write_json(&mut out);
+        assert_eq!(out, r#"{"a\"b":"\\ é\u0001\n","n":[1e26,null,{}]}"#);
+    }
+}

@@ -1,0 +1,111 @@
+//! Fingerprints: keyed hashes that stand in for secrets, the same everywhere, so that two uses
+//! of one token still match and nobody can get the token back.
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+const PREFIX: &str = "hmac256:";
+const PEPPER_BYTES_MIN: usize = 16;
+
+/// Why fingerprints cannot be made with this key.
+#[derive(Debug, thiserror::Error)]
+pub enum BadPepper {
+    /// The key's id would not survive in `hmac256:<key id>:<hex>`.
+    #[error("a pepper's key id has 1 to 32 of a-z A-Z 0-9 _ -")]
+    KeyId,
+    /// A short pepper can be guessed.
+    #[error("a pepper has at least {PEPPER_BYTES_MIN} bytes")]
+    TooShort,
+}
+
+/// Makes fingerprints with one key.
+#[derive(Clone)]
+pub struct Fingerprinter {
+    prefix: String,
+    keyed: Hmac<Sha256>,
+}
+
+impl std::fmt::Debug for Fingerprinter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Fingerprinter({}…)", self.prefix)
+    }
+}
+
+impl Fingerprinter {
+    /// A fingerprinter whose values say `key_id`.
+    pub fn new(key_id: &str, pepper: &[u8]) -> Result<Self, BadPepper> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if key_id.is_empty() || key_id.len() > 32 || !key_id.bytes().all(plain) {
+            return Err(BadPepper::KeyId);
+        }
+        if pepper.len() < PEPPER_BYTES_MIN {
+            return Err(BadPepper::TooShort);
+        }
+        let keyed = Hmac::new_from_slice(pepper).expect("HMAC takes keys of any length");
+        Ok(Self { prefix: format!("{PREFIX}{key_id}:"), keyed })
+    }
+
+    /// The fingerprint of a session token: `hmac256:<key id>:<32 hex>`.
+    pub fn token(&self, raw: &str) -> String {
+        self.fingerprint(raw)
+    }
+
+    /// The fingerprint of an API key.
+    pub fn key(&self, raw: &str) -> String {
+        self.fingerprint(raw)
+    }
+
+    /// The fingerprint of anything that must not be stored as it came.
+    pub fn fingerprint(&self, raw: &str) -> String {
+        let mut mac = self.keyed.clone();
+        mac.update(raw.as_bytes());
+        let digest = mac.finalize().into_bytes();
+        let mut text = String::with_capacity(self.prefix.len() + 32);
+        text.push_str(&self.prefix);
+        text.push_str(&hex::encode(&digest[..16]));
+        text
+    }
+
+    /// Whether a text is a fingerprint already, ours or a partner's: a key id and 32 hex digits.
+    pub fn is_fingerprint(text: &str) -> bool {
+        fingerprint_len(text.as_bytes()) == Some(text.len())
+    }
+}
+
+/// How long the fingerprint is that a text begins with.
+pub(crate) fn fingerprint_len(text: &[u8]) -> Option<usize> {
+    let rest = text.strip_prefix(PREFIX.as_bytes())?;
+    let id = rest.iter().take(33).position(|byte| *byte == b':')?;
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let hex = rest[id + 1..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count();
+    (id > 0 && rest[..id].iter().all(plain) && hex == 32).then_some(PREFIX.len() + id + 1 + hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_token_has_one_fingerprint_per_key() {
+        let one = Fingerprinter::new("k1", b"0123456789abcdef").expect("long enough");
+        let two = Fingerprinter::new("k2", b"fedcba9876543210").expect("long enough");
+        let token = "9f2c4e7a";
+        assert_eq!(one.token(token), one.token(token));
+        assert_ne!(one.token(token)[11..], two.token(token)[11..]);
+        assert!(Fingerprinter::is_fingerprint(&one.token(token)));
+        assert!(one.token(token).starts_with("hmac256:k1:"));
+    }
+
+    #[test]
+    fn only_a_whole_fingerprint_is_one() {
+        for text in ["hmac256:k1:abc", "hmac256::0123", "9f2c", "hmac256:k1:2dedb0c9e14eb74b93ba3e8670b0356300"] {
+            assert!(!Fingerprinter::is_fingerprint(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_weak_pepper_is_refused() {
+        assert!(matches!(Fingerprinter::new("k1", b"short"), Err(BadPepper::TooShort)));
+        assert!(matches!(Fingerprinter::new("k:1", b"0123456789abcdef"), Err(BadPepper::KeyId)));
+    }
+}

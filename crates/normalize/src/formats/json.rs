@@ -1,0 +1,323 @@
+//! JSON: one parse whose verdict counts for everything that follows.
+//!
+//! The tree is built by our own visitor on sonic-rs. So there is one recursion, ours, and it
+//! stops at the depth limit: sonic-rs and simd-json can abort the process on deep nesting, and
+//! a guard of our own has to stand in front of either. Keys that occur twice are seen by the
+//! visitor, too; parsers disagree on which counts, and here it is the last, always.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+use std::ops::Range;
+
+use event::RejectReason;
+use hashbrown::HashMap;
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+
+use super::Unreadable;
+use crate::fields::{Fields, Value, keep_last};
+
+/// Which paths of a JSON object have which slots.
+#[derive(Debug, Default)]
+pub(crate) struct Shape {
+    root: Node,
+    slots: usize,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    children: HashMap<Box<str>, Child>,
+    /// The slots at and beneath this node.
+    slots: Range<usize>,
+}
+
+#[derive(Debug)]
+enum Child {
+    Slot(usize),
+    Object(Node),
+}
+
+impl Shape {
+    /// Slots for dotted paths; path `n` of the sorted list has slot `n`. A dotted key at the top
+    /// means the same as the nested path. The error is a path that lies inside another.
+    pub(crate) fn of(paths: &[String]) -> Result<Self, String> {
+        let mut root = Node { slots: 0..paths.len(), ..Node::default() };
+        for (slot, path) in paths.iter().enumerate() {
+            root.insert(path, slot).ok_or_else(|| path.clone())?;
+            if path.contains('.') {
+                root.children.insert(path.as_str().into(), Child::Slot(slot));
+            }
+        }
+        Ok(Self { root, slots: paths.len() })
+    }
+}
+
+impl Node {
+    fn insert(&mut self, path: &str, slot: usize) -> Option<()> {
+        let Some((first, rest)) = path.split_once('.') else {
+            return self.children.insert(path.into(), Child::Slot(slot)).is_none().then_some(());
+        };
+        let child = self
+            .children
+            .entry(first.into())
+            .or_insert_with(|| Child::Object(Node { slots: slot..slot, ..Node::default() }));
+        match child {
+            Child::Slot(_) => None,
+            Child::Object(node) => {
+                node.slots.end = slot + 1;
+                node.insert(rest, slot)
+            }
+        }
+    }
+}
+
+/// Parses a line and puts what it holds into slots and rest.
+pub(crate) fn read<'a>(line: &'a str, shape: &Shape, depth_max: usize) -> Result<Fields<'a>, Unreadable> {
+    let Value::Object(members) = parse(line, depth_max)? else {
+        return Err(Unreadable::new(RejectReason::InvalidJson, "the line holds JSON that is not an object"));
+    };
+    let mut fields = Fields::with_slots(shape.slots);
+    distribute(members, &shape.root, "", &mut fields);
+    for (_, value) in &mut fields.rest {
+        fields.duplicate_key |= value.last_key_wins();
+    }
+    fields.duplicate_key |= keep_last(&mut fields.rest);
+    Ok(fields)
+}
+
+/// Parses one JSON value that fills the line.
+pub(crate) fn parse(line: &str, depth_max: usize) -> Result<Value<'_>, Unreadable> {
+    let too_deep = Cell::new(false);
+    let mut parser = sonic_rs::Deserializer::from_str(line);
+    let parsed = Tree { depth_left: depth_max, too_deep: &too_deep }
+        .deserialize(&mut parser)
+        .and_then(|value| parser.end().map(|()| value));
+    parsed.map_err(|_| match too_deep.get() {
+        true => Unreadable::new(RejectReason::TooDeep, "brackets nest deeper than a line may"),
+        // The parser's own words quote the line, so they are not repeated.
+        false => Unreadable::new(RejectReason::InvalidJson, "the line is not valid JSON"),
+    })
+}
+
+fn distribute<'a>(
+    members: Vec<(Cow<'a, str>, Value<'a>)>,
+    node: &Node,
+    prefix: &str,
+    fields: &mut Fields<'a>,
+) {
+    for (key, mut value) in members {
+        match (node.children.get(&*key), value) {
+            (Some(Child::Slot(slot)), found) => {
+                value = found;
+                fields.duplicate_key |= value.last_key_wins();
+                fields.duplicate_key |= fields.slots[*slot].replace(value).is_some();
+            }
+            (Some(Child::Object(child)), Value::Object(inner)) => {
+                let path = dotted(prefix, key);
+                if fields.slots[child.slots.clone()].iter().any(Option::is_some) {
+                    fields.duplicate_key = true;
+                    fields.slots[child.slots.clone()].fill(None);
+                    let inside = format!("{path}.");
+                    fields.rest.retain(|(name, _)| !name.starts_with(&inside));
+                }
+                distribute(inner, child, &path, fields);
+            }
+            (_, found) => fields.rest.push((dotted(prefix, key), found)),
+        }
+    }
+}
+
+fn dotted<'a>(prefix: &str, key: Cow<'a, str>) -> Cow<'a, str> {
+    if prefix.is_empty() { key } else { Cow::Owned(format!("{prefix}.{key}")) }
+}
+
+/// Builds a tree, no deeper than it may be.
+#[derive(Clone, Copy)]
+struct Tree<'t> {
+    depth_left: usize,
+    too_deep: &'t Cell<bool>,
+}
+
+impl<'t> Tree<'t> {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        match self.depth_left.checked_sub(1) {
+            Some(depth_left) => Ok(Self { depth_left, ..self }),
+            None => {
+                self.too_deep.set(true);
+                Err(E::custom("too deep"))
+            }
+        }
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Tree<'_> {
+    type Value = Value<'a>;
+
+    fn deserialize<D: serde::Deserializer<'a>>(self, deserializer: D) -> Result<Value<'a>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Tree<'_> {
+    type Value = Value<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'a>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value<'a>, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value<'a>, E> {
+        Ok(Value::Int(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value<'a>, E> {
+        Ok(i64::try_from(value).map_or(Value::Unsigned(value), Value::Int))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value<'a>, E> {
+        if value.is_finite() { Ok(Value::Float(value)) } else { Err(E::custom("a number that is none")) }
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value<'a>, E> {
+        Ok(Value::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'a str) -> Result<Value<'a>, E> {
+        Ok(Value::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Value<'a>, A::Error> {
+        let inner = self.deeper()?;
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(inner)? {
+            items.push(item);
+        }
+        Ok(Value::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Value<'a>, A::Error> {
+        let inner = self.deeper()?;
+        let mut members = Vec::with_capacity(8);
+        while let Some(key) = map.next_key_seed(Key)? {
+            members.push((key, map.next_value_seed(inner)?));
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+/// A key, borrowed from the line where it has no escapes.
+struct Key;
+
+impl<'a> DeserializeSeed<'a> for Key {
+    type Value = Cow<'a, str>;
+
+    fn deserialize<D: serde::Deserializer<'a>>(self, deserializer: D) -> Result<Cow<'a, str>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Key {
+    type Value = Cow<'a, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Cow<'a, str>, E> {
+        Ok(Cow::Owned(value.to_owned()))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'a str) -> Result<Cow<'a, str>, E> {
+        Ok(Cow::Borrowed(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape() -> Shape {
+        let paths = ["event", "http.method", "http.status"].map(str::to_owned);
+        Shape::of(&paths).expect("no path lies in another")
+    }
+
+    fn read_all(line: &str) -> Fields<'_> {
+        read(line, &shape(), 64).expect("valid")
+    }
+
+    #[test]
+    fn named_paths_go_to_slots_and_others_to_the_rest() {
+        let fields = read_all(r#"{"event":"x","http":{"status":200,"tls":"1.3"},"more":[1]}"#);
+        assert_eq!(fields.slots, [Some(Value::Text("x".into())), None, Some(Value::Int(200))]);
+        assert_eq!(fields.rest[0], ("http.tls".into(), Value::Text("1.3".into())));
+        assert_eq!(fields.rest[1], ("more".into(), Value::List(vec![Value::Int(1)])));
+        assert!(!fields.duplicate_key);
+    }
+
+    #[test]
+    fn a_dotted_key_means_the_nested_path() {
+        assert_eq!(read_all(r#"{"http.status":200}"#).slots[2], Some(Value::Int(200)));
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_counts_wherever_they_stand() {
+        for line in [
+            r#"{"http":{"status":401,"status":200}}"#,
+            r#"{"http":{"status":401,"method":"GET","x":1},"http":{"status":200}}"#,
+        ] {
+            let fields = read_all(line);
+            assert_eq!(fields.slots[2], Some(Value::Int(200)), "{line}");
+            assert!(fields.slots[1].is_none() && fields.rest.is_empty(), "{line}");
+            assert!(fields.duplicate_key, "{line}");
+        }
+        let fields = read_all(r#"{"a":1,"a":2,"b":{"c":[{"d":1,"d":2}]}}"#);
+        assert!(fields.duplicate_key);
+        assert_eq!(fields.rest[0].1, Value::Int(2));
+        let mut json = String::new();
+        fields.rest[1].1.write_json(&mut json);
+        assert_eq!(json, r#"{"c":[{"d":2}]}"#);
+    }
+
+    #[test]
+    fn depth_ends_the_parse_and_not_the_process() {
+        for open in ["[", "{\"a\":", "{\"event\":["] {
+            let bomb = open.repeat(100_000);
+            let error = read(&bomb, &shape(), 64).expect_err("too deep");
+            assert_eq!(error.reason, RejectReason::TooDeep, "{open}");
+        }
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(63), "]".repeat(63));
+        assert!(read(&deep, &shape(), 64).is_ok());
+    }
+
+    #[test]
+    fn what_no_parser_should_accept_is_invalid() {
+        for line in [
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":NaN}"#,
+            r#"{"a":1e400}"#,
+            r#"{"a":1}{"#,
+            r#"{"a":1"#,
+            "{\"a\":\"\u{1}\"}",
+            r#"{'a':1}"#,
+            r#"{"a":01}"#,
+            "[1]",
+            "null",
+        ] {
+            let error = read(line, &shape(), 64).map(|_| line).expect_err(line);
+            assert_eq!(error.reason, RejectReason::InvalidJson, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_path_inside_another_is_refused() {
+        let paths = ["http", "http.status"].map(str::to_owned);
+        assert_eq!(Shape::of(&paths).expect_err("overlap"), "http.status");
+    }
+}

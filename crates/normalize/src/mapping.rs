@@ -1,0 +1,248 @@
+//! Fields to columns, as a source's description says.
+
+mod convert;
+mod target;
+
+pub(crate) use convert::Convert;
+pub(crate) use target::{RequestLine, split_target};
+
+use std::borrow::Cow;
+
+use event::EventRow;
+use hashbrown::HashMap;
+
+use crate::columns::{Cell, Column};
+use crate::fields::{Fields, Value};
+use crate::fingerprint::Fingerprinter;
+use crate::redact::{Kind, Secrets, is_redacted, percent_decoded, replacement, secret_name};
+use convert::Converted;
+
+/// Where a column's value comes from and what is done to it.
+#[derive(Debug)]
+pub(crate) struct ColumnRule {
+    pub(crate) column: Column,
+    /// In order of preference; the first that holds something counts.
+    pub(crate) from: Vec<FromSlot>,
+    pub(crate) convert: Convert,
+    /// Other words for some values, e.g. `FAILURE` for `failure`.
+    pub(crate) words: HashMap<String, String>,
+    /// What is put in front of the value.
+    pub(crate) prefix: String,
+}
+
+/// One field that a column may come from.
+#[derive(Debug)]
+pub(crate) struct FromSlot {
+    pub(crate) slot: usize,
+    /// The field's name in the source.
+    pub(crate) path: String,
+    /// Whether no later rule reads it, so that it can be taken.
+    pub(crate) last_use: bool,
+    /// The flag that the event gets if the value came from here.
+    pub(crate) flag: Option<String>,
+}
+
+/// A row on its way from fields to columns.
+pub(crate) struct Draft<'d, 'a> {
+    pub(crate) row: EventRow<'a>,
+    pub(crate) fields: Fields<'a>,
+    pub(crate) secrets: Secrets,
+    pub(crate) fingerprinter: &'d Fingerprinter,
+}
+
+impl<'a> Draft<'_, 'a> {
+    /// Fills one column.
+    pub(crate) fn map(&mut self, rule: &'a ColumnRule, empty: &[String]) {
+        let mut filled = rule.column.is_set(&mut self.row);
+        for from in &rule.from {
+            let slot = &mut self.fields.slots[from.slot];
+            let value = if from.last_use { slot.take() } else { slot.clone() };
+            let Some(value) = value.filter(|value| !is_empty(value, empty)) else { continue };
+            if filled {
+                self.set_aside(rule, from, value);
+            } else {
+                filled = self.fill(rule, from, value);
+            }
+        }
+    }
+
+    /// A second field for a column that has its value is kept as one that no column holds.
+    fn set_aside(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, value: Value<'a>) {
+        match (rule.convert.secret(), value) {
+            (Some(kind), Value::Text(raw)) => {
+                if !is_redacted(&raw) {
+                    self.secrets.add(kind, &raw);
+                    self.redacted(kind, &from.path);
+                    self.flag(from.flag.as_deref());
+                }
+            }
+            (_, value) if from.last_use => self.fields.rest.push((Cow::Borrowed(&from.path), value)),
+            _ => {}
+        }
+    }
+
+    fn fill(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, value: Value<'a>) -> bool {
+        let converted = match rule.column.cell {
+            Cell::Text(_) => match text_of(&value) {
+                Some(text) => rule.convert.text(text, self.fingerprinter),
+                None => Converted::Unfit("bad_field"),
+            },
+            _ => rule.convert.number(&value, rule.column.cell, self.row.ingest_time),
+        };
+        match converted {
+            Converted::Nothing => false,
+            Converted::Text(text) => {
+                let text = self.worded(rule, text);
+                self.set_text(rule.column, text);
+                self.flag(from.flag.as_deref());
+                true
+            }
+            Converted::Secret { stand_in, kind, raw, flags } => {
+                self.secrets.add(kind, &raw);
+                self.redacted(kind, &from.path);
+                self.row.flags.extend(flags.into_iter().map(Cow::Borrowed));
+                self.flag(from.flag.as_deref());
+                self.set_text(rule.column, Cow::Owned(stand_in));
+                true
+            }
+            Converted::Int(number) => {
+                if let Cell::Int(of) = rule.column.cell {
+                    *of(&mut self.row) = Some(number);
+                }
+                true
+            }
+            Converted::Long(number) => {
+                if let Cell::Long(of) = rule.column.cell {
+                    *of(&mut self.row) = Some(number);
+                }
+                true
+            }
+            Converted::Time(time) => {
+                if let Cell::Time(of) = rule.column.cell {
+                    *of(&mut self.row) = Some(time);
+                }
+                true
+            }
+            Converted::Unfit(flag) => {
+                self.flag(Some(flag));
+                self.fields.rest.push((Cow::Borrowed(&from.path), value));
+                false
+            }
+        }
+    }
+
+    fn worded(&self, rule: &'a ColumnRule, text: Cow<'a, str>) -> Cow<'a, str> {
+        let text = match rule.words.get(&*text) {
+            Some(word) => Cow::Borrowed(word.as_str()),
+            None => text,
+        };
+        if rule.prefix.is_empty() { text } else { Cow::Owned(format!("{}{text}", rule.prefix)) }
+    }
+
+    fn set_text(&mut self, column: Column, text: Cow<'a, str>) {
+        if let Cell::Text(of) = column.cell {
+            *of(&mut self.row) = Some(text);
+        }
+    }
+
+    /// Raises a flag once.
+    pub(crate) fn flag(&mut self, flag: Option<&'a str>) {
+        if let Some(flag) = flag
+            && !self.row.flags.iter().any(|raised| raised == flag)
+        {
+            self.row.flags.push(Cow::Borrowed(flag));
+        }
+    }
+
+    /// Notes that a secret was taken out, and from where.
+    pub(crate) fn redacted(&mut self, kind: Kind, place: &str) {
+        let note = format!("{}:{place}", kind.as_str());
+        if !self.row.redactions.iter().any(|noted| *noted == note) {
+            self.row.redactions.push(Cow::Owned(note));
+        }
+    }
+
+    /// A session token that a URL carries, under one of the parameters' names.
+    pub(crate) fn token_from_url(&mut self, parameters: &[String]) {
+        if self.row.token_fp.is_some() || parameters.is_empty() {
+            return;
+        }
+        let Some(query) = self.row.query_redacted.clone() else { return };
+        let value = query.split('&').find_map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            parameters.iter().any(|parameter| parameter == name).then_some(value)
+        });
+        let Some(value) = value.filter(|value| !value.is_empty()) else { return };
+        let token = percent_decoded(value);
+        self.flag(Some("token_in_url"));
+        if is_redacted(&token) {
+            self.row.token_fp = crate::Fingerprinter::is_fingerprint(&token).then(|| Cow::Owned(token.into_owned()));
+            return;
+        }
+        if !convert::is_token(&token) {
+            self.flag(Some("malformed_token"));
+        }
+        self.row.token_fp = Some(Cow::Owned(self.fingerprinter.token(&token)));
+        self.secrets.add(Kind::SessionToken, value);
+        self.secrets.add(Kind::SessionToken, &token);
+    }
+
+    /// Takes out what stands under a secret's name among the fields that no column holds.
+    pub(crate) fn withhold_by_name(&mut self) {
+        let mut rest = std::mem::take(&mut self.fields.rest);
+        for (path, value) in &mut rest {
+            self.withhold(path, path, value, None);
+        }
+        self.fields.rest = rest;
+    }
+
+    fn withhold(&mut self, path: &str, name: &str, value: &mut Value<'a>, under: Option<Kind>) {
+        let name = name.rsplit('.').next().unwrap_or(name);
+        let kind = under.or_else(|| secret_name(name.as_bytes()));
+        match (value, kind) {
+            (Value::Object(members), _) => {
+                for (key, value) in members {
+                    self.withhold(path, key, value, kind);
+                }
+            }
+            (Value::List(items), Some(_)) => {
+                for item in items {
+                    self.withhold(path, name, item, kind);
+                }
+            }
+            (Value::List(items), None) => {
+                for item in items.iter_mut().filter(|item| matches!(item, Value::Object(_) | Value::List(_))) {
+                    self.withhold(path, "", item, None);
+                }
+            }
+            (Value::Null | Value::Bool(_), _) | (_, None) => {}
+            (value, Some(kind)) => {
+                let Some(text) = text_of(value).filter(|text| !text.is_empty() && !is_redacted(text)) else { return };
+                self.secrets.add(kind, &text);
+                self.redacted(kind, path);
+                *value = Value::Text(Cow::Owned(replacement(&text, kind, self.fingerprinter)));
+            }
+        }
+    }
+}
+
+/// A value as text; none for lists and objects.
+pub(crate) fn text_of<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        Value::Int(value) => Some(Cow::Owned(value.to_string())),
+        Value::Unsigned(value) => Some(Cow::Owned(value.to_string())),
+        Value::Float(value) => Some(Cow::Owned(value.to_string())),
+        Value::Null | Value::List(_) | Value::Object(_) => None,
+    }
+}
+
+/// Whether a value says that there is none.
+pub(crate) fn is_empty(value: &Value<'_>, empty: &[String]) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Text(text) => text.is_empty() || empty.iter().any(|word| word == text),
+        _ => false,
+    }
+}

@@ -1,0 +1,80 @@
+//! A request line and a request target taken apart.
+
+use std::borrow::Cow;
+
+/// `POST /v1/sessions HTTP/1.1`.
+pub(crate) struct RequestLine<'a> {
+    pub(crate) method: Cow<'a, str>,
+    pub(crate) target: Cow<'a, str>,
+    pub(crate) protocol: Option<Cow<'a, str>>,
+}
+
+impl<'a> RequestLine<'a> {
+    /// Takes a line apart; none where it is not a request, such as the bytes of a TLS handshake.
+    pub(crate) fn of(line: &Cow<'a, str>) -> Option<Self> {
+        let (method, rest) = line.split_once(' ')?;
+        if !(3..=16).contains(&method.len()) || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        let (target, protocol) = match rest.rsplit_once(' ') {
+            Some((target, protocol)) if protocol.starts_with("HTTP/") => (target, Some(protocol)),
+            _ => (rest, None),
+        };
+        if target.is_empty() {
+            return None;
+        }
+        Some(Self {
+            method: part(line, method),
+            target: part(line, target),
+            protocol: protocol.map(|protocol| part(line, protocol)),
+        })
+    }
+}
+
+/// A target's path and query: `/a?b` as well as `https://host/a?b`.
+pub(crate) fn split_target(target: &str) -> (&str, Option<&str>) {
+    let target = target.split_once('#').map_or(target, |(before, _)| before);
+    let (before, query) = match target.split_once('?') {
+        Some((before, query)) => (before, Some(query)),
+        None => (target, None),
+    };
+    let path = match before.split_once("://") {
+        Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            rest.find('/').map_or("/", |slash| &rest[slash..])
+        }
+        _ => before,
+    };
+    (path, query.filter(|query| !query.is_empty()))
+}
+
+/// A part of a text, borrowed for as long as the text is.
+pub(crate) fn part<'a>(whole: &Cow<'a, str>, part: &str) -> Cow<'a, str> {
+    match whole {
+        Cow::Borrowed(whole) => {
+            let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+            Cow::Borrowed(&whole[start..start + part.len()])
+        }
+        Cow::Owned(_) => Cow::Owned(part.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_line_has_three_parts() {
+        let line = RequestLine::of(&"GET /a b?c HTTP/1.1".into()).expect("a request");
+        assert_eq!((&*line.method, &*line.target, line.protocol.as_deref()), ("GET", "/a b?c", Some("HTTP/1.1")));
+        assert!(RequestLine::of(&"\u{16}\u{3}\u{1}".into()).is_none());
+        assert!(RequestLine::of(&"GET  HTTP/1.1".into()).is_none());
+    }
+
+    #[test]
+    fn a_target_is_a_path_or_a_url() {
+        assert_eq!(split_target("/a?b=c#d"), ("/a", Some("b=c")));
+        assert_eq!(split_target("http://example.com?x"), ("/", Some("x")));
+        assert_eq!(split_target("https://example.com:443/a/b"), ("/a/b", None));
+        assert_eq!(split_target("/go?to=http://x/"), ("/go", Some("to=http://x/")));
+    }
+}

@@ -1,0 +1,190 @@
+//! Redaction: one linear pass that finds secrets in any text and puts fingerprints in their place.
+//!
+//! Secrets are known by their shape (see `shapes`), by the name they stand under (see `names`),
+//! or because a description says that a field is one: those are `Known` and looked for literally.
+
+mod names;
+mod shapes;
+mod unescape;
+
+use std::borrow::Cow;
+
+use crate::fields::write_json_inside;
+use crate::fingerprint::{Fingerprinter, fingerprint_len};
+
+pub(crate) use names::secret_name;
+pub(crate) use unescape::{percent_decoded, plain_escapes};
+
+/// What stands where a secret was whose fingerprint would say too much: a password can be guessed.
+const WITHHELD: &str = "[redacted]";
+
+/// Literal search is for secrets long enough that they do not turn up by chance.
+const KNOWN_BYTES_MIN: usize = 6;
+
+/// A line with more named secrets than this loses its raw text instead of being searched for each.
+const KNOWN_MAX: usize = 16;
+
+/// What kind of secret it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    SessionToken,
+    ApiKey,
+    WebhookSecret,
+    Jwt,
+    Authorization,
+    Password,
+    Session,
+    Secret,
+}
+
+impl Kind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::SessionToken => "session_token",
+            Self::ApiKey => "api_key",
+            Self::WebhookSecret => "webhook_secret",
+            Self::Jwt => "jwt",
+            Self::Authorization => "authorization",
+            Self::Password => "password",
+            Self::Session => "session_id",
+            Self::Secret => "secret",
+        }
+    }
+}
+
+/// A secret's place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hit {
+    start: usize,
+    end: usize,
+    kind: Kind,
+}
+
+/// A secret that the line's own structure names.
+#[derive(Debug)]
+pub(crate) struct Known {
+    value: String,
+    kind: Kind,
+}
+
+/// The secrets that a line's fields are known to hold.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets {
+    known: Vec<Known>,
+}
+
+impl Secrets {
+    pub(crate) fn add(&mut self, kind: Kind, value: &str) {
+        if !value.is_empty() && !self.known.iter().rev().take(KNOWN_MAX).any(|known| known.value == value) {
+            self.known.push(Known { value: value.to_owned(), kind });
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Whether a text cannot be cleaned of them by looking for each: too many, or so short that
+    /// they are part of innocent words.
+    pub(crate) fn beyond_search(&self) -> bool {
+        self.known.len() > KNOWN_MAX || self.known.iter().any(|known| known.value.len() < KNOWN_BYTES_MIN)
+    }
+
+    /// Whether each stands in the text once at most, so only in the field that it was taken from.
+    pub(crate) fn stand_alone(&self, text: &str) -> bool {
+        self.known.iter().all(|known| {
+            memchr::memmem::find_iter(text.as_bytes(), known.value.as_bytes()).nth(1).is_none()
+        })
+    }
+
+    fn searchable(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter().take(KNOWN_MAX).filter(|known| known.value.len() >= KNOWN_BYTES_MIN)
+    }
+}
+
+/// Whether a text may hold a secret. In `prose` a secret may stand behind `name: `; in plain JSON
+/// it cannot, because the parser has told the names apart.
+pub(crate) fn suspects(text: &str, prose: bool) -> bool {
+    let mut any = false;
+    shapes::each_hit(text.as_bytes(), prose, |_| {
+        any = true;
+        false
+    });
+    any
+}
+
+/// The text without its secrets; `found` hears the kind of each.
+pub(crate) fn redact<'t>(
+    text: &'t str,
+    secrets: &Secrets,
+    fingerprinter: &Fingerprinter,
+    mut found: impl FnMut(Kind),
+) -> Cow<'t, str> {
+    let mut hits = Vec::new();
+    shapes::each_hit(text.as_bytes(), true, |hit| {
+        hits.push(hit);
+        true
+    });
+    for known in secrets.searchable() {
+        literal_hits(text, &known.value, known.kind, &mut hits);
+        let mut escaped = String::new();
+        write_json_inside(&known.value, &mut escaped);
+        if escaped != known.value {
+            literal_hits(text, &escaped, known.kind, &mut hits);
+        }
+    }
+    if hits.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for hit in merged(hits) {
+        // A hit begins and ends at ASCII, or where a known text does: on character borders.
+        out.push_str(&text[from..hit.start]);
+        out.push_str(&replacement(&text[hit.start..hit.end], hit.kind, fingerprinter));
+        from = hit.end;
+        found(hit.kind);
+    }
+    out.push_str(&text[from..]);
+    Cow::Owned(out)
+}
+
+/// What stands in for a secret.
+pub(crate) fn replacement(secret: &str, kind: Kind, fingerprinter: &Fingerprinter) -> String {
+    if kind == Kind::Password {
+        return WITHHELD.to_owned();
+    }
+    let bare = secret.split_once(' ').map_or(secret, |(scheme, rest)| {
+        if kind == Kind::Authorization && shapes::is_scheme(scheme.as_bytes()) { rest.trim() } else { secret }
+    });
+    fingerprinter.fingerprint(&percent_decoded(bare))
+}
+
+/// Whether a value already is what redaction leaves behind.
+pub(crate) fn is_redacted(value: &str) -> bool {
+    value == WITHHELD
+        || value.eq_ignore_ascii_case("redacted")
+        || fingerprint_len(value.as_bytes()).is_some_and(|len| len == value.len())
+}
+
+fn literal_hits(text: &str, literal: &str, kind: Kind, hits: &mut Vec<Hit>) {
+    for start in memchr::memmem::find_iter(text.as_bytes(), literal.as_bytes()) {
+        hits.push(Hit { start, end: start + literal.len(), kind });
+    }
+}
+
+/// Hits in order, those that overlap joined.
+fn merged(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by_key(|hit| (hit.start, std::cmp::Reverse(hit.end)));
+    let mut joined: Vec<Hit> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        match joined.last_mut() {
+            Some(last) if hit.start < last.end => last.end = last.end.max(hit.end),
+            _ => joined.push(hit),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Names that secrets stand under: in JSON keys, query parameters, headers, `name=value`.
+
+use super::Kind;
+
+/// The longest name that is looked at, without its `_` and `-`.
+pub(crate) const NAME_BYTES_MAX: usize = 48;
+
+/// Names end like this, once in lower case and without `_` and `-`: `accessToken`, `X-Api-Key`.
+const ENDINGS: [(&str, Kind); 16] = [
+    ("token", Kind::SessionToken),
+    ("apikey", Kind::ApiKey),
+    ("secretkey", Kind::ApiKey),
+    ("accesskey", Kind::ApiKey),
+    ("privatekey", Kind::Secret),
+    ("signingkey", Kind::Secret),
+    ("secret", Kind::Secret),
+    ("password", Kind::Password),
+    ("passwd", Kind::Password),
+    ("passphrase", Kind::Password),
+    ("pwd", Kind::Password),
+    ("authorization", Kind::Authorization),
+    ("cookie", Kind::Secret),
+    ("jwt", Kind::Jwt),
+    ("credential", Kind::Secret),
+    ("credentials", Kind::Secret),
+];
+
+/// What kind of secret stands under a name, if one does.
+pub(crate) fn secret_name(name: &[u8]) -> Option<Kind> {
+    // The last letters of all endings: most names are told apart by one byte.
+    if !matches!(name.last()?.to_ascii_lowercase(), b'n' | b'y' | b't' | b'd' | b'e' | b's' | b'l') {
+        return None;
+    }
+    // The shell's variable, which sudo logs: a folder, not a password.
+    if name == b"PWD" {
+        return None;
+    }
+    let mut plain = [0_u8; NAME_BYTES_MAX];
+    let mut len = 0;
+    for byte in name {
+        if !matches!(byte, b'_' | b'-' | b'.') {
+            *plain.get_mut(len)? = byte.to_ascii_lowercase();
+            len += 1;
+        }
+    }
+    let plain = &plain[..len];
+    if plain == b"pass" {
+        return Some(Kind::Password);
+    }
+    ENDINGS.iter().find(|(ending, _)| plain.ends_with(ending.as_bytes())).map(|(_, kind)| *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_are_known_in_any_spelling() {
+        for name in ["token", "access_token", "accessToken", "X-Auth-Token"] {
+            assert_eq!(secret_name(name.as_bytes()), Some(Kind::SessionToken), "{name}");
+        }
+        for name in ["X-API-Key", "apikey", "aws_secret_access_key"] {
+            assert_eq!(secret_name(name.as_bytes()), Some(Kind::ApiKey), "{name}");
+        }
+        assert_eq!(secret_name(b"Authorization"), Some(Kind::Authorization));
+        assert_eq!(secret_name(b"PASSWORD"), Some(Kind::Password));
+    }
+
+    #[test]
+    fn names_of_ids_and_fingerprints_are_not() {
+        for name in ["token_fp", "api_key_id", "tokens", "token_type", "key", "monkey", "user_ref", ""] {
+            assert_eq!(secret_name(name.as_bytes()), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Bytes to text: what is not UTF-8 and what is NUL is replaced, and said so.
+
+use std::borrow::Cow;
+
+/// The mark that stands for what could not be read.
+const REPLACEMENT: &str = "\u{fffd}";
+
+/// A line as text, and whether anything in it had to be replaced.
+pub(crate) struct Readable<'a> {
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) invalid_utf8: bool,
+    pub(crate) nul_byte: bool,
+}
+
+/// Reads bytes as text.
+pub(crate) fn readable(bytes: &[u8]) -> Readable<'_> {
+    let text = String::from_utf8_lossy(bytes);
+    let invalid_utf8 = matches!(text, Cow::Owned(_));
+    let nul_byte = memchr::memchr(0, bytes).is_some();
+    let text = if nul_byte { Cow::Owned(text.replace('\0', REPLACEMENT)) } else { text };
+    Readable { text, invalid_utf8, nul_byte }
+}
+
+/// The first bytes of a text, cut where a character ends.
+pub(crate) fn clip(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_text_is_replaced_and_said_so() {
+        let read = readable(b"caf\xe9\0!");
+        assert_eq!(read.text, "caf\u{fffd}\u{fffd}!");
+        assert!(read.invalid_utf8 && read.nul_byte);
+    }
+
+    #[test]
+    fn plain_text_is_borrowed() {
+        assert!(matches!(readable("grüß".as_bytes()).text, Cow::Borrowed("grüß")));
+    }
+}

@@ -1,0 +1,136 @@
+//! The query engine: takes SQL and a scope, gives the rows that both allow.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use event::Scope;
+use store::Tables;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use crate::answer::{Deadline, StopOnDrop, stream};
+use crate::gate::Gate;
+use crate::run::{Outlet, run};
+use crate::session::Sessions;
+use crate::{QueryAnswer, QueryError, TableDoc, table_docs};
+
+/// Plans are trees, and walking a deep one takes a deep stack.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// Batches that wait for a slow reader before the query does.
+const BATCHES_AHEAD: usize = 2;
+
+/// What a query may use.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryLimits {
+    /// From the call to the last row.
+    pub time: Duration,
+    /// Rows in an answer; there may be more, and the answer says so.
+    pub rows_max: usize,
+    /// Memory that operators of one query may hold. Beyond it sorts and groups spill to disk, if
+    /// there is a folder for it, and what cannot spill fails.
+    pub memory_bytes: usize,
+    /// Queries at a time, of which one scope may have half.
+    pub concurrent: usize,
+    /// Length of the SQL.
+    pub sql_bytes_max: usize,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(30),
+            rows_max: 100_000,
+            memory_bytes: 256 * 1024 * 1024,
+            concurrent: 4,
+            sql_bytes_max: 64 * 1024,
+        }
+    }
+}
+
+/// Runs queries on threads of its own, so that a costly one does not hold up the stages. Clones
+/// are cheap and share the threads and the limits.
+#[derive(Clone)]
+pub struct QueryEngine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    sessions: Arc<Sessions>,
+    limits: QueryLimits,
+    gate: Arc<Gate>,
+    runtime: Option<Runtime>,
+}
+
+impl QueryEngine {
+    /// An engine over the tables. `spill_dir` is a folder for what does not fit in memory.
+    pub fn new(tables: Tables, limits: QueryLimits, spill_dir: Option<PathBuf>) -> Result<Self, QueryError> {
+        let unavailable = |cause: std::io::Error| QueryError::Unavailable(cause.into());
+        if let Some(folder) = &spill_dir {
+            std::fs::create_dir_all(folder).map_err(unavailable)?;
+        }
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4)))
+            .thread_stack_size(STACK_BYTES)
+            .thread_name("query")
+            .enable_all()
+            .build()
+            .map_err(unavailable)?;
+        let sessions = Sessions::new(tables, limits, spill_dir)
+            .map_err(|cause| QueryError::from_datafusion(cause, limits.memory_bytes))?;
+        let gate = Gate::new(limits.concurrent);
+        Ok(Self { shared: Arc::new(Shared { sessions: Arc::new(sessions), limits, gate, runtime: Some(runtime) }) })
+    }
+
+    /// Answers a query with the rows that `scope` allows. The time limit counts from here to the
+    /// last row; dropping the answer stops the query.
+    pub async fn query(&self, scope: &Scope, sql: &str) -> Result<QueryAnswer, QueryError> {
+        let limits = self.shared.limits;
+        if sql.len() > limits.sql_bytes_max {
+            let (is, may) = (sql.len(), limits.sql_bytes_max);
+            return Err(QueryError::Invalid(format!("query has {is} bytes, at most {may} are read")));
+        }
+        let place = self.shared.gate.enter(scope)?;
+        let deadline = Deadline { at: Instant::now() + limits.time, limit: limits.time };
+        let (begun, beginning) = oneshot::channel();
+        let (sender, parts) = mpsc::channel(BATCHES_AHEAD);
+        let truncated = Arc::new(AtomicBool::new(false));
+        let outlet = Outlet { begun, parts: sender, truncated: Arc::clone(&truncated) };
+        let (sessions, scope, sql) = (Arc::clone(&self.shared.sessions), scope.clone(), sql.to_owned());
+        let task = self.shared.runtime().spawn(async move {
+            // The place is free when the work has really stopped, not when somebody stops waiting.
+            let _place = place;
+            run(sessions, limits, scope, sql, outlet).await;
+        });
+        let task = StopOnDrop(task.abort_handle());
+        match timeout_at(deadline.at, beginning).await {
+            Err(_) => Err(QueryError::TooLong { limit: limits.time }),
+            Ok(Err(_)) => Err(QueryError::engine_failed()),
+            Ok(Ok(Err(error))) => Err(error),
+            Ok(Ok(Ok(schema))) => Ok(QueryAnswer { schema, batches: stream(parts, deadline, task), truncated }),
+        }
+    }
+
+    /// What can stand behind FROM, with what the columns mean.
+    pub fn tables_doc() -> Vec<TableDoc> {
+        table_docs::all()
+    }
+}
+
+impl Shared {
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("the runtime is there until the engine is dropped")
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Waiting for threads is not allowed in async code, and the engine may be dropped there.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

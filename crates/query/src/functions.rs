@@ -1,0 +1,52 @@
+//! Which functions SQL may call: all that DataFusion brings, but for a few.
+
+use std::sync::Arc;
+
+use datafusion::execution::SessionStateDefaults;
+use datafusion::logical_expr::ScalarUDF;
+
+/// Functions that are not offered: some say which file a row came from, the others make gigabytes
+/// from one row, in memory that no limit of the engine counts.
+const WITHHELD: &[&str] = &[
+    "input_file_name",
+    "file_row_index",
+    "repeat",
+    "lpad",
+    "rpad",
+    "array_repeat",
+    "list_repeat",
+    "array_resize",
+    "list_resize",
+    "range",
+    "generate_series",
+    "gen_series",
+];
+
+/// The scalar functions of a session.
+pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
+    let withheld = |name: &str| WITHHELD.contains(&name);
+    SessionStateDefaults::default_scalar_functions()
+        .into_iter()
+        .filter(|function| !withheld(function.name()) && !function.aliases().iter().any(|alias| withheld(alias)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_withheld_ones_exist_and_are_gone() {
+        let names = |functions: Vec<Arc<ScalarUDF>>| {
+            let all = functions.iter().flat_map(|f| [f.name().to_owned()].into_iter().chain(f.aliases().to_vec()));
+            all.collect::<Vec<String>>()
+        };
+        let (before, after) = (names(SessionStateDefaults::default_scalar_functions()), names(scalar_functions()));
+        for name in WITHHELD {
+            assert!(!after.iter().any(|other| other == name), "{name}");
+        }
+        for name in ["input_file_name", "repeat", "array_repeat", "range"] {
+            assert!(before.iter().any(|other| other == name), "{name} was renamed: find its new name");
+        }
+    }
+}

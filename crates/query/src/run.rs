@@ -1,0 +1,127 @@
+//! Runs one query from SQL to batches, on the engine's own threads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::LogicalPlan;
+use event::Scope;
+use futures::StreamExt;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::session::Sessions;
+use crate::statement::{not_a_read, parse};
+use crate::{QueryError, QueryLimits};
+
+/// What comes back from the engine's threads. `End` distinguishes a query that is done from one
+/// whose thread is gone.
+pub(crate) enum Part {
+    Batch(RecordBatch),
+    Failed(QueryError),
+    End,
+}
+
+/// Where the parts go.
+pub(crate) struct Outlet {
+    pub(crate) begun: oneshot::Sender<Result<SchemaRef, QueryError>>,
+    pub(crate) parts: mpsc::Sender<Part>,
+    pub(crate) truncated: Arc<AtomicBool>,
+}
+
+/// Plans and runs a query. Ends early when nobody listens any more.
+pub(crate) async fn run(sessions: Arc<Sessions>, limits: QueryLimits, scope: Scope, sql: String, outlet: Outlet) {
+    let Outlet { begun, parts, truncated } = outlet;
+    let rows = match start(&sessions, &limits, &scope, &sql).await {
+        Ok(rows) => rows,
+        Err(error) => {
+            // Whoever asked may have gone; then nobody needs to know.
+            begun.send(Err(error)).ok();
+            return;
+        }
+    };
+    if begun.send(Ok(rows.schema())).is_err() {
+        return;
+    }
+    tokio::select! {
+        () = pass_on(rows, &limits, &parts, &truncated) => {}
+        () = parts.closed() => {}
+    }
+}
+
+async fn start(
+    sessions: &Sessions,
+    limits: &QueryLimits,
+    scope: &Scope,
+    sql: &str,
+) -> Result<SendableRecordBatchStream, QueryError> {
+    let failed = |cause| QueryError::from_datafusion(cause, limits.memory_bytes);
+    let statement = parse(sql)?;
+    let session = sessions.open(scope).await?;
+    let state = session.state();
+    let plan = state.statement_to_plan(statement).await.map_err(failed)?;
+    check(&plan)?;
+    let query = DataFrame::new(state, plan.clone());
+    let query = match plan {
+        LogicalPlan::Explain(_) | LogicalPlan::DescribeTable(_) => query,
+        // One more than allowed, to know whether there are more.
+        _ => query.limit(0, Some(limits.rows_max.saturating_add(1))).map_err(failed)?,
+    };
+    query.execute_stream().await.map_err(failed)
+}
+
+/// Looks again at what the statement became: a plan that reads, from tables that are meant for it.
+fn check(plan: &LogicalPlan) -> Result<(), QueryError> {
+    let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    if only_reads.verify_plan(plan).is_err() {
+        return Err(not_a_read(&plan.display()));
+    }
+    let mut refused = None;
+    let walked = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && scan.table_name.schema() == Some("information_schema")
+            && scan.table_name.table() == "df_settings"
+        {
+            refused = Some(QueryError::Refused("the engine's settings are not available".to_owned()));
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    match (walked, refused) {
+        (_, Some(refused)) => Err(refused),
+        (Err(_), None) => Err(QueryError::engine_failed()),
+        (Ok(_), None) => Ok(()),
+    }
+}
+
+async fn pass_on(
+    mut rows: SendableRecordBatchStream,
+    limits: &QueryLimits,
+    parts: &mpsc::Sender<Part>,
+    truncated: &AtomicBool,
+) {
+    let mut left = limits.rows_max;
+    let last = loop {
+        let batch = match rows.next().await {
+            None => break Part::End,
+            Some(Err(cause)) => break Part::Failed(QueryError::from_datafusion(cause, limits.memory_bytes)),
+            Some(Ok(batch)) => batch,
+        };
+        let whole = batch.num_rows() <= left;
+        let batch = if whole { batch } else { batch.slice(0, left) };
+        left -= batch.num_rows();
+        if batch.num_rows() > 0 && parts.send(Part::Batch(batch)).await.is_err() {
+            return;
+        }
+        if !whole {
+            truncated.store(true, Ordering::Release);
+            break Part::End;
+        }
+    };
+    // Nobody may be listening any more, and that is fine.
+    parts.send(last).await.ok();
+}

@@ -1,0 +1,8 @@
+//! The query engine through its public face: answers, walls, limits.
+
+mod support;
+
+mod answers;
+mod escape;
+mod limits;
+mod nonsense;

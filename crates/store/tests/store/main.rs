@@ -1,0 +1,8 @@
+//! The store through its public face: exactly once, across handles, restarts and compaction.
+
+mod support;
+
+mod append;
+mod columns;
+mod recover;
+mod upkeep;

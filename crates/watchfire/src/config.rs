@@ -1,0 +1,297 @@
+//! The configuration: a file, then `WATCHFIRE_*` variables, then flags. Every default is in here
+//! and in `watchfire.example.toml`, which a test compares with it.
+
+mod layers;
+mod secrets;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use layers::{Overrides, load};
+pub(crate) use secrets::{destinations, pepper, variable, write_private};
+
+/// The whole file: each part's section side by side.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) server: Server,
+    pub(crate) kafka: Kafka,
+    pub(crate) broker: Broker,
+    pub(crate) normalize: Normalize,
+    pub(crate) privacy: Privacy,
+    pub(crate) detect: Detect,
+    pub(crate) store: Store,
+    pub(crate) query: Query,
+    pub(crate) alerting: Alerting,
+    pub(crate) log: Log,
+    /// What is agreed with each partner, by partner id.
+    pub(crate) partners: BTreeMap<String, Partner>,
+}
+
+/// What one process of a cluster can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    Normalize,
+    Detect,
+    Store,
+    Alerting,
+    Api,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Server {
+    /// Where the API listens.
+    pub(crate) listen: SocketAddr,
+    /// Listen beyond loopback although the API has no TLS of its own (put a proxy in front).
+    pub(crate) allow_insecure_listen: bool,
+    /// Everything that is kept: broker, tables, snapshots, databases.
+    pub(crate) data_dir: PathBuf,
+    /// Which stages run in this process.
+    pub(crate) roles: Vec<Role>,
+    /// How people reach this server; links in pages begin with it.
+    pub(crate) public_url: String,
+    /// This instance's name; part of transactional ids, so unique in a cluster. Empty: made once and kept in data_dir.
+    pub(crate) instance: String,
+    /// Whether /metrics is served without a token.
+    pub(crate) metrics_public: bool,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 8080).into(),
+            allow_insecure_listen: false,
+            data_dir: "watchfire-data".into(),
+            roles: vec![Role::Normalize, Role::Detect, Role::Store, Role::Alerting, Role::Api],
+            public_url: String::new(),
+            instance: String::new(),
+            metrics_public: true,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Kafka {
+    /// `host:port,...` of a Kafka cluster. Empty: the embedded broker.
+    pub(crate) brokers: String,
+    /// librdkafka properties, e.g. `"security.protocol" = "ssl"`.
+    pub(crate) properties: BTreeMap<String, String>,
+    /// librdkafka properties whose value is in an environment variable: property = variable.
+    pub(crate) properties_env: BTreeMap<String, String>,
+    /// Put before our topics, consumer groups and transactional ids.
+    pub(crate) prefix: String,
+    /// How soon a partner's new topic is noticed, in milliseconds.
+    pub(crate) discovery_ms: u64,
+    /// Partitions of watchfire.observations; more of them let more instances detect.
+    pub(crate) observation_partitions: i32,
+    /// Partitions of watchfire.events.
+    pub(crate) event_partitions: i32,
+    /// How long our own topics keep what the tables hold already, in hours.
+    pub(crate) retention_hours: u64,
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        Self {
+            brokers: String::new(),
+            properties: BTreeMap::new(),
+            properties_env: BTreeMap::new(),
+            prefix: "watchfire".into(),
+            discovery_ms: 1_000,
+            observation_partitions: 4,
+            event_partitions: 2,
+            retention_hours: 24,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Broker {
+    /// Where the embedded broker listens.
+    pub(crate) listen: SocketAddr,
+    /// Listen beyond loopback although this listener has neither TLS nor authentication.
+    pub(crate) allow_insecure_listen: bool,
+    /// Whether an acknowledgement waits for the disk. Turning it off can lose logs.
+    pub(crate) fsync: bool,
+    /// How long raw logs are kept, in hours.
+    pub(crate) retention_hours: u64,
+    /// Partitions of a topic that a shipper's first record makes.
+    pub(crate) default_partitions: i32,
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 9092).into(),
+            allow_insecure_listen: false,
+            fsync: true,
+            retention_hours: 168,
+            default_partitions: 1,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Normalize {
+    /// A folder of your own source descriptions; they stand beside the built-in ones or replace them.
+    pub(crate) schemas_dir: String,
+    /// Source description by topic or feed name, where it shall not be recognised from the bytes.
+    pub(crate) formats: BTreeMap<String, String>,
+    /// Longest line, in bytes.
+    pub(crate) line_bytes_max: usize,
+    /// Deepest nesting.
+    pub(crate) depth_max: usize,
+    /// How long one transaction gathers records, in milliseconds.
+    pub(crate) commit_interval_ms: u64,
+}
+
+impl Default for Normalize {
+    fn default() -> Self {
+        Self {
+            schemas_dir: String::new(),
+            formats: BTreeMap::new(),
+            line_bytes_max: 1 << 20,
+            depth_max: 64,
+            commit_interval_ms: 100,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Privacy {
+    /// Id of the key that fingerprints are made with; part of every fingerprint.
+    pub(crate) key_id: String,
+    /// Environment variable that holds the key (32 bytes as 64 hex digits).
+    pub(crate) key_env: String,
+    /// File that holds the key. Neither: one is made and kept in data_dir.
+    pub(crate) key_file: String,
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self { key_id: "k1".into(), key_env: String::new(), key_file: String::new() }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Detect {
+    /// How long one transaction gathers observations, in milliseconds.
+    pub(crate) commit_interval_ms: u64,
+    /// How often state is snapshot, in seconds.
+    pub(crate) snapshot_interval_seconds: u64,
+    /// The detectors' own parameters.
+    pub(crate) detectors: detect::DetectConfig,
+}
+
+impl Default for Detect {
+    fn default() -> Self {
+        Self { commit_interval_ms: 100, snapshot_interval_seconds: 30, detectors: detect::DetectConfig::default() }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Store {
+    /// Where the tables are, as a URL. Empty: `tables` in data_dir.
+    pub(crate) url: String,
+    /// How often tables are committed to, in milliseconds.
+    pub(crate) commit_interval_ms: u64,
+    /// How often small files are merged, in seconds; 0 never.
+    pub(crate) compact_interval_seconds: u64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { url: String::new(), commit_interval_ms: 1_000, compact_interval_seconds: 300 }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Query {
+    /// Longest query, in seconds.
+    pub(crate) time_max_seconds: u64,
+    /// Most rows in an answer.
+    pub(crate) rows_max: usize,
+    /// Most memory that all queries share, in MiB.
+    pub(crate) memory_max_mib: usize,
+    /// Most queries at once.
+    pub(crate) concurrent_max: usize,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self { time_max_seconds: 30, rows_max: 100_000, memory_max_mib: 256, concurrent_max: 4 }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Alerting {
+    /// How long one transaction gathers alert changes, in milliseconds.
+    pub(crate) commit_interval_ms: u64,
+    /// Who is told.
+    #[serde(skip_serializing)]
+    pub(crate) destinations: Vec<alerting::DestinationConfig>,
+}
+
+impl Default for Alerting {
+    fn default() -> Self {
+        Self { commit_interval_ms: 20, destinations: Vec::new() }
+    }
+}
+
+/// How log lines of Watchfire itself look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// human or json.
+    pub(crate) format: LogFormat,
+    /// Which lines: a level, or `target=level,...`.
+    pub(crate) filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Human, filter: "warn".into() }
+    }
+}
+
+/// What is agreed with a partner.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Partner {
+    /// Requests a minute that the contract allows.
+    pub(crate) requests_per_minute: f64,
+    /// IANA zone of its working day.
+    #[serde(default)]
+    pub(crate) zone: Option<String>,
+}
+
+impl Config {
+    /// The detectors' view of what is agreed with partners.
+    pub(crate) fn tell_detectors_of_contracts(&mut self) {
+        for (tenant, partner) in &self.partners {
+            let contract =
+                detect::Contract { requests_per_minute: partner.requests_per_minute, zone: partner.zone.clone() };
+            self.detect.detectors.contracts.insert(tenant.clone(), contract);
+        }
+    }
+}

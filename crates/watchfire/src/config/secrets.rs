@@ -1,0 +1,82 @@
+//! Secrets by reference: a variable or a file is named, never the value.
+
+use std::path::Path;
+
+use alerting::{Destination, DestinationConfig, SecretReference};
+use anyhow::{Context, bail};
+use rand::TryRngCore;
+use secrecy::SecretString;
+
+use super::Privacy;
+
+/// The key that fingerprints are made with.
+pub(crate) fn pepper(privacy: &Privacy, data_dir: &Path) -> anyhow::Result<Vec<u8>> {
+    let text = if !privacy.key_env.is_empty() {
+        variable(&privacy.key_env).context("privacy.key_env")?
+    } else if !privacy.key_file.is_empty() {
+        std::fs::read_to_string(&privacy.key_file)
+            .with_context(|| format!("privacy.key_file: read {}", privacy.key_file))?
+    } else {
+        kept_key(data_dir)?
+    };
+    let key = hex::decode(text.trim()).context("the privacy key is not hexadecimal; make one with `openssl rand -hex 32`")?;
+    if key.len() < 32 {
+        bail!("the privacy key has {} bytes and needs 32; make one with `openssl rand -hex 32`", key.len());
+    }
+    Ok(key)
+}
+
+/// Makes a key on the first start and keeps it, readable by its owner alone.
+fn kept_key(data_dir: &Path) -> anyhow::Result<String> {
+    let path = data_dir.join("privacy.key");
+    if path.exists() {
+        return std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()));
+    }
+    let mut key = [0_u8; 32];
+    rand::rngs::OsRng.try_fill_bytes(&mut key).context("read random bytes")?;
+    let text = hex::encode(key);
+    write_private(&path, &text)?;
+    Ok(text)
+}
+
+/// Writes a file whole or not at all, mode 0600.
+pub(crate) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let aside = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&aside, path)
+    };
+    write().with_context(|| format!("write {}", path.display()))
+}
+
+/// Destinations with the secrets they refer to.
+pub(crate) fn destinations(configs: &[DestinationConfig]) -> anyhow::Result<Vec<Destination>> {
+    configs
+        .iter()
+        .map(|config| {
+            let context = || format!("alerting.destinations: {}", config.name);
+            let secret = secret(&config.secret_reference()?).with_context(context)?;
+            Ok(Destination::new(config, secret)?)
+        })
+        .collect()
+}
+
+fn secret(reference: &SecretReference) -> anyhow::Result<SecretString> {
+    let text = match reference {
+        SecretReference::Env(name) => variable(name)?,
+        SecretReference::File(path) => {
+            std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?
+        }
+    };
+    Ok(SecretString::from(text.trim().to_owned()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "secrets are named in the configuration and read while it is loaded")]
+pub(crate) fn variable(name: &str) -> anyhow::Result<String> {
+    std::env::var(name).with_context(|| format!("variable {name} is not set"))
+}

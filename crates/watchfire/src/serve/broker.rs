@@ -1,0 +1,51 @@
+//! Kafka for this process: a cluster's, or the embedded broker.
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use broker::{Broker, BrokerConfig};
+use kafka::Connection;
+
+use crate::config::{Config, variable};
+
+/// How to reach Kafka, and the embedded broker if it is ours.
+pub(crate) struct Kafka {
+    pub(crate) connection: Connection,
+    pub(crate) embedded: Option<Arc<Mutex<Option<Broker>>>>,
+}
+
+/// Starts the embedded broker, unless a cluster is configured.
+pub(crate) async fn start(config: &Config) -> anyhow::Result<Kafka> {
+    let mut properties = config.kafka.properties.clone();
+    for (property, name) in &config.kafka.properties_env {
+        properties.insert(property.clone(), variable(name).context("kafka.properties_env")?);
+    }
+    if !config.kafka.brokers.is_empty() {
+        let connection = Connection { brokers: config.kafka.brokers.clone(), properties };
+        return Ok(Kafka { connection, embedded: None });
+    }
+    let mut broker = BrokerConfig::new(config.server.data_dir.join("broker"));
+    broker.listen = config.broker.listen;
+    broker.allow_insecure_listen = config.broker.allow_insecure_listen;
+    broker.fsync = config.broker.fsync;
+    broker.default_partitions = config.broker.default_partitions;
+    broker.retention_ms = (config.broker.retention_hours * 3_600_000) as i64;
+    broker.message_bytes_max = super::MESSAGE_BYTES_MAX;
+    let embedded = Broker::start(broker).await.with_context(|| {
+        let listen = config.broker.listen;
+        format!("start the embedded broker on {listen} (another address: --broker-listen; a cluster instead: --kafka)")
+    })?;
+    let connection = Connection { brokers: embedded.local_addr().to_string(), properties };
+    Ok(Kafka { connection, embedded: Some(Arc::new(Mutex::new(Some(embedded)))) })
+}
+
+impl Kafka {
+    /// Stops the embedded broker; its log is synced before this returns.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        let embedded = self.embedded.and_then(|held| held.lock().expect("no holder of this lock panics").take());
+        match embedded {
+            Some(broker) => broker.shutdown().await.context("stop the embedded broker"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The parts that stages and the API share, each built from its section.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alerting::{Control, Destination, OutboxCounters};
+use anyhow::Context;
+use kafka::topics::Wanted;
+use kafka::{Connection, LogWriter};
+use object_store::local::LocalFileSystem;
+use pipeline::{Clock, Metrics, SnapshotStore};
+use prometheus_client::registry::Registry;
+use query::{QueryEngine, QueryLimits};
+use store::{StoreOptions, Tables};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use url::Url;
+
+use super::broker::Kafka;
+use super::health::ProcessHealth;
+use super::intake::KafkaIntake;
+use super::threads::Threads;
+use crate::config::{self, Config};
+use crate::stages::Topics;
+
+/// What stages and the API are made from.
+pub(crate) struct Parts {
+    pub(crate) connection: Connection,
+    pub(crate) tables: Tables,
+    pub(crate) control: Control,
+    pub(crate) query: QueryEngine,
+    pub(crate) snapshots: SnapshotStore,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Clock,
+    pub(crate) instance: String,
+    destinations: Vec<Destination>,
+    outbox: Arc<OutboxCounters>,
+    pub(crate) runtime: Handle,
+    registry: std::sync::Mutex<Option<Registry>>,
+}
+
+/// Makes the topics between our stages, where they are missing.
+pub(crate) async fn ensure_topics(config: &Config, connection: &Connection) -> anyhow::Result<()> {
+    let topics = Topics::new(&config.kafka.prefix);
+    let retention = (config.kafka.retention_hours * 3_600_000).to_string();
+    let bytes = super::MESSAGE_BYTES_MAX.to_string();
+    let batches = [("retention.ms", retention.as_str()), ("max.message.bytes", bytes.as_str())];
+    let wanted = [
+        Wanted { name: &topics.events, partitions: config.kafka.event_partitions, config: &batches },
+        Wanted { name: &topics.rejects, partitions: 1, config: &batches },
+        Wanted { name: &topics.observations, partitions: config.kafka.observation_partitions, config: &batches },
+        Wanted { name: &topics.alerts, partitions: 1, config: &[("retention.ms", "-1")] },
+    ];
+    Ok(kafka::topics::ensure(connection, &wanted).await?)
+}
+
+impl Parts {
+    /// Opens everything that is kept.
+    pub(crate) async fn open(config: &Config, connection: Connection) -> anyhow::Result<Self> {
+        let data_dir = &config.server.data_dir;
+        let tables = open_tables(config).await?;
+        let limits = QueryLimits {
+            time: std::time::Duration::from_secs(config.query.time_max_seconds),
+            rows_max: config.query.rows_max,
+            memory_bytes: config.query.memory_max_mib << 20,
+            concurrent: config.query.concurrent_max,
+            ..QueryLimits::default()
+        };
+        let query = QueryEngine::new(tables.clone(), limits, Some(data_dir.join("spill"))).context("start the query engine")?;
+        let control = Control::open(&data_dir.join("control.sqlite")).await.context("open the alert database")?;
+        // Before the first alert: an alert is queued in the transaction that stores it.
+        let destinations = config::destinations(&config.alerting.destinations)?;
+        control.set_destinations(&destinations).await.context("set destinations")?;
+        let outbox = Arc::new(OutboxCounters::new(&destinations));
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        registry.register_collector(Box::new(super::health::OutboxCollector(Arc::clone(&outbox))));
+        registry.register_collector(Box::new(crate::telemetry::ProcessCollector));
+        Ok(Self {
+            connection,
+            tables,
+            control,
+            query,
+            snapshots: open_snapshots(data_dir)?,
+            metrics,
+            clock: Clock::system(),
+            instance: instance(config)?,
+            destinations,
+            outbox,
+            runtime: Handle::current(),
+            registry: std::sync::Mutex::new(Some(registry)),
+        })
+    }
+
+    /// Binds and serves the API.
+    pub(crate) async fn serve_api(
+        &self,
+        config: &Config,
+        broker: &Kafka,
+        threads: &Threads,
+        stop: CancellationToken,
+    ) -> anyhow::Result<(SocketAddr, JoinHandle<std::io::Result<()>>)> {
+        let listen = config.server.listen;
+        let listener = tokio::net::TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("listen on {listen} (another address: --listen)"))?;
+        let listen = listener.local_addr().context("ask for the bound address")?;
+        let taken = self.registry.lock().expect("no holder of this lock panics").take();
+        let mut registry = taken.expect("the API is served once");
+        if let Some(embedded) = &broker.embedded {
+            registry.register_collector(Box::new(super::health::BrokerCollector(Arc::clone(embedded))));
+        }
+        let gauges = super::health::ControlGauges::register(&mut registry, &self.metrics);
+        tokio::spawn(gauges.keep(self.control.clone(), stop.clone()));
+        let metrics = api::ApiMetrics::register(&mut registry);
+        let catalogue = serde_json::to_value(detect::catalogue(&config.detect.detectors)).context("list detectors")?;
+        let state = api::ApiState {
+            control: self.control.clone(),
+            query: self.query.clone(),
+            intake: Arc::new(KafkaIntake::new(LogWriter::new(&self.connection, "intake")?)),
+            health: Arc::new(ProcessHealth::new(threads.statuses())),
+            registry: Arc::new(registry),
+            metrics,
+            detectors: Arc::new(catalogue),
+            config: Arc::new(api::ApiConfig {
+                listen,
+                metrics_public: config.server.metrics_public,
+                ..api::ApiConfig::default()
+            }),
+        };
+        Ok((listen, tokio::spawn(api::serve(listener, state, stop.cancelled_owned()))))
+    }
+
+    /// Delivers to on-call until told to stop.
+    pub(crate) fn run_outbox(&self, config: &Config, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
+        let public_url = match config.server.public_url.as_str() {
+            "" => None,
+            url => Some(Url::parse(url).context("server.public_url")?),
+        };
+        let (control, destinations) = (self.control.clone(), self.destinations.clone());
+        let (counters, due) = (Arc::clone(&self.outbox), config.server.roles.contains(&config::Role::Alerting));
+        Ok(tokio::spawn(async move {
+            if due && let Err(error) = alerting::run_outbox(control, destinations, public_url, stop, counters).await {
+                warn!(%error, "the outbox ended");
+            }
+        }))
+    }
+
+    /// Merges small files now and then.
+    pub(crate) fn run_compaction(&self, config: &Config, stop: CancellationToken) -> JoinHandle<()> {
+        let every = std::time::Duration::from_secs(config.store.compact_interval_seconds);
+        let tables = self.tables.clone();
+        let due = !every.is_zero() && config.server.roles.contains(&config::Role::Store);
+        tokio::spawn(async move {
+            while due && !stopped_within(&stop, every).await {
+                for table in store::Table::ALL {
+                    match tables.compact(table).await {
+                        Ok(done) => info!(table = table.name(), ?done, "compacted"),
+                        Err(error) => warn!(table = table.name(), %error, "compaction failed; it is tried again"),
+                    }
+                }
+            }
+        })
+    }
+}
+
+async fn stopped_within(stop: &CancellationToken, wait: std::time::Duration) -> bool {
+    tokio::time::timeout(wait, stop.cancelled()).await.is_ok()
+}
+
+async fn open_tables(config: &Config) -> anyhow::Result<Tables> {
+    let url = match config.store.url.as_str() {
+        "" => {
+            let dir = config.server.data_dir.join("tables");
+            std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+            let dir = dir.canonicalize().with_context(|| format!("find {}", dir.display()))?;
+            Url::from_directory_path(&dir).map_err(|()| anyhow::anyhow!("{} is no folder", dir.display()))?
+        }
+        url => Url::parse(url).context("store.url")?,
+    };
+    Tables::open(&url, StoreOptions::default()).await.context("open the tables")
+}
+
+fn open_snapshots(data_dir: &Path) -> anyhow::Result<SnapshotStore> {
+    let dir: PathBuf = data_dir.join("snapshots");
+    std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+    let objects = LocalFileSystem::new_with_prefix(&dir).with_context(|| format!("open {}", dir.display()))?;
+    Ok(SnapshotStore::new(Arc::new(objects), Handle::current(), 3))
+}
+
+/// This instance's name: configured, or made once and kept.
+fn instance(config: &Config) -> anyhow::Result<String> {
+    if !config.server.instance.is_empty() {
+        return Ok(config.server.instance.clone());
+    }
+    let path = config.server.data_dir.join("instance");
+    if let Ok(name) = std::fs::read_to_string(&path) {
+        return Ok(name.trim().to_owned());
+    }
+    let name = format!("{:016x}", rand::random::<u64>());
+    config::write_private(&path, &name)?;
+    Ok(name)
+}

@@ -1,0 +1,79 @@
+//! ALERTING: alert changes in; alert state, outbox and offset in one database transaction out.
+
+use std::sync::Arc;
+
+use ::alerting::Control;
+use event::{AlertChange, Change, Positions};
+use kafka::StartAt;
+use pipeline::{Clock, Metrics, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition};
+use tokio::runtime::Handle;
+use tracing::error;
+
+/// Where the database says a partition is to be read from.
+pub(crate) fn start_at(control: Control, runtime: Handle) -> StartAt {
+    StartAt::Owner(Arc::new(move |partition: &TopicPartition, _: Option<i64>| {
+        runtime
+            .block_on(control.committed(&partition.topic, partition.partition))
+            .map_err(|error| format!("ask the alert database for its offset: {error}"))
+    }))
+}
+
+/// ALERTING.
+#[derive(Default)]
+pub(crate) struct AlertingStage {
+    changes: Vec<AlertChange>,
+}
+
+impl Reader for AlertingStage {
+    fn assigned(&mut self, _: &[TopicPartition]) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn revoked(&mut self, _: &[TopicPartition]) {}
+
+    fn record(&mut self, record: RecordView<'_>) {
+        match serde_json::from_slice(record.payload) {
+            Ok(change) => self.changes.push(change),
+            Err(why) => error!(offset = record.offset, %why, "alert change is passed over"),
+        }
+    }
+}
+
+impl Stage for AlertingStage {
+    type Output = Vec<AlertChange>;
+
+    fn finish(&mut self) -> Vec<AlertChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {
+        Ok(())
+    }
+}
+
+/// Writes alert state.
+pub(crate) struct ControlSink {
+    pub(crate) control: Control,
+    pub(crate) runtime: Handle,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+}
+
+impl Sink<Vec<AlertChange>> for ControlSink {
+    fn deliver(&mut self, changes: Vec<AlertChange>, positions: &Positions) -> Result<bool, SinkError> {
+        if positions.is_empty() {
+            return Ok(false);
+        }
+        let now = self.clock.now();
+        let received_at = chrono::DateTime::from_timestamp_millis(now.millis()).unwrap_or_default();
+        self.runtime
+            .block_on(self.control.apply(&changes, positions, received_at))
+            .map_err(|error| SinkError::Interrupted(format!("write alerts: {error}")))?;
+        let visible = self.clock.now();
+        for change in changes.iter().filter(|change| change.change == Change::Create) {
+            let latency = (visible - change.alert.ingested_at).max(0);
+            self.metrics.alert_latency.observe(latency as f64 / 1_000.0);
+        }
+        Ok(true)
+    }
+}

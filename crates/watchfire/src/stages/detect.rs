@@ -1,0 +1,218 @@
+//! DETECT: observations in, alert changes out; state per partition, snapshot beside the log.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use detect::{DetectConfig, Engine};
+use event::{AlertChange, Positions, ipc};
+use kafka::{OutRecord, StartAt};
+use pipeline::metrics::{AlertLabel, DetectorLabel, OutputLabel, PartitionLabel};
+use pipeline::{
+    Metrics, Reader, RecordView, Snapshot, SnapshotStore, SourceError, Stage, StageError, TopicPartition,
+};
+use tracing::{error, info, warn};
+
+const OWNER: &str = "detect";
+
+/// Where a partition's state begins: found while Kafka assigns it, taken by the stage right after.
+#[derive(Clone, Default)]
+pub(crate) struct Starts(Arc<Mutex<HashMap<i32, Start>>>);
+
+struct Start {
+    snapshot: Option<Snapshot>,
+    committed: i64,
+}
+
+impl Starts {
+    /// Looks for the newest snapshot at or before the committed offset; its offset is where to read from.
+    pub(crate) fn start_at(&self, snapshots: SnapshotStore) -> StartAt {
+        let starts = self.clone();
+        StartAt::Owner(Arc::new(move |partition: &TopicPartition, committed: Option<i64>| {
+            let committed = committed.unwrap_or(0);
+            let snapshot = snapshots
+                .newest(OWNER, partition.partition, committed)
+                .map_err(|error| format!("load snapshot: {error}"))?;
+            let offset = snapshot.as_ref().map(|snapshot| snapshot.offset);
+            starts.lock().insert(partition.partition, Start { snapshot, committed });
+            Ok(offset)
+        }))
+    }
+
+    fn take(&self, partition: i32) -> Option<Start> {
+        self.lock().remove(&partition)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i32, Start>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// One partition's state.
+struct Owned {
+    engine: Engine,
+    /// Alerts of records before this offset are out already.
+    silent_before: i64,
+    /// The next offset to read, as of the engine's state.
+    next: i64,
+    snapshot_at: i64,
+    reported: HashMap<&'static str, (u64, u64)>,
+}
+
+/// DETECT.
+pub(crate) struct DetectStage {
+    config: DetectConfig,
+    starts: Starts,
+    snapshots: SnapshotStore,
+    snapshot_interval: Duration,
+    snapshot_due: Instant,
+    report_due: Instant,
+    owned: HashMap<i32, Owned>,
+    changes: Vec<AlertChange>,
+    alerts: Arc<str>,
+    metrics: Metrics,
+}
+
+impl DetectStage {
+    pub(crate) fn new(
+        config: DetectConfig,
+        starts: Starts,
+        snapshots: SnapshotStore,
+        snapshot_interval: Duration,
+        alerts: Arc<str>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            config,
+            starts,
+            snapshots,
+            snapshot_interval,
+            snapshot_due: Instant::now() + snapshot_interval,
+            report_due: Instant::now(),
+            owned: HashMap::new(),
+            changes: Vec::new(),
+            alerts,
+            metrics,
+        }
+    }
+
+    /// Saves the state of every partition that has moved.
+    pub(crate) fn save(&mut self) -> Result<(), StageError> {
+        for (partition, owned) in &mut self.owned {
+            if owned.next <= owned.snapshot_at || owned.next < owned.silent_before {
+                continue;
+            }
+            let snapshot = Snapshot { offset: owned.next, state: owned.engine.snapshot() };
+            self.snapshots
+                .save(OWNER, *partition, &snapshot)
+                .map_err(|error| StageError(format!("save snapshot: {error}")))?;
+            owned.snapshot_at = owned.next;
+        }
+        Ok(())
+    }
+
+    fn take_on(&self, partition: i32) -> Result<Owned, SourceError> {
+        let start = self.starts.take(partition).unwrap_or(Start { snapshot: None, committed: 0 });
+        let mut engine = Engine::new(&self.config);
+        let mut next = 0;
+        if let Some(snapshot) = start.snapshot {
+            engine.restore(&snapshot.state).map_err(|error| {
+                let cure = "stop Watchfire and remove the folder snapshots/detect in data_dir: state is then rebuilt from the topic";
+                SourceError::Misconfigured(format!("snapshot of partition {partition}: {error}; {cure}"))
+            })?;
+            next = snapshot.offset;
+        }
+        info!(partition, from = next, silent_before = start.committed, "detector state loaded");
+        Ok(Owned { engine, silent_before: start.committed, next, snapshot_at: next, reported: HashMap::new() })
+    }
+
+    fn report(&mut self) {
+        for (&partition, owned) in &mut self.owned {
+            let stats = owned.engine.stats();
+            if let Some(watermark) = stats.watermark {
+                let delay = (stats.event_time_max - watermark).max(0) as f64 / 1_000.0;
+                self.metrics.watermark_delay.get_or_create(&PartitionLabel { partition: partition.into() }).set(delay);
+            }
+            for detector in stats.detectors {
+                let label = DetectorLabel { detector: detector.name.to_owned(), partition: partition.into() };
+                self.metrics.detector_keys.get_or_create(&label).set(detector.keys as i64);
+                let (late, evicted) = owned.reported.entry(detector.name).or_default();
+                let grown = |now: u64, before: &mut u64| now.saturating_sub(std::mem::replace(before, now));
+                self.metrics.detector_late.get_or_create(&label).inc_by(grown(detector.late_total, late));
+                self.metrics.detector_evicted.get_or_create(&label).inc_by(grown(detector.evicted_total, evicted));
+            }
+        }
+    }
+}
+
+impl Reader for DetectStage {
+    fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), SourceError> {
+        for partition in partitions {
+            let owned = self.take_on(partition.partition)?;
+            self.owned.insert(partition.partition, owned);
+        }
+        Ok(())
+    }
+
+    fn revoked(&mut self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            self.owned.remove(&partition.partition);
+        }
+    }
+
+    fn record(&mut self, record: RecordView<'_>) {
+        let Some(owned) = self.owned.get_mut(&record.partition) else { return };
+        owned.next = record.offset + 1;
+        match ipc::decode_observations(record.payload) {
+            Ok((observations, progress)) => {
+                let changes = owned.engine.on_record(&observations, &progress, record.broker_time);
+                if record.offset >= owned.silent_before {
+                    self.changes.extend(changes);
+                }
+            }
+            Err(why) => error!(partition = record.partition, offset = record.offset, %why, "observations are passed over"),
+        }
+    }
+}
+
+impl Stage for DetectStage {
+    type Output = Vec<OutRecord>;
+
+    fn finish(&mut self) -> Vec<OutRecord> {
+        let changes = std::mem::take(&mut self.changes);
+        let label = OutputLabel { stage: "detect".into(), output: "alerts".into() };
+        self.metrics.rows_out.get_or_create(&label).inc_by(changes.len() as u64);
+        changes
+            .into_iter()
+            .map(|change| {
+                let label = AlertLabel {
+                    detector: change.alert.detector.clone(),
+                    change: change.change.as_str().to_owned(),
+                };
+                self.metrics.alert_changes.get_or_create(&label).inc();
+                OutRecord {
+                    topic: Arc::clone(&self.alerts),
+                    partition: Some(0),
+                    key: Some(change.alert.alert_id.clone()),
+                    payload: serde_json::to_vec(&change).expect("an alert is plain data"),
+                }
+            })
+            .collect()
+    }
+
+    fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {
+        let now = Instant::now();
+        if now >= self.report_due {
+            self.report();
+            self.report_due = now + Duration::from_secs(1);
+        }
+        if now >= self.snapshot_due {
+            if let Err(why) = self.save() {
+                // A full disk must not stop detection: the older snapshot and the log still stand.
+                warn!(%why, "snapshot is left out; a restart would read further back");
+            }
+            self.snapshot_due = now + self.snapshot_interval;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! NORMALIZE: raw logs in; events, rejects and observations out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use event::{LogTopic, Positions, RawLog, ipc};
+use kafka::OutRecord;
+use normalize::{Counts, Normalized, Normalizer};
+use pipeline::metrics::{OutputLabel, ReasonLabel, TenantLabel};
+use pipeline::{Metrics, Reader, RecordView, SourceError, Stage, StageError, TopicPartition};
+use tracing::warn;
+
+use super::Topics;
+
+/// Rows of one record; more are cut, so that a record stays well under what brokers take.
+const ROWS_PER_RECORD: usize = 10_000;
+
+/// NORMALIZE.
+pub(crate) struct NormalizeStage {
+    normalizer: Normalizer,
+    sources: HashMap<Arc<str>, Option<LogTopic>>,
+    event_partitions: i32,
+    next_partition: i32,
+    ticks: Ticks,
+    topics: Topics,
+    metrics: Metrics,
+}
+
+impl NormalizeStage {
+    pub(crate) fn new(normalizer: Normalizer, topics: Topics, event_partitions: i32, metrics: Metrics) -> Self {
+        let ticks = Ticks { idle_since: Instant::now(), last: Instant::now(), active: false };
+        Self { normalizer, sources: HashMap::new(), event_partitions, next_partition: 0, ticks, topics, metrics }
+    }
+
+    fn count(&self, counts: &Counts, normalized: &Normalized, observations: usize) {
+        let rows = [
+            ("events", normalized.events.len()),
+            ("rejects", normalized.rejects.len()),
+            ("observations", observations),
+        ];
+        for (output, rows) in rows {
+            let label = OutputLabel { stage: "normalize".into(), output: output.into() };
+            self.metrics.rows_out.get_or_create(&label).inc_by(rows as u64);
+        }
+        for (reason, count) in &counts.rejects {
+            let label = ReasonLabel { reason: reason.as_str().to_owned() };
+            self.metrics.rejects.get_or_create(&label).inc_by(*count);
+        }
+        for ((tenant, outcome), count) in &counts.by_tenant {
+            let label = TenantLabel { tenant: tenant.to_string(), outcome: (*outcome).to_owned() };
+            self.metrics.events.get_or_create(&label).inc_by(*count);
+        }
+    }
+}
+
+impl Reader for NormalizeStage {
+    fn assigned(&mut self, _: &[TopicPartition]) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn revoked(&mut self, _: &[TopicPartition]) {}
+
+    fn record(&mut self, record: RecordView<'_>) {
+        let source = self.sources.entry(Arc::clone(record.topic)).or_insert_with(|| {
+            let parsed = LogTopic::parse(record.topic);
+            if let Err(why) = &parsed {
+                warn!(topic = %record.topic, %why, "topic is not read");
+            }
+            parsed.ok()
+        });
+        let Some(source) = source else { return };
+        let header = |name: &str| {
+            let found = record.headers.iter().find(|(key, _)| *key == name)?;
+            std::str::from_utf8(found.1).ok()
+        };
+        self.normalizer.normalize(&RawLog {
+            source,
+            topic: record.topic,
+            partition: record.partition,
+            offset: record.offset,
+            broker_time: record.broker_time,
+            payload: record.payload,
+            format: header("wf-format"),
+            shipper_id: header("wf-shipper-id"),
+            shipper_seq: header("wf-shipper-seq").and_then(|seq| seq.parse().ok()),
+        });
+    }
+}
+
+impl Stage for NormalizeStage {
+    type Output = Vec<OutRecord>;
+
+    fn finish(&mut self) -> Vec<OutRecord> {
+        let normalized = self.normalizer.finish();
+        if normalized.progress.is_empty() && !self.ticks.due() {
+            return Vec::new();
+        }
+        if !normalized.progress.is_empty() {
+            self.ticks.worked();
+        }
+        let observations = normalized.observations.iter().map(event::ObservationBatch::len).sum();
+        self.count(&normalized.counts, &normalized, observations);
+        self.next_partition = (self.next_partition + 1) % self.event_partitions.max(1);
+        let mut records = Vec::new();
+        for rows in slices(normalized.events.arrow()) {
+            records.push(OutRecord {
+                topic: Arc::clone(&self.topics.events),
+                partition: Some(self.next_partition),
+                key: None,
+                payload: ipc::encode(&rows),
+            });
+        }
+        for rows in slices(normalized.rejects.arrow()) {
+            records.push(OutRecord { topic: Arc::clone(&self.topics.rejects), partition: Some(0), key: None, payload: ipc::encode(&rows) });
+        }
+        // Every partition hears how far the sources have come, rows or none.
+        for (partition, rows) in normalized.observations.iter().enumerate() {
+            records.push(OutRecord {
+                topic: Arc::clone(&self.topics.observations),
+                partition: Some(partition as i32),
+                key: None,
+                payload: ipc::encode_observations(rows, &normalized.progress),
+            });
+        }
+        records
+    }
+
+    fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {
+        Ok(())
+    }
+}
+
+fn slices(batch: &arrow::record_batch::RecordBatch) -> impl Iterator<Item = arrow::record_batch::RecordBatch> {
+    let rows = batch.num_rows();
+    (0..rows).step_by(ROWS_PER_RECORD).map(move |from| batch.slice(from, ROWS_PER_RECORD.min(rows - from)))
+}
+
+/// When there is nothing to read, time still passes: an empty batch now and then lets windows
+/// close and sources be found idle. The pause between two grows with the silence, so that a quiet
+/// night costs some hundred records.
+struct Ticks {
+    idle_since: Instant,
+    last: Instant,
+    active: bool,
+}
+
+const FIRST_TICK: Duration = Duration::from_secs(1);
+/// By then every window has closed.
+const LAST_TICK: Duration = Duration::from_secs(12 * 3_600);
+
+impl Ticks {
+    fn worked(&mut self) {
+        *self = Self { idle_since: Instant::now(), last: Instant::now(), active: true };
+    }
+
+    fn due(&mut self) -> bool {
+        let silence = self.idle_since.elapsed();
+        let pause = (silence / 20).max(FIRST_TICK);
+        if !self.active || silence > LAST_TICK || self.last.elapsed() < pause {
+            return false;
+        }
+        self.last = Instant::now();
+        true
+    }
+}

@@ -1,0 +1,144 @@
+//! STORE: events, rejects and alert changes in; table rows and offsets in one commit out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use event::{AlertChange, EventBatch, Positions, RejectBatch, ipc};
+use kafka::StartAt;
+use pipeline::metrics::{OutputLabel, TableLabel};
+use pipeline::{Metrics, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition};
+use ::store::{StoreError, Table, Tables};
+use tokio::runtime::Handle;
+use tracing::{error, warn};
+
+use super::Topics;
+
+/// Where the tables say a partition is to be read from.
+pub(crate) fn start_at(topics: Topics, tables: Tables, runtime: Handle) -> StartAt {
+    StartAt::Owner(Arc::new(move |partition: &TopicPartition, _: Option<i64>| {
+        let table = table_of(&topics, &partition.topic).ok_or_else(|| format!("no table reads {}", partition.topic))?;
+        runtime
+            .block_on(tables.committed(table, &partition.topic, partition.partition))
+            .map_err(|error| format!("ask the {} table for its offset: {error}", table.name()))
+    }))
+}
+
+fn table_of(topics: &Topics, topic: &str) -> Option<Table> {
+    let tables =
+        [(&topics.events, Table::Events), (&topics.rejects, Table::Rejects), (&topics.alerts, Table::AlertChanges)];
+    tables.into_iter().find(|(name, _)| ***name == *topic).map(|(_, table)| table)
+}
+
+/// What one commit of one table brings.
+#[derive(Default)]
+pub(crate) struct Append {
+    batches: Vec<RecordBatch>,
+    positions: Positions,
+}
+
+/// STORE.
+pub(crate) struct StoreStage {
+    topics: Topics,
+    appends: HashMap<Table, Append>,
+    changes: Vec<AlertChange>,
+}
+
+impl StoreStage {
+    pub(crate) fn new(topics: Topics) -> Self {
+        Self { topics, appends: HashMap::new(), changes: Vec::new() }
+    }
+}
+
+impl Reader for StoreStage {
+    fn assigned(&mut self, _: &[TopicPartition]) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn revoked(&mut self, _: &[TopicPartition]) {}
+
+    fn record(&mut self, record: RecordView<'_>) {
+        let Some(table) = table_of(&self.topics, record.topic) else { return };
+        let append = self.appends.entry(table).or_default();
+        append.positions.read(record.topic, record.partition, record.offset);
+        let read = match table {
+            Table::Events => batch(record.payload, EventBatch::from_arrow).map(|batch| append.batches.push(batch.into_arrow())),
+            Table::Rejects => batch(record.payload, RejectBatch::from_arrow).map(|batch| append.batches.push(batch.into_arrow())),
+            Table::AlertChanges => serde_json::from_slice(record.payload)
+                .map(|change| self.changes.push(change))
+                .map_err(|error| error.to_string()),
+        };
+        if let Err(why) = read {
+            error!(topic = %record.topic, offset = record.offset, why, "record is passed over");
+        }
+    }
+}
+
+fn batch<B>(bytes: &[u8], check: impl Fn(RecordBatch) -> Result<B, event::WrongColumns>) -> Result<B, String> {
+    let batch = ipc::decode(bytes).map_err(|error| error.to_string())?;
+    check(batch).map_err(|error| error.to_string())
+}
+
+impl Stage for StoreStage {
+    type Output = HashMap<Table, Append>;
+
+    fn finish(&mut self) -> HashMap<Table, Append> {
+        let changes = std::mem::take(&mut self.changes);
+        if let (Some(append), false) = (self.appends.get_mut(&Table::AlertChanges), changes.is_empty()) {
+            append.batches.push(::store::alert_changes_batch(&changes));
+        }
+        std::mem::take(&mut self.appends)
+    }
+
+    fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {
+        Ok(())
+    }
+}
+
+/// Commits to the tables.
+pub(crate) struct TableSink {
+    pub(crate) tables: Tables,
+    pub(crate) runtime: Handle,
+    pub(crate) metrics: Metrics,
+}
+
+impl Sink<HashMap<Table, Append>> for TableSink {
+    fn deliver(&mut self, appends: HashMap<Table, Append>, _: &Positions) -> Result<bool, SinkError> {
+        let any = !appends.is_empty();
+        for (table, append) in appends {
+            let appended = self.runtime.block_on(self.tables.append(table, append.batches, &append.positions));
+            match appended {
+                Ok(appended) => {
+                    let label = TableLabel { table: table.name().to_owned() };
+                    self.metrics.store_commits.get_or_create(&label).inc();
+                    self.metrics.store_bytes.get_or_create(&label).inc_by(appended.bytes);
+                    let label = OutputLabel { stage: "store".into(), output: table.name().to_owned() };
+                    self.metrics.rows_out.get_or_create(&label).inc_by(appended.rows as u64);
+                }
+                Err(error) => return Err(named(table, &error)),
+            }
+        }
+        Ok(any)
+    }
+}
+
+fn named(table: Table, error: &StoreError) -> SinkError {
+    let text = format!("append to {}: {}", table.name(), chain(error));
+    match error {
+        StoreError::Misconfigured { .. } => SinkError::Misconfigured(text),
+        _ => {
+            warn!(table = table.name(), why = text, "append failed");
+            SinkError::Interrupted(text)
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}

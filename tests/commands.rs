@@ -1,0 +1,61 @@
+//! The commands beside `serve`, as a person meets them.
+
+use crate::harness::{Home, partner, watchfire};
+
+#[test]
+fn check_accepts_the_example_configuration_and_names_the_sources() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../watchfire.example.toml");
+    let checked = watchfire().args(["check", "--config", example]).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(said.contains("partner") && said.contains("sshd"), "{said}");
+}
+
+#[test]
+fn an_unknown_key_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("watchfire.toml");
+    std::fs::write(&file, "[server]\nlissten = '127.0.0.1:1'\n").unwrap();
+    let checked = watchfire().arg("check").arg("--config").arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(!checked.status.success() && said.contains("lissten"), "{said}");
+}
+
+#[test]
+fn the_same_seed_generates_the_same_lines() {
+    let generate = |seed: &str| {
+        let made = watchfire()
+            .args(["generate", "--seed", seed, "--events", "2000", "--start", "2026-03-14T09:00:00Z", "--out", "-"])
+            .output()
+            .unwrap();
+        assert!(made.status.success());
+        made.stdout
+    };
+    assert_eq!(generate("5"), generate("5"));
+    assert_ne!(generate("5"), generate("6"));
+}
+
+#[test]
+fn query_prints_a_table_and_refuses_to_write() {
+    let partner = partner("query");
+    let mut home = Home::new("");
+    let mut server = home.start();
+    server.send(&partner, "x", &["203.0.113.24 - - [14/Mar/2026:09:26:53 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\""]);
+    server.until_stored(&partner, 1);
+    let ask = |sql: &str| watchfire().args(["query", "--url", &server.api, sql]).env("WATCHFIRE_TOKEN", &server.token).output().unwrap();
+    let answered = ask(&format!("SELECT method, status FROM events WHERE tenant = '{partner}'"));
+    let table = String::from_utf8_lossy(&answered.stdout).into_owned();
+    assert!(answered.status.success() && table.contains("| GET") && table.contains("1 rows"), "{table}");
+    for refused in ["DROP TABLE events", "COPY events TO 'x.csv'", "SELECT * FROM '/etc/passwd'"] {
+        assert!(!ask(refused).status.success(), "{refused}");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_listener_beyond_loopback_is_refused_with_the_cure() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = watchfire().args(["serve", "--listen", "0.0.0.0:0", "--data-dir"]).arg(dir.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("allow_insecure_listen"), "{said}");
+}

@@ -1,0 +1,16 @@
+//! Whole-system tests: the `watchfire` binary, started as a user starts it, on its own broker, or
+//! on the cluster that `KAFKA_BROKERS` names.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may")]
+#![allow(clippy::disallowed_methods, reason = "tests read their environment and the clock")]
+
+mod harness;
+mod receivers;
+
+mod attacks;
+mod bad_input;
+mod commands;
+mod dashboards;
+mod on_call;
+mod real_logs;
+mod restarts;

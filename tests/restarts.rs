@@ -1,0 +1,108 @@
+//! Killed at any point, the rows and the alerts are those of an undisturbed run.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use crate::harness::{Home, partner, watchfire};
+
+/// A few thousand lines of seeded traffic with attacks, as one partner's raw lines by feed.
+fn traffic(events: usize) -> Vec<(String, String, String)> {
+    let events = events.to_string();
+    let made = watchfire()
+        .args(["generate", "--seed", "11", "--partners", "3", "--events", &events, "--density", "5", "--attacks", "--out", "-"])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let parse = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let topic: Vec<&str> = record["topic"].as_str().unwrap().splitn(3, '.').collect();
+        (topic[1].to_owned(), topic[2].to_owned(), record["line"].as_str().unwrap().to_owned())
+    };
+    String::from_utf8(made.stdout).unwrap().lines().map(parse).collect()
+}
+
+/// What a run leaves: rows by place, and alerts by what they are about.
+type Left = (BTreeSet<String>, BTreeSet<String>);
+
+fn run(lines: &[(String, String, String)], kills: usize) -> Left {
+    let unique = partner("kill");
+    let mut home = Home::new("");
+    let mut server = home.start();
+    let feeds: BTreeSet<(&str, &str)> = lines.iter().map(|(tenant, feed, _)| (&**tenant, &**feed)).collect();
+    let parts = kills + 1;
+    for part in 0..parts {
+        for &(tenant, feed) in &feeds {
+            let own: Vec<&str> =
+                lines.iter().filter(|(t, f, _)| t == tenant && f == feed).map(|(_, _, line)| line.as_str()).collect();
+            let (from, to) = (own.len() * part / parts, own.len() * (part + 1) / parts);
+            server.send(&format!("{unique}_{tenant}"), feed, &own[from..to]);
+        }
+        if part < kills {
+            // Right after the acknowledgement: everything is in flight somewhere.
+            server.kill();
+            server = home.start();
+        }
+    }
+    let stored = format!("SELECT (SELECT count(*) FROM events WHERE tenant LIKE '{unique}%') + (SELECT count(*) FROM rejects WHERE tenant LIKE '{unique}%') AS n");
+    server.until("every line stored", |server| server.count(&stored) >= lines.len() as i64);
+    server.until("detectors at the end", |server| {
+        let metrics = server.get_text("/metrics");
+        ["normalize", "detect", "alerting"]
+            .iter()
+            .all(|stage| metrics.contains(&format!("watchfire_stage_lag_records{{stage=\"{stage}\"}} 0")))
+    });
+    let rows = server.sql(&format!("SELECT kafka_topic, kafka_partition, kafka_offset, kafka_line FROM events WHERE tenant LIKE '{unique}%'"));
+    assert_eq!(server.count(&stored), lines.len() as i64, "nothing is stored twice");
+    let rows = rows
+        .iter()
+        .map(|row| format!("{}/{}/{}/{}", row["kafka_topic"], row["kafka_partition"], row["kafka_offset"], row["kafka_line"]).replace(&unique, ""))
+        .collect();
+    let feeds = feeds.iter().map(|(tenant, _)| *tenant).collect::<BTreeSet<_>>();
+    let alerts = feeds.iter().flat_map(|tenant| server.alerts(&format!("{unique}_{tenant}")));
+    let alerts = alerts
+        .map(|alert| format!("{} {} {} {}", alert["class"], alert["entity"], alert["first_seen"], alert["count"]).replace(&unique, ""))
+        .collect();
+    server.stop();
+    (rows, alerts)
+}
+
+#[test]
+fn kill_9_changes_neither_the_rows_nor_the_alerts() {
+    let lines = traffic(12_000);
+    let (rows, alerts) = run(&lines, 0);
+    let (rows_killed, alerts_killed) = run(&lines, 3);
+    assert!(!alerts.is_empty(), "the traffic has attacks in it");
+    assert_eq!(rows.len(), rows_killed.len());
+    assert_eq!(rows, rows_killed);
+    assert_eq!(alerts, alerts_killed);
+}
+
+#[test]
+fn a_stop_finishes_what_it_is_at_and_says_what_it_did() {
+    let partner = partner("stop");
+    let mut home = Home::new("");
+    let server = home.start();
+    server.send(&partner, "x", &["203.0.113.24 - - [14/Mar/2026:09:26:53 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\""]);
+    let printed = server.stop().join("\n");
+    assert!(printed.contains("stopping: SIGTERM") && printed.contains("stopped: "), "{printed}");
+    let mut again = home.start();
+    again.until_stored(&partner, 1);
+    again.stop();
+}
+
+#[test]
+fn a_second_server_on_the_same_data_is_refused_with_the_reason() {
+    if crate::harness::cluster().is_some() {
+        return;
+    }
+    let mut home = Home::new("");
+    let server = home.start();
+    let second = Command::new(env!("CARGO_BIN_EXE_watchfire"))
+        .args(["serve", "--config"])
+        .arg(home.dir.path().join("watchfire.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(!second.status.success() && said.contains("lock"), "{said}");
+    server.stop();
+}
