@@ -1,0 +1,217 @@
+//! The source and the transaction, on the embedded broker or on the cluster that `KAFKA_BROKERS` names.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use broker::{Broker, BrokerConfig};
+use kafka::{Budget, Connection, KafkaSource, LogWriter, OutRecord, SourceOptions, StartAt, TransactionSink, topics};
+use pipeline::{Metrics, Polled, Reader, RecordView, Sink, Source, SourceError, TopicPartition};
+use prometheus_client::registry::Registry;
+
+/// A broker of the test's own, or the cluster's address.
+struct Kafka {
+    connection: Connection,
+    _embedded: Option<(Broker, tempfile::TempDir)>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Kafka {
+    fn start() -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        if let Ok(brokers) = std::env::var("KAFKA_BROKERS") {
+            return Self { connection: Connection::new(brokers), _embedded: None, runtime };
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = BrokerConfig::new(dir.path());
+        config.listen = ([127, 0, 0, 1], 0).into();
+        let broker = runtime.block_on(Broker::start(config)).unwrap();
+        let connection = Connection::new(broker.local_addr().to_string());
+        Self { connection, _embedded: Some((broker, dir)), runtime }
+    }
+
+    fn topic(&self, name: &str, partitions: i32) {
+        let wanted = [topics::Wanted { name, partitions, config: &[("retention.ms", "3600000")] }];
+        self.runtime.block_on(topics::ensure(&self.connection, &wanted)).unwrap();
+    }
+
+    fn source(&self, name: &'static str, group: &str, topics: &[&str], start_at: StartAt) -> KafkaSource {
+        let options = SourceOptions {
+            name,
+            group: group.to_owned(),
+            topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
+            start_at,
+            budget: Budget {
+                wait: Duration::from_millis(100),
+                linger: Duration::from_millis(20),
+                records_max: 50,
+                bytes_max: 1 << 20,
+            },
+            discovery: Duration::from_millis(200),
+        };
+        KafkaSource::subscribe(&self.connection, options, Box::new(|_| {})).unwrap()
+    }
+}
+
+/// A name that no earlier run has used.
+fn unique(name: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    format!("{name}-{:x}-{}", since.as_nanos(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[derive(Default)]
+struct Seen {
+    owned: Vec<TopicPartition>,
+    records: Vec<(i32, i64, String)>,
+}
+
+impl Reader for Seen {
+    fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), SourceError> {
+        self.owned.extend_from_slice(partitions);
+        Ok(())
+    }
+    fn revoked(&mut self, partitions: &[TopicPartition]) {
+        self.owned.retain(|owned| !partitions.contains(owned));
+    }
+    fn record(&mut self, record: RecordView<'_>) {
+        let owned = self.owned.iter().any(|owned| owned.topic == *record.topic && owned.partition == record.partition);
+        assert!(owned, "a record of a partition that is not ours");
+        self.records.push((record.partition, record.offset, String::from_utf8_lossy(record.payload).into_owned()));
+    }
+}
+
+fn read_until(source: &mut KafkaSource, seen: &mut Seen, mut enough: impl FnMut(&Seen, &Polled) -> bool) {
+    let began = Instant::now();
+    loop {
+        let polled = source.next_batch(seen).unwrap();
+        if enough(seen, &polled) {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "gave up after {} records", seen.records.len());
+    }
+}
+
+fn fill(kafka: &Kafka, topic: &str, lines: usize) {
+    let writer = LogWriter::new(&kafka.connection, "test").unwrap();
+    for n in 0..lines {
+        writer.push(topic, Some(&n.to_string()), format!("line {n}").as_bytes(), &[]).unwrap();
+    }
+    assert_eq!(writer.flush(Duration::from_secs(30)).unwrap(), lines as u64);
+}
+
+fn out(topic: &Arc<str>, seen: &mut Seen) -> Vec<OutRecord> {
+    seen.records
+        .drain(..)
+        .map(|(_, _, line)| OutRecord { topic: Arc::clone(topic), partition: None, key: None, payload: line.into_bytes() })
+        .collect()
+}
+
+#[test]
+fn a_stage_that_dies_between_reading_and_committing_leaves_every_record_exactly_once() {
+    let kafka = Kafka::start();
+    let (input, output): (String, Arc<str>) = (unique("logs.in"), unique("out").into());
+    let (group, id) = (unique("group"), unique("id"));
+    kafka.topic(&input, 3);
+    kafka.topic(&output, 2);
+    fill(&kafka, &input, 1_000);
+    let metrics = Metrics::register(&mut Registry::default());
+    let mut delivered = 0;
+    for attempt in 0.. {
+        let mut source = kafka.source("copy", &group, &[&input], StartAt::Committed);
+        let mut sink = TransactionSink::new(&kafka.connection, "copy", &id, &source, metrics.clone()).unwrap();
+        let (mut seen, mut batches) = (Seen::default(), 0);
+        while delivered < 1_000 {
+            let polled = source.next_batch(&mut seen).unwrap();
+            batches += usize::from(polled.records > 0);
+            if attempt < 3 && batches == 3 {
+                break; // Read, and never delivered.
+            }
+            let records = out(&output, &mut seen);
+            delivered += records.len();
+            sink.deliver(records, &polled.positions).unwrap();
+        }
+        if delivered >= 1_000 {
+            break;
+        }
+    }
+    let mut copies: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut source, mut seen) = (kafka.source("check", &unique("check"), &[&output], StartAt::Committed), Seen::default());
+    read_until(&mut source, &mut seen, |seen, polled| seen.records.len() >= 1_000 && polled.caught_up);
+    for (_, _, line) in seen.records {
+        *copies.entry(line).or_default() += 1;
+    }
+    assert_eq!(copies.len(), 1_000);
+    assert!(copies.values().all(|&count| count == 1), "{copies:?}");
+}
+
+#[test]
+fn an_older_holder_of_a_transactional_id_is_fenced() {
+    let kafka = Kafka::start();
+    let (topic, id): (Arc<str>, String) = (unique("fence").into(), unique("id"));
+    kafka.topic(&topic, 1);
+    let metrics = Metrics::register(&mut Registry::default());
+    let source = kafka.source("fence", &unique("group"), &[&topic], StartAt::Committed);
+    let mut older = TransactionSink::new(&kafka.connection, "fence", &id, &source, metrics.clone()).unwrap();
+    let _newer = TransactionSink::new(&kafka.connection, "fence", &id, &source, metrics).unwrap();
+    let record = OutRecord { topic: Arc::clone(&topic), partition: None, key: None, payload: b"late".to_vec() };
+    let refused = older.deliver(vec![record], &event::Positions::default());
+    assert!(matches!(refused, Err(pipeline::SinkError::Fenced(_))), "{refused:?}");
+}
+
+#[test]
+fn an_owner_that_keeps_its_own_offsets_says_where_to_begin() {
+    let kafka = Kafka::start();
+    let topic = unique("logs.own");
+    kafka.topic(&topic, 1);
+    fill(&kafka, &topic, 20);
+    let owner = StartAt::Owner(Arc::new(|_, committed| {
+        assert_eq!(committed, None, "nobody has committed in this group");
+        Ok(Some(15))
+    }));
+    let (mut source, mut seen) = (kafka.source("own", &unique("group"), &[&topic], owner), Seen::default());
+    read_until(&mut source, &mut seen, |_, polled| polled.caught_up);
+    let offsets: Vec<i64> = seen.records.iter().map(|(_, offset, _)| *offset).collect();
+    assert_eq!(offsets, [15, 16, 17, 18, 19]);
+}
+
+#[test]
+fn a_topic_that_appears_later_is_noticed_by_its_pattern() {
+    let kafka = Kafka::start();
+    let prefix = unique("late");
+    let pattern = format!("^{prefix}\\.[a-z]+$");
+    let (mut source, mut seen) = (kafka.source("late", &unique("group"), &[&pattern], StartAt::Committed), Seen::default());
+    source.next_batch(&mut seen).unwrap();
+    let topic = format!("{prefix}.new");
+    kafka.topic(&topic, 1);
+    fill(&kafka, &topic, 3);
+    read_until(&mut source, &mut seen, |seen, _| seen.records.len() == 3);
+}
+
+#[test]
+fn two_members_share_the_partitions_and_the_rest_comes_back_when_one_leaves() {
+    let kafka = Kafka::start();
+    let (topic, group) = (unique("logs.share"), unique("group"));
+    kafka.topic(&topic, 4);
+    let (mut one, mut seen_one) = (kafka.source("one", &group, &[&topic], StartAt::Committed), Seen::default());
+    read_until(&mut one, &mut seen_one, |seen, _| seen.owned.len() == 4);
+    let (mut two, mut seen_two) = (kafka.source("two", &group, &[&topic], StartAt::Committed), Seen::default());
+    let began = Instant::now();
+    while seen_one.owned.len() != 2 || seen_two.owned.len() != 2 {
+        one.next_batch(&mut seen_one).unwrap();
+        two.next_batch(&mut seen_two).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?} {:?}", seen_one.owned, seen_two.owned);
+    }
+    fill(&kafka, &topic, 400);
+    let began = Instant::now();
+    while seen_one.records.len() + seen_two.records.len() < 400 {
+        one.next_batch(&mut seen_one).unwrap();
+        two.next_batch(&mut seen_two).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+    drop(two);
+    read_until(&mut one, &mut seen_one, |seen, _| seen.owned.len() == 4);
+}
