@@ -122,8 +122,7 @@ async fn log(
     actor: Actor<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), ControlError> {
-    let change =
-        AlertChange { change: Change::Update, revision: alert.revision, alert: alert.alert.clone() };
+    let change = AlertChange { change: Change::Update, revision: alert.revision, alert: alert.alert.clone() };
     sqlx::query(
         "INSERT INTO alert_changes (sequence, alert_id, tenant, at, change, action, actor, note) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

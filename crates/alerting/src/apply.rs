@@ -39,7 +39,8 @@ impl Control {
         let mut newest = 0;
         let routes = enqueue::routes(&mut transaction).await?;
         for change in changes {
-            newest = apply_one(&mut transaction, &routes, change, received_at, &mut applied).await?.max(newest);
+            newest =
+                apply_one(&mut transaction, &routes, change, received_at, &mut applied).await?.max(newest);
         }
         advance(&mut transaction, positions).await?;
         transaction.commit().await?;
@@ -49,13 +50,12 @@ impl Control {
 
     /// The next offset to read of one partition; `None` if none of it was ever applied.
     pub async fn committed(&self, topic: &str, partition: i32) -> Result<Option<i64>, ControlError> {
-        let next = sqlx::query_scalar(
-            "SELECT next_offset FROM positions WHERE topic = $1 AND kafka_partition = $2",
-        )
-        .bind(topic)
-        .bind(partition)
-        .fetch_optional(self.readers())
-        .await?;
+        let next =
+            sqlx::query_scalar("SELECT next_offset FROM positions WHERE topic = $1 AND kafka_partition = $2")
+                .bind(topic)
+                .bind(partition)
+                .fetch_optional(self.readers())
+                .await?;
         Ok(next)
     }
 }

@@ -50,6 +50,10 @@ mod tests {
         let next = budget.next_at(start);
         assert_eq!((next - start).num_milliseconds(), 1_000);
         assert_eq!(budget.available(next), 1);
-        assert_eq!(budget.available(start + chrono::TimeDelta::hours(5)), 60, "an hour saves no more than a minute");
+        assert_eq!(
+            budget.available(start + chrono::TimeDelta::hours(5)),
+            60,
+            "an hour saves no more than a minute"
+        );
     }
 }

@@ -65,7 +65,8 @@ impl TryFrom<ChangeRow> for LoggedChange {
     fn try_from(row: ChangeRow) -> Result<Self, ControlError> {
         Ok(Self {
             sequence: row.sequence,
-            change: serde_json::from_str(&row.change).map_err(|e| ControlError::damaged("alert change", e))?,
+            change: serde_json::from_str(&row.change)
+                .map_err(|e| ControlError::damaged("alert change", e))?,
             at: clock::from_millis(row.at),
             action: row.action,
             actor: row.actor,

@@ -47,8 +47,10 @@ impl Control {
         let options = options().filename(path).journal_mode(SqliteJournalMode::Wal);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         migrate(&writer).await?;
-        let readers =
-            SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options.read_only(true)).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .connect_with(options.read_only(true))
+            .await?;
         Self::start(writer, readers).await
     }
 

@@ -176,8 +176,7 @@ impl DestinationConfig {
 
     fn route(&self) -> Result<Route, DestinationError> {
         let pages = self.kind == DestinationKind::Pagerduty;
-        let min_severity =
-            self.min_severity.unwrap_or(if pages { Severity::High } else { Severity::Low });
+        let min_severity = self.min_severity.unwrap_or(if pages { Severity::High } else { Severity::Low });
         let least = if pages { Severity::High } else { Severity::Low };
         if min_severity < least {
             return Err(self.wrong("min_severity", format!("must be {} or worse", least.as_str())));
@@ -280,3 +279,6 @@ fn credential(config: &DestinationConfig, secret: &SecretString) -> Result<Crede
             .map_err(|problem| config.wrong("secret", problem)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,11 +14,8 @@ pub(crate) fn fold(stored: Option<&StoredAlert>, change: &AlertChange, at: DateT
     match stored {
         None => open(change, at),
         Some(stored) => {
-            let mut next = if change.revision > stored.revision {
-                renew(stored, change, at)
-            } else {
-                stored.clone()
-            };
+            let mut next =
+                if change.revision > stored.revision { renew(stored, change, at) } else { stored.clone() };
             next.opened_at = next.opened_at.min(at);
             rise(&mut next, stored, change);
             next

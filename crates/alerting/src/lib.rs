@@ -5,35 +5,38 @@
 //! receivers are owed. What is decided is decided in two pure files: `fold` (what a change makes of
 //! an alert) and `policy` (who is told). This crate neither reads Kafka nor serves HTTP.
 
-mod control;
-mod clock;
-mod error;
-mod alert;
-mod fold;
-mod apply;
-mod row;
-mod policy;
-mod enqueue;
-mod list;
-mod cursor;
-mod changes;
-mod counts;
 mod action;
-mod token;
+mod alert;
+mod answer;
+mod apply;
+mod backlog;
+mod budget;
+mod changes;
+mod clock;
+mod control;
+mod counters;
+mod counts;
+mod courier;
+mod cursor;
 mod destination;
 mod egress;
-mod text;
+mod enqueue;
+mod error;
+mod fold;
+mod list;
+#[cfg(test)]
+mod measure;
 mod outbox;
-mod routing;
-mod backlog;
-mod answer;
+mod policy;
+mod prune;
 mod retry;
-mod budget;
-mod courier;
-mod counters;
+mod routing;
+mod row;
 mod run;
 #[cfg(test)]
 mod testing;
+mod text;
+mod token;
 
 pub use action::{Action, Actor};
 pub use alert::{AlertState, LoggedChange, StoredAlert, Verdict};
@@ -43,10 +46,9 @@ pub use clock::Clock;
 pub use control::Control;
 pub use counters::{DestinationCounts, OutboxCounters};
 pub use counts::{DetectorVerdicts, TenantAlerts};
-pub use destination::{
-    Destination, DestinationConfig, DestinationError, DestinationKind, SecretReference,
-};
+pub use destination::{Destination, DestinationConfig, DestinationError, DestinationKind, SecretReference};
 pub use error::ControlError;
 pub use list::{AlertFilter, AlertPage, PageRequest};
+pub use prune::Pruned;
 pub use run::run_outbox;
 pub use token::{Principal, Role, TOKEN_PREFIX, TokenEntry};

@@ -154,6 +154,5 @@ fn narrow(query: &mut QueryBuilder<Sqlite>, filter: &AlertFilter) {
     }
 }
 
-
 #[cfg(test)]
 mod tests;

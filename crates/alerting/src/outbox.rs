@@ -55,7 +55,8 @@ impl Control {
 
     /// When the next message falls due.
     pub(crate) async fn next_due(&self, destination: &str) -> Result<Option<DateTime<Utc>>, ControlError> {
-        let mut query = sqlx::QueryBuilder::new("SELECT MIN(n.due_at) FROM notices n WHERE n.state = 'pending' ");
+        let mut query =
+            sqlx::QueryBuilder::new("SELECT MIN(n.due_at) FROM notices n WHERE n.state = 'pending' ");
         query.push(" AND n.destination = ").push_bind(destination);
         query.push(" AND ").push(IS_HEAD);
         let due_at: Option<i64> = query.build_query_scalar().fetch_one(self.readers()).await?;
@@ -149,12 +150,7 @@ fn claimed(id: i64, row: NoticeRow) -> Result<Claimed, ControlError> {
         dedup_key: row.dedup_key,
         attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
         expires_at: from_millis(row.expires_at),
-        message: Message {
-            message_id: row.message_id,
-            kind,
-            alert,
-            queued_at: from_millis(row.queued_at),
-        },
+        message: Message { message_id: row.message_id, kind, alert, queued_at: from_millis(row.queued_at) },
     })
 }
 

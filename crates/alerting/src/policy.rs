@@ -88,6 +88,8 @@ impl Route {
         let closes = is_closed && was != Some(AlertState::Closed);
         match told {
             None if !self.wants(&now.alert) => return notices,
+            // It was put to rest before this destination ever heard of it.
+            None if is_closed && !closes => return notices,
             Some(told) if told.closed && is_closed => return notices,
             None => notices.push(NoticeKind::Opened),
             Some(told) if now.alert.severity > told.severity => notices.push(NoticeKind::Raised),
@@ -105,8 +107,7 @@ impl Route {
 
 /// A person's closing always resolves.
 fn may_resolve(alert: &StoredAlert) -> bool {
-    alert.closed_by.is_some()
-        || !NEVER_RESOLVED.iter().any(|prefix| alert.alert.detector.starts_with(prefix))
+    alert.closed_by.is_some() || !NEVER_RESOLVED.iter().any(|prefix| alert.alert.detector.starts_with(prefix))
 }
 
 /// What becomes of a message that nobody has tried to send yet when the next one of its episode

@@ -61,7 +61,10 @@ pub(crate) async fn read(
 }
 
 /// Writes one alert as it now stands. Its place in lists is that of its first change.
-pub(crate) async fn write(connection: &mut SqliteConnection, stored: &StoredAlert) -> Result<(), ControlError> {
+pub(crate) async fn write(
+    connection: &mut SqliteConnection,
+    stored: &StoredAlert,
+) -> Result<(), ControlError> {
     let alert = &stored.alert;
     sqlx::query(
         "INSERT INTO alerts (alert_id, dedup_key, tenant, detector, class, severity, state, revision, \

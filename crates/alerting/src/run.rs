@@ -90,3 +90,6 @@ async fn take_turn(
 fn wait_until(next: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Duration {
     next.map_or(LOOK_EVERY, |next| (next - now).to_std().unwrap_or(Duration::ZERO).min(LOOK_EVERY))
 }
+
+#[cfg(test)]
+mod tests;

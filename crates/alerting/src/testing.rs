@@ -109,12 +109,16 @@ impl HandClock {
 }
 
 pub(crate) fn pagerduty(base_url: &str) -> Destination {
-    let config = format!(r#"{{"name": "pd", "kind": "pagerduty", "base_url": "{base_url}", "allow_private": true, "routing_key_env": "PD_KEY", "timeout_seconds": 1}}"#);
+    let config = format!(
+        r#"{{"name": "pd", "kind": "pagerduty", "base_url": "{base_url}", "allow_private": true, "routing_key_env": "PD_KEY", "timeout_seconds": 1}}"#
+    );
     destination(&config, ROUTING_KEY)
 }
 
 pub(crate) fn webhook(url: &str) -> Destination {
-    let config = format!(r#"{{"name": "hook", "kind": "webhook", "url": "{url}", "allow_private": true, "secret_env": "HOOK_SECRET", "timeout_seconds": 1}}"#);
+    let config = format!(
+        r#"{{"name": "hook", "kind": "webhook", "url": "{url}", "allow_private": true, "secret_env": "HOOK_SECRET", "timeout_seconds": 1}}"#
+    );
     destination(&config, SIGNING_SECRET)
 }
 

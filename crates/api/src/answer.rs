@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use ::arrow::datatypes::{Field, Schema, SchemaRef};
 use ::arrow::error::ArrowError;
-use ::arrow::record_batch::RecordBatch;
+use ::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -185,7 +185,9 @@ impl Answering {
     }
 
     fn renamed(&self, batch: RecordBatch) -> Result<RecordBatch, ApiError> {
-        batch.with_schema(Arc::clone(&self.schema)).map_err(ApiError::internal)
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let renamed = RecordBatch::try_new_with_options(Arc::clone(&self.schema), batch.columns().to_vec(), &rows);
+        renamed.map_err(ApiError::internal)
     }
 
     /// What is still to come, as a body. An error ends it without an end.

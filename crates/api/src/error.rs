@@ -54,8 +54,8 @@ impl ApiError {
     }
 
     /// A part of ours is away. Its cause is logged here; the caller does not see it.
-    pub(crate) fn unavailable(detail: &'static str, cause: impl Display) -> Self {
-        tracing::warn!(%cause, "{detail}");
+    pub(crate) fn unavailable(detail: &'static str, cause: impl Display + std::fmt::Debug) -> Self {
+        eprintln!("DBG {cause:?}"); tracing::warn!(%cause, "{detail}");
         Self::Unavailable { detail, retry_after: Duration::from_secs(5) }
     }
 
@@ -160,10 +160,10 @@ impl From<QueryError> for ApiError {
             error @ QueryError::TooLong { .. } => {
                 limit("query-too-long", "The query took too long", error.to_string())
             }
-            error @ QueryError::TooMuchMemory => {
+            error @ QueryError::TooMuchMemory { .. } => {
                 limit("query-too-much-memory", "The query needs too much memory", error.to_string())
             }
-            QueryError::Busy => Self::TooManyRequests {
+            QueryError::Busy(_) => Self::TooManyRequests {
                 detail: "as many queries run as may; ask again later",
                 retry_after: Duration::from_secs(2),
             },

@@ -93,6 +93,7 @@ impl Kafka {
     fn config(&self, settings: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap).set("reconnect.backoff.max.ms", "200");
+        if std::env::var("DBG").is_ok() { config.set("debug","cgrp,protocol"); }
         for (name, value) in settings {
             config.set(*name, *value);
         }

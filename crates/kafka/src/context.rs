@@ -1,5 +1,6 @@
 //! What librdkafka calls back: rebalances, statistics, its log.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use pipeline::TopicPartition;
@@ -29,6 +30,7 @@ pub(crate) struct Context {
     name: String,
     start_at: StartAt,
     changes: Mutex<Vec<AssignmentChange>>,
+    committed: Mutex<HashMap<TopicPartition, i64>>,
     pub(crate) lag: LagBoard,
 }
 
@@ -36,11 +38,16 @@ const COMMITTED_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20
 
 impl Context {
     pub(crate) fn new(name: impl Into<String>, start_at: StartAt) -> Self {
-        Self { name: name.into(), start_at, changes: Mutex::default(), lag: LagBoard::default() }
+        Self { name: name.into(), start_at, changes: Mutex::default(), committed: Mutex::default(), lag: LagBoard::default() }
     }
 
     pub(crate) fn take_changes(&self) -> Vec<AssignmentChange> {
         std::mem::take(&mut *self.changes.lock().expect("no holder of this lock panics"))
+    }
+
+    /// The group's offset as it was when the partition was assigned; known for owners only.
+    pub(crate) fn take_committed(&self, partition: &TopicPartition) -> Option<i64> {
+        self.committed.lock().expect("no holder of this lock panics").remove(partition)
     }
 
     fn note(&self, change: AssignmentChange) {
@@ -62,13 +69,17 @@ impl Context {
                 Offset::Offset(offset) => Some(offset),
                 _ => None,
             };
-            let start = match owner(&name(&element), committed)? {
+            let name = name(&element);
+            let start = match owner(&name, committed)? {
                 Some(offset) => Offset::Offset(offset),
                 None => Offset::Beginning,
             };
             assigned
                 .set_partition_offset(element.topic(), element.partition(), start)
                 .map_err(|error| format!("set start offset: {error}"))?;
+            if let Some(committed) = committed {
+                self.committed.lock().expect("no holder of this lock panics").insert(name, committed);
+            }
         }
         Ok(())
     }

@@ -66,6 +66,8 @@ pub struct KafkaSource {
     budget: Budget,
     topics: HashMap<String, Arc<str>>,
     owned: HashSet<TopicPartition>,
+    /// Partitions that are read again from before their group's committed offset, up to it.
+    again: HashMap<TopicPartition, i64>,
     lag: Box<dyn Fn(i64) + Send>,
     read_since_lag: u64,
     lag_generation: u64,
@@ -108,6 +110,7 @@ impl KafkaSource {
             budget: options.budget,
             topics: HashMap::new(),
             owned: HashSet::new(),
+            again: HashMap::new(),
             lag,
             read_since_lag: 0,
             lag_generation: 0,
@@ -139,11 +142,17 @@ impl KafkaSource {
             match change {
                 AssignmentChange::Assigned(partitions) => {
                     reader.assigned(&partitions)?;
+                    for partition in &partitions {
+                        if let Some(committed) = self.consumer.context().take_committed(partition) {
+                            self.again.insert(partition.clone(), committed);
+                        }
+                    }
                     self.owned.extend(partitions);
                 }
                 AssignmentChange::Revoked(partitions) => {
                     partitions.iter().for_each(|partition| {
                         self.owned.remove(partition);
+                        self.again.remove(partition);
                     });
                     reader.revoked(&partitions);
                     lost.extend(partitions);
@@ -152,6 +161,23 @@ impl KafkaSource {
             }
         }
         Ok(lost)
+    }
+
+    /// Whether the group has not committed this record yet. What is read again to rebuild state
+    /// must not move the committed offset back.
+    fn is_new(&mut self, topic: &Arc<str>, partition: i32, offset: i64) -> bool {
+        if self.again.is_empty() {
+            return true;
+        }
+        let partition = TopicPartition { topic: Arc::clone(topic), partition };
+        match self.again.get(&partition) {
+            Some(&committed) if offset < committed => false,
+            Some(_) => {
+                self.again.remove(&partition);
+                true
+            }
+            None => true,
+        }
     }
 
     fn caught_up(&mut self, records: usize) -> bool {
@@ -229,7 +255,9 @@ impl Source for KafkaSource {
             if i < before_change && lost.contains(&TopicPartition { topic: Arc::clone(&topic), partition }) {
                 continue;
             }
-            polled.positions.read(&topic, partition, message.offset());
+            if self.is_new(&topic, partition, message.offset()) {
+                polled.positions.read(&topic, partition, message.offset());
+            }
             polled.records += 1;
             reader.record(view(message, &topic));
         }

@@ -179,6 +179,37 @@ fn an_owner_that_keeps_its_own_offsets_says_where_to_begin() {
 }
 
 #[test]
+fn reading_again_to_rebuild_state_does_not_move_the_committed_offset_back() {
+    let kafka = Kafka::start();
+    let (topic, group, id) = (unique("logs.again"), unique("group"), unique("id"));
+    kafka.topic(&topic, 1);
+    fill(&kafka, &topic, 30);
+    let metrics = Metrics::register(&mut Registry::default());
+    {
+        let mut source = kafka.source("first", &group, &[&topic], StartAt::Committed);
+        let mut sink = TransactionSink::new(&kafka.connection, "first", &id, &source, metrics).unwrap();
+        let mut seen = Seen::default();
+        read_until(&mut source, &mut seen, |_, polled| {
+            sink.deliver(Vec::new(), &polled.positions).unwrap();
+            polled.caught_up
+        });
+    }
+    fill(&kafka, &topic, 5);
+    let owner = StartAt::Owner(Arc::new(|_, committed| {
+        assert_eq!(committed, Some(30));
+        Ok(Some(10))
+    }));
+    let (mut source, mut seen) = (kafka.source("second", &group, &[&topic], owner), Seen::default());
+    let mut positions = event::Positions::default();
+    read_until(&mut source, &mut seen, |seen, polled| {
+        positions.merge(&polled.positions);
+        assert!(positions.is_empty() || seen.records.len() > 20, "a position below what is committed");
+        seen.records.len() == 25
+    });
+    assert_eq!((seen.records[0].1, positions.next_offset(&topic, 0)), (10, Some(35)));
+}
+
+#[test]
 fn a_topic_that_appears_later_is_noticed_by_its_pattern() {
     let kafka = Kafka::start();
     let prefix = unique("late");

@@ -10,7 +10,9 @@
 mod normalizer;
 
 mod limits;
+mod line;
 mod record;
+mod reject;
 mod text;
 
 mod recognise;
@@ -24,6 +26,7 @@ mod mapping;
 mod settings;
 
 mod address;
+mod agents;
 mod route;
 mod stamp;
 

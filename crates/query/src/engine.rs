@@ -79,8 +79,7 @@ impl QueryEngine {
             .enable_all()
             .build()
             .map_err(unavailable)?;
-        let sessions = Sessions::new(tables, limits, spill_dir)
-            .map_err(|cause| QueryError::from_datafusion(cause, limits.memory_bytes))?;
+        let sessions = Sessions::new(tables, limits, spill_dir).map_err(QueryError::from_planning)?;
         let gate = Gate::new(limits.concurrent);
         Ok(Self { shared: Arc::new(Shared { sessions: Arc::new(sessions), limits, gate, runtime: Some(runtime) }) })
     }

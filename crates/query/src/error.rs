@@ -43,24 +43,33 @@ impl From<StoreError> for QueryError {
 }
 
 impl QueryError {
-    /// Sorts DataFusion's errors. Those that SQL or the caller's own rows caused keep their text;
-    /// those of storage do not, because it names files.
-    pub(crate) fn from_datafusion(cause: DataFusionError, memory_bytes: usize) -> Self {
+    /// Sorts DataFusion's errors from before anything was read: their text speaks of the SQL.
+    pub(crate) fn from_planning(cause: DataFusionError) -> Self {
         use DataFusionError as E;
-        let caused_by_sql = match cause.find_root() {
-            E::ResourcesExhausted(_) => return Self::TooMuchMemory { limit_bytes: memory_bytes },
-            E::SQL(..) | E::Plan(_) | E::SchemaError(..) | E::NotImplemented(_) | E::Configuration(_) => true,
+        match cause.find_root() {
+            E::SQL(..) | E::Plan(_) | E::SchemaError(..) | E::NotImplemented(_) | E::Configuration(_) => {
+                Self::Invalid(first_line(&cause))
+            }
+            _ => Self::from_running(cause),
+        }
+    }
+
+    /// Sorts DataFusion's errors of a running query. Those that the caller's own rows caused keep
+    /// their text; those of storage do not, because it names files.
+    pub(crate) fn from_running(cause: DataFusionError) -> Self {
+        use DataFusionError as E;
+        let about_rows = match cause.find_root() {
             E::ArrowError(error, _) => !matches!(
                 **error,
                 ArrowError::IoError(..) | ArrowError::ExternalError(_) | ArrowError::ParquetError(_)
             ),
+            E::SQL(..) | E::Plan(_) | E::SchemaError(..) | E::NotImplemented(_) | E::Configuration(_) => true,
             E::Execution(_) | E::Internal(_) => true,
             _ => false,
         };
-        let text = cause.find_root().strip_backtrace();
-        let text = text.lines().next().unwrap_or_default();
-        match caused_by_sql && !names_a_file(text) {
-            true => Self::Invalid(text.to_owned()),
+        let text = first_line(&cause);
+        match about_rows && !names_a_file(&text) {
+            true => Self::Invalid(text),
             false => Self::Unavailable(cause.into()),
         }
     }
@@ -69,6 +78,15 @@ impl QueryError {
     pub(crate) fn engine_failed() -> Self {
         Self::Invalid("query engine cannot run this query".to_owned())
     }
+}
+
+/// Whether memory is what a query lacked.
+pub(crate) fn is_memory(cause: &DataFusionError) -> bool {
+    matches!(cause.find_root(), DataFusionError::ResourcesExhausted(_))
+}
+
+fn first_line(cause: &DataFusionError) -> String {
+    cause.find_root().strip_backtrace().lines().next().unwrap_or_default().to_owned()
 }
 
 /// Whether a text may have come from storage after all.
@@ -80,14 +98,10 @@ fn names_a_file(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn sorted(cause: DataFusionError) -> QueryError {
-        QueryError::from_datafusion(cause, 1024 * 1024)
-    }
-
     #[test]
     fn an_error_of_the_sql_keeps_its_text() {
-        let error = sorted(DataFusionError::Plan("no such column".to_owned()).context("while planning"));
-        assert!(matches!(&error, QueryError::Invalid(text) if text.contains("no such column")), "{error}");
+        let error = QueryError::from_planning(DataFusionError::Plan("no table 'file://x'".to_owned()).context("planning"));
+        assert!(matches!(&error, QueryError::Invalid(text) if text.contains("no table")), "{error}");
     }
 
     #[test]
@@ -96,7 +110,7 @@ mod tests {
             DataFusionError::External("file:///data/events/day=2026-03-14/x".into()),
             DataFusionError::Execution("cannot open /tmp/spill: os error 2".to_owned()),
         ] {
-            let error = sorted(cause);
+            let error = QueryError::from_running(cause);
             assert!(matches!(error, QueryError::Unavailable(_)), "{error:?}");
             assert_eq!(error.to_string(), "tables cannot be read at the moment");
         }
@@ -104,7 +118,7 @@ mod tests {
 
     #[test]
     fn memory_that_runs_out_names_the_limit() {
-        let error = sorted(DataFusionError::ResourcesExhausted("for ExternalSorter[0]".to_owned()));
+        let error = QueryError::TooMuchMemory { limit_bytes: 1024 * 1024 };
         assert_eq!(error.to_string(), "query needs more memory than the 1 MiB that one may use");
     }
 }

@@ -13,9 +13,11 @@ mod answer;
 mod error;
 
 mod alerts;
+mod bounds;
 mod functions;
 mod gate;
 mod leaf;
+mod memory;
 mod plain;
 mod run;
 mod session;

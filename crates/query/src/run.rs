@@ -1,5 +1,6 @@
 //! Runs one query from SQL to batches, on the engine's own threads.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,14 +8,16 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
 use event::Scope;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::session::Sessions;
+use crate::error::is_memory;
+use crate::session::{Opened, Sessions};
 use crate::statement::{not_a_read, parse};
 use crate::{QueryError, QueryLimits};
 
@@ -36,21 +39,43 @@ pub(crate) struct Outlet {
 /// Plans and runs a query. Ends early when nobody listens any more.
 pub(crate) async fn run(sessions: Arc<Sessions>, limits: QueryLimits, scope: Scope, sql: String, outlet: Outlet) {
     let Outlet { begun, parts, truncated } = outlet;
-    let rows = match start(&sessions, &limits, &scope, &sql).await {
-        Ok(rows) => rows,
+    let running = match unpanicked(start(&sessions, &limits, &scope, &sql)).await {
+        Ok(running) => running,
         Err(error) => {
             // Whoever asked may have gone; then nobody needs to know.
             begun.send(Err(error)).ok();
             return;
         }
     };
-    if begun.send(Ok(rows.schema())).is_err() {
+    if begun.send(Ok(running.rows.schema())).is_err() {
         return;
     }
+    let refused = Arc::clone(&running.refused);
     tokio::select! {
-        () = pass_on(rows, &limits, &parts, &truncated) => {}
+        last = unpanicked(pass_on(running, &limits, &parts, &truncated)) => {
+            let last = match last {
+                Ok(()) => Part::End,
+                // What an operator makes of a refusal differs; the reason is the same.
+                Err(_) if refused.load(Ordering::Relaxed) => {
+                    Part::Failed(QueryError::TooMuchMemory { limit_bytes: limits.memory_bytes })
+                }
+                Err(error) => Part::Failed(error),
+            };
+            parts.send(last).await.ok();
+        }
         () = parts.closed() => {}
     }
+}
+
+/// A panic is an error to the caller. DataFusion 55.2 has at least one for input: a nested loop
+/// join that runs out of memory reads its left side again, and a repartition below it cannot.
+async fn unpanicked<T>(work: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(QueryError::engine_failed()))
+}
+
+struct Running {
+    rows: SendableRecordBatchStream,
+    refused: Arc<AtomicBool>,
 }
 
 async fn start(
@@ -58,20 +83,27 @@ async fn start(
     limits: &QueryLimits,
     scope: &Scope,
     sql: &str,
-) -> Result<SendableRecordBatchStream, QueryError> {
-    let failed = |cause| QueryError::from_datafusion(cause, limits.memory_bytes);
+) -> Result<Running, QueryError> {
     let statement = parse(sql)?;
-    let session = sessions.open(scope).await?;
+    let Opened { session, refused } = sessions.open(scope, &statement).await?;
     let state = session.state();
-    let plan = state.statement_to_plan(statement).await.map_err(failed)?;
+    let plan = state.statement_to_plan(statement).await.map_err(QueryError::from_planning)?;
     check(&plan)?;
     let query = DataFrame::new(state, plan.clone());
     let query = match plan {
         LogicalPlan::Explain(_) | LogicalPlan::DescribeTable(_) => query,
         // One more than allowed, to know whether there are more.
-        _ => query.limit(0, Some(limits.rows_max.saturating_add(1))).map_err(failed)?,
+        _ => query.limit(0, Some(limits.rows_max.saturating_add(1))).map_err(QueryError::from_planning)?,
     };
-    query.execute_stream().await.map_err(failed)
+    let rows = query.execute_stream().await.map_err(|cause| failed(cause, limits))?;
+    Ok(Running { rows, refused })
+}
+
+fn failed(cause: DataFusionError, limits: &QueryLimits) -> QueryError {
+    match is_memory(&cause) {
+        true => QueryError::TooMuchMemory { limit_bytes: limits.memory_bytes },
+        false => QueryError::from_running(cause),
+    }
 }
 
 /// Looks again at what the statement became: a plan that reads, from tables that are meant for it.
@@ -99,29 +131,24 @@ fn check(plan: &LogicalPlan) -> Result<(), QueryError> {
 }
 
 async fn pass_on(
-    mut rows: SendableRecordBatchStream,
+    mut running: Running,
     limits: &QueryLimits,
     parts: &mpsc::Sender<Part>,
     truncated: &AtomicBool,
-) {
+) -> Result<(), QueryError> {
     let mut left = limits.rows_max;
-    let last = loop {
-        let batch = match rows.next().await {
-            None => break Part::End,
-            Some(Err(cause)) => break Part::Failed(QueryError::from_datafusion(cause, limits.memory_bytes)),
-            Some(Ok(batch)) => batch,
-        };
+    while let Some(batch) = running.rows.next().await {
+        let batch = batch.map_err(|cause| failed(cause, limits))?;
         let whole = batch.num_rows() <= left;
         let batch = if whole { batch } else { batch.slice(0, left) };
         left -= batch.num_rows();
         if batch.num_rows() > 0 && parts.send(Part::Batch(batch)).await.is_err() {
-            return;
+            break;
         }
         if !whole {
             truncated.store(true, Ordering::Release);
-            break Part::End;
+            break;
         }
-    };
-    // Nobody may be listening any more, and that is fine.
-    parts.send(last).await.ok();
+    }
+    Ok(())
 }

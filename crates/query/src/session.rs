@@ -1,19 +1,23 @@
 //! A session for one query: the caller's tables, the limits, and nothing that reaches elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::Statement as Sql;
 use event::Scope;
 use store::{Table, Tables};
 
+use crate::alerts::ALERTS;
+use crate::memory::QueryMemory;
 use crate::wall::Walled;
 use crate::{QueryError, QueryLimits, alerts};
 
@@ -35,21 +39,28 @@ impl Sessions {
         Ok(Self { tables, limits, spill, functions: crate::functions::scalar_functions(), caches })
     }
 
-    /// A session in which the tables have exactly the rows that `scope` allows.
-    pub(crate) async fn open(&self, scope: &Scope) -> Result<SessionContext, QueryError> {
-        let failed = |cause| QueryError::from_datafusion(cause, self.limits.memory_bytes);
-        let session = self.bare().map_err(failed)?;
+    /// A session for a statement, in which the tables have exactly the rows that `scope` allows.
+    pub(crate) async fn open(&self, scope: &Scope, statement: &Statement) -> Result<Opened, QueryError> {
+        let (session, refused) = self.bare().map_err(QueryError::from_planning)?;
+        let named = named_tables(&session, statement).map_err(QueryError::from_planning)?;
         for table in Table::ALL {
-            let rows = self.tables.provider(table).await?;
-            session.register_table(table.name(), Arc::new(Walled::new(table, rows, scope))).map_err(failed)?;
+            if named.as_ref().is_none_or(|named| named.contains(table.name())) {
+                let rows = self.tables.provider(table).await?;
+                session
+                    .register_table(table.name(), Arc::new(Walled::new(table, rows, scope)))
+                    .map_err(QueryError::from_planning)?;
+            }
         }
-        alerts::register(&session).await.map_err(failed)?;
-        Ok(session)
+        if named.is_none_or(|named| named.contains(ALERTS)) {
+            alerts::register(&session).await.map_err(QueryError::from_planning)?;
+        }
+        Ok(Opened { session, refused })
     }
 
-    fn bare(&self) -> Result<SessionContext, DataFusionError> {
+    fn bare(&self) -> Result<(SessionContext, Arc<AtomicBool>), DataFusionError> {
+        let (memory, refused) = QueryMemory::new(self.limits.memory_bytes);
         let runtime = RuntimeEnvBuilder::from_runtime_env(&self.caches)
-            .with_memory_pool(Arc::new(FairSpillPool::new(self.limits.memory_bytes)))
+            .with_memory_pool(Arc::new(memory))
             .with_disk_manager_builder(disk(self.spill.clone()))
             .build_arc()?;
         let state = SessionStateBuilder::new()
@@ -60,8 +71,35 @@ impl Sessions {
             .with_table_factories(HashMap::new())
             .with_file_formats(Vec::new())
             .build();
-        Ok(SessionContext::new_with_state(state))
+        Ok((SessionContext::new_with_state(state), refused))
     }
+}
+
+/// A session, and whether its memory was ever refused.
+pub(crate) struct Opened {
+    pub(crate) session: SessionContext,
+    pub(crate) refused: Arc<AtomicBool>,
+}
+
+/// The names of tables that a statement may read, so that only these are opened; `None` means all,
+/// for statements that look at the catalog.
+fn named_tables(session: &SessionContext, statement: &Statement) -> Result<Option<HashSet<String>>, DataFusionError> {
+    let query = match statement {
+        Statement::Explain(explain) => &explain.statement,
+        other => other,
+    };
+    if !matches!(query, Statement::Statement(sql) if matches!(**sql, Sql::Query(_))) {
+        return Ok(None);
+    }
+    let references = session.state().resolve_table_references(query)?;
+    if references.iter().any(|name| name.schema() == Some("information_schema")) {
+        return Ok(None);
+    }
+    let mut named: HashSet<String> = references.iter().map(|name| name.table().to_owned()).collect();
+    if named.contains(ALERTS) {
+        named.insert(Table::AlertChanges.name().to_owned());
+    }
+    Ok(Some(named))
 }
 
 fn config() -> SessionConfig {

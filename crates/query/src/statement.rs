@@ -5,12 +5,14 @@ use datafusion::sql::sqlparser::ast::Statement as Sql;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
 use crate::QueryError;
+use crate::bounds::{check_operators, check_relations};
 
 /// How deep brackets and sub-queries may nest.
 const NESTING_MAX: usize = 50;
 
 /// The one statement that `sql` holds, if it only reads.
 pub(crate) fn parse(sql: &str) -> Result<Statement, QueryError> {
+    check_operators(sql)?;
     let statements = DFParserBuilder::new(sql)
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(NESTING_MAX)
@@ -30,14 +32,15 @@ pub(crate) fn parse(sql: &str) -> Result<Statement, QueryError> {
 fn check(statement: &Statement) -> Result<(), QueryError> {
     match statement {
         Statement::Statement(sql) => match &**sql {
-            Sql::Query(_) | Sql::ExplainTable { .. } | Sql::ShowTables { .. } | Sql::ShowColumns { .. } => Ok(()),
+            Sql::Query(_) => check_relations(sql),
+            Sql::ExplainTable { .. } | Sql::ShowTables { .. } | Sql::ShowColumns { .. } => Ok(()),
             other => Err(not_a_read(other)),
         },
         Statement::Explain(explain) if explain.options.analyze || explain.options.verbose => {
             Err(QueryError::Refused("EXPLAIN is only available without ANALYZE and VERBOSE".to_owned()))
         }
         Statement::Explain(explain) => match &*explain.statement {
-            Statement::Statement(sql) if matches!(**sql, Sql::Query(_)) => Ok(()),
+            Statement::Statement(sql) if matches!(**sql, Sql::Query(_)) => check_relations(sql),
             other => Err(not_a_read(other)),
         },
         other => Err(not_a_read(other)),

@@ -56,7 +56,12 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     let terminal = terminal::watch(args, &parts, &threads, stop_api.clone());
 
     let why = wait(args, &threads).await?;
-    println!("stopping: {why}");
+    println!("stopping: {why} (again to stop at once)");
+    tokio::spawn(async {
+        if asked_to_stop().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
     if let Some(demo) = demo {
         demo.stop();
     }

@@ -45,8 +45,7 @@ pub(crate) fn event(message: &Message, routing_key: &str, public_url: Option<&Ur
     if whole.len() <= EVENT_BYTES_MAX {
         return whole;
     }
-    event["payload"]["custom_details"] =
-        json!({"omitted": "the details are larger than PagerDuty takes; see the alert itself", "alert_id": alert.alert_id});
+    event["payload"]["custom_details"] = json!({"omitted": "the details are larger than PagerDuty takes; see the alert itself", "alert_id": alert.alert_id});
     bytes(&event)
 }
 

@@ -54,7 +54,8 @@ pub(crate) fn headers(
     timestamp: i64,
     body: &[u8],
 ) -> [(HeaderName, HeaderValue); 3] {
-    let signatures = keys.iter().map(|key| key.sign(message_id, timestamp, body)).collect::<Vec<_>>().join(" ");
+    let signatures =
+        keys.iter().map(|key| key.sign(message_id, timestamp, body)).collect::<Vec<_>>().join(" ");
     [
         ("webhook-id", message_id.to_owned()),
         ("webhook-timestamp", timestamp.to_string()),

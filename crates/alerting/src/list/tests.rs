@@ -120,6 +120,9 @@ async fn a_stored_alert_is_one_flat_object() {
     let control = with(&[alert("prt_acme", "usr_1")]).await;
     let page = control.alerts(&AlertFilter::new(Scope::All), &PageRequest::default()).await.unwrap();
     let json = serde_json::to_value(&page.alerts[0]).unwrap();
-    assert_eq!((&json["entity"], &json["state"], &json["revision"]), (&"usr_1".into(), &"open".into(), &0.into()));
+    assert_eq!(
+        (&json["entity"], &json["state"], &json["revision"]),
+        (&"usr_1".into(), &"open".into(), &0.into())
+    );
     assert_eq!(serde_json::from_value::<StoredAlert>(json).unwrap(), page.alerts[0]);
 }

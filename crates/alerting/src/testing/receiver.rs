@@ -55,9 +55,13 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Answers by the script, then 202 to everything.
     pub(crate) async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start_at("127.0.0.1:0", script).await
+    }
+
+    pub(crate) async fn start_at(address: &str, script: impl IntoIterator<Item = Reply>) -> Self {
         let shared = Shared::default();
         shared.script.lock().unwrap().extend(script);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = Router::new().fallback(answer).with_state(shared.clone());
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -77,6 +81,25 @@ impl Receiver {
     pub(crate) fn accepted(&self) -> Vec<Got> {
         self.got().into_iter().filter(|got| (200..300).contains(&got.status)).collect()
     }
+}
+
+/// An address where nobody listens.
+pub(crate) async fn nobody() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// Something that listens and does not speak HTTP.
+pub(crate) async fn babbler() -> String {
+    use tokio::io::AsyncWriteExt as _;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            socket.write_all(b"SSH-2.0-\x00\xff\x1b[31m garbage\r\n\r\n").await.unwrap();
+        }
+    });
+    address
 }
 
 impl Drop for Receiver {

@@ -19,9 +19,9 @@ async fn every_query_gives_its_answer() {
         let cases: Vec<&str> = text.split("\n\n").filter(|case| case.starts_with("query")).collect();
         assert!(!cases.is_empty(), "{} has no case", file.display());
         for case in cases {
-            let (sql, expected) = case.split_once("\n----\n").expect("a case has SQL, ---- and rows");
+            let (sql, expected) = case.split_once("\n----").expect("a case has SQL, ---- and rows");
             let sql = sql.trim_start_matches("query").trim();
-            let expected: Vec<&str> = expected.trim_end().lines().collect();
+            let expected: Vec<&str> = expected.trim().lines().collect();
             let answer = match lab.ask(&scope(ACME), sql).await {
                 Ok(answer) => answer.lines,
                 Err(error) => vec![format!("error: {error}")],

@@ -8,8 +8,9 @@ use query::{QueryEngine, QueryError, QueryLimits};
 
 use crate::support::{ACME, Lab, RIVAL, scope};
 
-/// Ten thousand million rows, none of which is needed.
-const BOMB: &str = "SELECT count(*) FROM events a, events b, events c, events d, events e WHERE a.status + b.status + c.status + d.status + e.status = 1";
+/// A million million rows, of which none is needed.
+const BOMB: &str = "SELECT count(*) FROM events a, events b, generate_series(1, 100000000) AS s(n)
+                    WHERE a.status + b.status + s.n = 1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cartesian_bomb_is_stopped_by_time() {
@@ -52,6 +53,17 @@ async fn a_memory_bomb_gets_a_clear_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_panics_without_memory_gets_the_same_answer() {
+    let lab = Lab::with(QueryLimits { memory_bytes: 4 * 1024 * 1024, ..QueryLimits::default() }).await;
+    let sql = "SELECT count(*) FROM events a, events b, events c, events d WHERE a.status + b.status + c.status + d.status = 1";
+
+    let error = lab.ask(&scope(ACME), sql).await.err().expect("too much");
+
+    assert!(matches!(error, QueryError::TooMuchMemory { .. }), "{error:?}");
+    wait_until_free(&lab).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_partner_cannot_keep_the_others_waiting() {
     let limits = QueryLimits { concurrent: 2, time: Duration::from_secs(5), ..QueryLimits::default() };
     let lab = Lab::with(limits).await;
@@ -88,8 +100,14 @@ async fn long_or_deep_sql_is_turned_away() {
         let error = lab.ask(&acme, &sql).await.err().expect("turned away");
         assert!(matches!(error, QueryError::Invalid(_)), "{error:?}");
     }
-    let wide = format!("SELECT {}1", "1+".repeat(5_000));
-    assert_eq!(lab.lines(&acme, &wide).await, ["5001"]);
+    for operator in ["+", " OR 1 = ", " || ", " - ", " AND NOT 2 = "] {
+        let wide = format!("SELECT {}1", format!("1{operator}").repeat(480));
+        assert_eq!(lab.lines(&acme, &wide).await.len(), 1, "{operator}");
+    }
+    let casts = format!("SELECT 1{}", "::INT::BIGINT".repeat(450));
+    assert_eq!(lab.lines(&acme, &casts).await, ["1"]);
+    let unions = vec!["SELECT 1"; 400].join(" UNION ALL ");
+    assert_eq!(lab.lines(&acme, &unions).await.len(), 400);
     let list = (0..8_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     assert_eq!(lab.lines(&acme, &format!("SELECT count(*) FROM events WHERE status IN ({list})")).await, ["100"]);
 }
@@ -99,8 +117,9 @@ async fn the_engine_may_be_dropped_where_waiting_is_not_allowed() {
     let lab = Lab::new().await;
     let other: QueryEngine = lab.engine.clone();
     drop(lab);
-    assert!(other.query(&Scope::All, "SELECT 1").await.is_ok());
+    let answer = other.query(&Scope::All, "SELECT 1").await.expect("it still runs");
     drop(other);
+    drop(answer);
 }
 
 async fn wait_until_free(lab: &Lab) {

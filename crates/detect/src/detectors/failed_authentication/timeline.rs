@@ -8,10 +8,10 @@
 //! What comes after its watermark joins the episode it belongs to, or else a lane of its own
 //! where the same rules are applied to late attempts only; such alerts are marked late.
 
-use std::mem;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use event::{EventTime, Tenant};
+use event::EventTime;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,8 @@ pub(super) struct Timeline<F: Fold> {
     seen: Seen,
     told: Vec<Told>,
     newest: EventTime,
+    /// When the id of an episode that was seen ahead will be final.
+    certain_at: Option<EventTime>,
     is_partial: bool,
 }
 
@@ -99,6 +101,7 @@ impl<F: Fold> Default for Timeline<F> {
             seen: Seen::default(),
             told: Vec::new(),
             newest: EventTime::MIN,
+            certain_at: None,
             is_partial: false,
         }
     }
@@ -142,13 +145,17 @@ impl<F: Fold> Timeline<F> {
     }
 
     fn insert_late(&mut self, attempt: Attempt, setting: Setting<'_>) {
+        let mut belongs = false;
         for watch in self.settled.watches_mut() {
-            let belongs = !attempt.succeeded && (watch.part.is_empty() || watch.part == attempt.net);
-            if let Some(episode) = watch.open.as_mut().filter(|episode| belongs && episode.covers(attempt.time)) {
+            let fits = !attempt.succeeded && (watch.part.is_empty() || watch.part == attempt.net);
+            if let Some(episode) = watch.open.as_mut().filter(|episode| fits && episode.covers(attempt.time)) {
                 episode.add(&attempt);
                 episode.is_late = true;
-                return;
+                belongs = true;
             }
+        }
+        if belongs {
+            return;
         }
         let at = self.late.partition_point(|known| known.stamp() < attempt.stamp());
         self.late.insert(at, Arc::new(attempt));
@@ -179,10 +186,13 @@ impl<F: Fold> Timeline<F> {
         for attempt in &self.unsettled {
             ahead.step(attempt, setting.config, phase);
         }
-        for watch in ahead.watches() {
-            let Some(episode) = &watch.open else { continue };
+        self.certain_at = None;
+        for episode in ahead.watches().iter().filter_map(|watch| watch.open.as_ref()) {
             if self.is_certain(episode, setting) {
                 self.tell(key, episode, true, self.newest, setting, alerts);
+            } else if episode.class.is_eager() {
+                let at = episode.id.cell.max(episode.start - episode.gap_ms + 1);
+                self.certain_at = Some(self.certain_at.map_or(at, |known| known.min(at)));
             }
         }
     }
@@ -254,7 +264,7 @@ impl<F: Fold> Timeline<F> {
         lane.expire(EventTime(i64::MAX), setting.config, phase);
         let last_closed = |watch: &mut Watch| watch.take_closed().pop();
         let episodes = lane.watches_mut().iter_mut().filter_map(last_closed);
-        episodes.map(|episode| Episode { is_late: true, ..episode }).collect()
+        episodes.map(|episode| Episode { is_late: true, in_late_lane: true, ..episode }).collect()
     }
 
     fn tell(
@@ -273,8 +283,12 @@ impl<F: Fold> Timeline<F> {
             return;
         }
         let mut alert = describe(key, F::ENTITY_TYPE, episode, setting.config);
-        alert.episode_open = open;
         alert.approx |= self.is_partial;
+        if !open && known.is_none() {
+            // What closes was opened first, be it in the same breath.
+            alerts.extend(announce(&mut known, alert.clone(), now));
+        }
+        alert.episode_open = open;
         let change = announce(&mut known, alert, now);
         alerts.extend(change);
         match (at, known) {
@@ -292,19 +306,19 @@ impl<F: Fold> Timeline<F> {
     /// Ends every episode, because the key must be forgotten.
     pub(super) fn close_all(&mut self, key: &Key, setting: Setting<'_>, alerts: &mut AlertChanges) {
         let open: Vec<_> = self.settled.watches_mut().iter_mut().filter_map(|watch| watch.open.take()).collect();
-        for mut episode in open {
-            episode.is_late |= false;
-            self.is_partial = true;
+        self.is_partial = true;
+        for episode in open {
             self.tell(key, &episode, false, self.newest, setting, alerts);
         }
     }
 
     /// When this next has something to do.
     pub(super) fn due(&self, setting: Setting<'_>) -> EventTime {
-        let unsettled = self.unsettled.first().map(|attempt| attempt.time + 1);
+        let unsettled = self.unsettled.first().map(|attempt| attempt.time.floor(1_000) + 1_000);
         let late = (!self.late.is_empty()).then_some(self.late_until);
-        let told = self.told.iter().map(|told| told.announced.next_minute()).min();
-        let waiting = [unsettled, late, told, self.settled.due(setting.config)];
+        let next_minute = self.settled_to.floor(60_000) + 60_000;
+        let told = self.told.iter().map(|told| told.announced.next_minute().max(next_minute)).min();
+        let waiting = [unsettled, late, told, self.certain_at, self.settled.due(setting.config)];
         let soonest = waiting.into_iter().flatten().min();
         soonest.unwrap_or_else(|| self.needed_until())
     }
@@ -333,14 +347,9 @@ fn phase_of(key: &Key) -> u64 {
     stable::hash(&[key.tenant.as_str(), &key.name])
 }
 
-/// Names a key for its alerts.
-pub(super) fn entity<'k>(key: &'k Key) -> (&'k Tenant, &'k str) {
-    (&key.tenant, &key.name)
-}
-
 /// Drops from the front what is too old or too much.
-pub(super) fn trim<T>(recent: &mut std::collections::VecDeque<T>, most: usize, is_old: impl Fn(&T) -> bool) {
+pub(super) fn trim<T>(recent: &mut VecDeque<T>, most: usize, is_old: impl Fn(&T) -> bool) {
     while recent.len() > most || recent.front().is_some_and(&is_old) {
-        mem::drop(recent.pop_front());
+        recent.pop_front();
     }
 }

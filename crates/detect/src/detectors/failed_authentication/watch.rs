@@ -79,6 +79,8 @@ pub(super) struct Episode {
     pub(super) addresses: Breakdown,
     pub(super) reasons: Breakdown,
     pub(super) is_late: bool,
+    /// It rests on late attempts alone, so its id must not be that of another.
+    pub(super) in_late_lane: bool,
     pub(super) gap_ms: i64,
     tried: Vec<u64>,
     last: (EventTime, u64),
@@ -139,6 +141,7 @@ impl Watch {
             addresses: Breakdown::default(),
             reasons: Breakdown::default(),
             is_late: false,
+            in_late_lane: false,
             gap_ms,
             tried: Vec::new(),
             last: (EventTime::MIN, 0),
@@ -155,6 +158,11 @@ impl Watch {
     /// Episodes that ended since this was last asked.
     pub(super) fn take_closed(&mut self) -> Vec<Episode> {
         std::mem::take(&mut self.closed)
+    }
+
+    /// Whether something would be lost with it.
+    pub(super) fn is_needed(&self, up_to: EventTime) -> bool {
+        self.open.is_some() || !self.closed.is_empty() || up_to < self.needed_until()
     }
 
     /// Until when this must be remembered.

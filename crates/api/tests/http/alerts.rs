@@ -1,0 +1,165 @@
+//! Reading alerts: filters, pages, walls.
+
+use event::Severity;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use reqwest::Url;
+use serde_json::Value;
+
+use crate::harness::{Server, alert, problem};
+
+async fn server() -> Server {
+    let server = Server::start().await;
+    let mut alerts = Vec::new();
+    for n in 0..7 {
+        alerts.push(alert(&format!("alr_acme_{n}"), "acme", Severity::Low, n));
+    }
+    alerts.push(alert("alr_acme_bad", "acme", Severity::Critical, 100));
+    alerts.push(alert("alr_globex", "globex", Severity::High, 200));
+    server.raise(&alerts).await;
+    server
+}
+
+fn ids(page: &Value) -> Vec<&str> {
+    page["alerts"].as_array().unwrap().iter().map(|alert| alert["alert_id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn pages_hold_every_alert_once() {
+    let server = server().await;
+    let mut seen = Vec::new();
+    let mut path = "/v1/alerts?limit=2".to_owned();
+    loop {
+        let page = server.json(&path, &server.tokens.analyst).await;
+        seen.extend(ids(&page).into_iter().map(str::to_owned));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/v1/alerts?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen.len(), 9);
+    assert_eq!(seen[0], "alr_globex", "the last opened comes first");
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 9);
+}
+
+#[tokio::test]
+async fn filters_narrow() {
+    let server = server().await;
+    for (filter, count) in [
+        ("partner=globex", 1),
+        ("partner=nobody", 0),
+        ("severity=high", 2),
+        ("severity=critical", 1),
+        ("detector=token_reuse", 9),
+        ("detector=other", 0),
+        ("state=open", 9),
+        ("state=closed", 0),
+        ("since=1970-01-01T00:01:40Z", 2),
+        ("until=1970-01-01T00:01:40Z", 7),
+        ("partner=acme&severity=critical&since=1970-01-01T00:00:00%2B01:00", 1),
+    ] {
+        let page = server.json(&format!("/v1/alerts?{filter}"), &server.tokens.analyst).await;
+        assert_eq!(ids(&page).len(), count, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_means_nothing_is_refused() {
+    let server = server().await;
+    for filter in [
+        "limit=0",
+        "limit=501",
+        "limit=-1",
+        "limit=many",
+        "cursor=nonsense",
+        "cursor=",
+        "severity=awful",
+        "state=gone",
+        "since=yesterday",
+        "partner=a/b",
+        "partner=",
+        "sevrity=high",
+        "limit=1&limit=2",
+    ] {
+        let response = server.get(&format!("/v1/alerts?{filter}"), &server.tokens.analyst).send().await.unwrap();
+        assert_eq!(problem(response, 400).await, "bad-request", "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn times_are_rfc_3339_and_state_is_told() {
+    let server = server().await;
+    let alert = server.json("/v1/alerts/alr_acme_bad", &server.tokens.acme).await;
+    assert_eq!(alert["last_seen"], "1970-01-01T00:01:40Z");
+    assert_eq!((&alert["tenant"], &alert["severity"]), (&"acme".into(), &"critical".into()));
+    assert_eq!((&alert["state"], &alert["closed_at"]), (&"open".into(), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_partner_sees_its_own_alerts_only() {
+    let server = server().await;
+    let page = server.json("/v1/alerts", &server.tokens.globex).await;
+    assert_eq!(ids(&page), ["alr_globex"]);
+    let page = server.json("/v1/alerts?partner=acme", &server.tokens.globex).await;
+    assert!(ids(&page).is_empty());
+    let partners = server.json("/v1/partners", &server.tokens.globex).await;
+    assert_eq!(partners["partners"].as_array().unwrap().len(), 1);
+    assert_eq!(partners["partners"][0]["alerts"]["open"], 1);
+}
+
+#[tokio::test]
+async fn anothers_alert_is_answered_like_none() {
+    let server = server().await;
+    let mut answers = Vec::new();
+    for id in ["alr_acme_bad", "alr_nonexistent"] {
+        let response = server.get(&format!("/v1/alerts/{id}"), &server.tokens.globex).send().await.unwrap();
+        assert_eq!(response.status(), 404);
+        let mut headers: Vec<_> = response.headers().keys().map(ToString::to_string).collect();
+        headers.sort();
+        let mut body: Value = response.json().await.unwrap();
+        body["instance"] = Value::Null;
+        answers.push((headers, body));
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
+async fn partners_are_counted() {
+    let server = server().await;
+    let partners = server.json("/v1/partners", &server.tokens.analyst).await;
+    let acme = &partners["partners"][0];
+    assert_eq!((&acme["tenant"], &acme["alerts"]["open"]), (&"acme".into(), &8.into()));
+    assert_eq!(acme["severity_max"], "critical");
+}
+
+#[tokio::test]
+async fn detectors_are_listed() {
+    let server = Server::start().await;
+    let detectors = server.json("/v1/detectors", &server.tokens.acme).await;
+    assert_eq!(detectors[0]["name"], "token_reuse");
+}
+
+/// Whatever stands in the query, the answer is a page or says what is wrong with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_parameter_breaks_the_server() {
+    let server = server().await;
+    let values = prop_oneof![".{0,40}", "[0-9]{1,30}", "-?[0-9]{1,20}T?Z?", "[A-Za-z0-9_-]{0,60}=?"];
+    let names = prop::sample::select(vec![
+        "partner", "detector", "severity", "state", "since", "until", "limit", "cursor", "after", "x",
+    ]);
+    let strategy = (prop::collection::vec((names, values), 0..4), any::<bool>());
+    let (handle, server) = (tokio::runtime::Handle::current(), &server);
+    tokio::task::block_in_place(|| {
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(300));
+        runner
+            .run(&strategy, |(query, stream)| {
+                let path = if stream { "/v1/alerts/stream" } else { "/v1/alerts" };
+                let url = Url::parse_with_params("http://x/", &query).unwrap();
+                let path = format!("{path}?{}", url.query().unwrap_or_default());
+                let status = handle.block_on(server.get(&path, &server.tokens.acme).send()).unwrap().status();
+                prop_assert!(status == 200 || status == 400, "{status}");
+                Ok(())
+            })
+            .unwrap();
+    });
+}

@@ -1,0 +1,7 @@
+//! SQL over HTTP.
+
+use query::QueryEngine;
+
+pub(crate) async fn engine() -> QueryEngine {
+    QueryEngine
+}

@@ -1,0 +1,270 @@
+//! All attempts from one address: brute force over several accounts, spraying, stuffing, and the
+//! success that follows.
+//!
+//! A company behind one address mistypes too. So two views: the first counts only what no typo
+//! explains (accounts that do not exist, and an account's failures beyond its allowance) and
+//! speaks at once; the second waits until the users had time to log in after all, and counts
+//! those who did not.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use event::{EventTime, Severity};
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::FailedAuthenticationConfig;
+use super::attempt::{Attempt, RECENT_MS};
+use super::timeline::{Fold, trim};
+use super::watch::{Class, Hit, Watch, find, watch};
+
+const FAILURES_MAX: usize = 512;
+const WAITING_MAX: usize = 4_096;
+/// Tells the success after spraying from the success after brute force.
+const AFTER_SPRAY: &str = "spray";
+
+/// What the attempts from an address amount to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Address {
+    failures: VecDeque<Arc<Attempt>>,
+    waiting: VecDeque<Waiting>,
+    unmended: VecDeque<Tried>,
+    watches: Vec<Watch>,
+}
+
+/// An attempt that waits until it is known whether the user got in after all.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Waiting {
+    attempt: Arc<Attempt>,
+    told: bool,
+}
+
+/// A failure after the wait.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Tried {
+    attempt: Arc<Attempt>,
+    mended: bool,
+}
+
+impl Address {
+    fn fail(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
+        self.failures.push_back(Arc::clone(attempt));
+        trim(&mut self.failures, FAILURES_MAX, |f| attempt.time - f.time > RECENT_MS);
+        if let Some(watch) = find(&mut self.watches, Class::Address, "") {
+            watch.close_if_over(attempt.time);
+            if watch.extend(attempt) {
+                return;
+            }
+        }
+        let known = self.watches.iter().find(|watch| watch.class == Class::Address);
+        let fresh: Vec<_> = self.failures.iter().filter(|f| known.is_none_or(|w| w.is_fresh(f))).collect();
+        let Some((threshold, window_ms)) = hard(&fresh, attempt.time, config) else { return };
+        let shown_ms = window_ms.max(config.sustained_window_ms);
+        let members = fresh.into_iter().filter(|f| attempt.time - f.time < shown_ms).collect();
+        let hit = Hit { class: Class::Address, severity: Severity::Medium, threshold, window_ms, members };
+        watch(&mut self.watches, Class::Address, "").open(hit, attempt, phase, config.episode_gap_ms);
+    }
+
+    /// A success for an account that the brute force had tried. If the account itself failed
+    /// often enough its own rule speaks, and this one is silent.
+    fn succeed(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) -> bool {
+        let Some(attack) = find(&mut self.watches, Class::Address, "") else { return false };
+        attack.close_if_over(attempt.time);
+        let is_after = attack.open.as_ref().is_some_and(|open| {
+            attempt.time - open.last() <= config.success_window_ms && open.has_tried(attempt.account)
+        });
+        if !is_after || self.is_the_accounts(attempt, config) {
+            return false;
+        }
+        self.open_success("", attempt, config, phase);
+        true
+    }
+
+    fn is_the_accounts(&self, attempt: &Attempt, config: &FailedAuthenticationConfig) -> bool {
+        let own = |f: &&Arc<Attempt>| {
+            f.account == attempt.account
+                && f.time <= attempt.time
+                && attempt.time - f.time <= config.success_window_ms
+        };
+        let failed: u32 = self.failures.iter().filter(own).map(|f| f.weight).sum();
+        failed >= config.success_failures
+    }
+
+    fn open_success(&mut self, part: &str, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
+        let leading = |f: &&Arc<Attempt>| {
+            f.time <= attempt.time && attempt.time - f.time <= config.success_window_ms
+        };
+        let mut members: Vec<_> = self.failures.iter().filter(leading).collect();
+        members.push(attempt);
+        let watch = watch(&mut self.watches, Class::Success, part);
+        watch.close_if_over(attempt.time);
+        if !watch.extend(attempt) {
+            let hit = Hit {
+                class: Class::Success,
+                severity: Severity::Critical,
+                threshold: config.success_failures,
+                window_ms: config.success_window_ms,
+                members,
+            };
+            watch.open(hit, attempt, phase, config.episode_gap_ms);
+        }
+    }
+
+    /// Takes up the attempts whose users had time to get in.
+    fn take_up_waiting(&mut self, up_to: EventTime, config: &FailedAuthenticationConfig, phase: u64) {
+        while self.waiting.front().is_some_and(|w| up_to - w.attempt.time > config.typo_ms) {
+            let Some(Waiting { attempt, told }) = self.waiting.pop_front() else { return };
+            if attempt.succeeded {
+                if !told {
+                    self.succeed_after_spray(&attempt, config, phase);
+                }
+                continue;
+            }
+            let mends = |w: &Waiting| {
+                w.attempt.succeeded
+                    && w.attempt.account == attempt.account
+                    && w.attempt.time - attempt.time <= config.typo_ms
+            };
+            let mended = attempt.account != 0 && self.waiting.iter().any(mends);
+            self.spray(Tried { attempt, mended }, config, phase);
+        }
+    }
+
+    fn spray(&mut self, tried: Tried, config: &FailedAuthenticationConfig, phase: u64) {
+        let attempt = Arc::clone(&tried.attempt);
+        let mended = tried.mended;
+        self.unmended.push_back(tried);
+        trim(&mut self.unmended, FAILURES_MAX, |t| attempt.time - t.attempt.time > config.spray_window_ms);
+        if mended {
+            return;
+        }
+        if let Some(watch) = find(&mut self.watches, Class::Spray, "") {
+            watch.close_if_over(attempt.time);
+            if watch.extend(&attempt) {
+                return;
+            }
+        }
+        let known = self.watches.iter().find(|watch| watch.class == Class::Spray);
+        let fresh: Vec<_> = self.unmended.iter().filter(|t| known.is_none_or(|w| w.is_fresh(&t.attempt))).collect();
+        let Some(class) = spray_class(&fresh, config) else { return };
+        let members = fresh.into_iter().filter(|t| !t.mended).map(|t| &t.attempt).collect();
+        let (threshold, window_ms) = (config.spray_failures, config.spray_window_ms);
+        let hit = Hit { class, severity: Severity::High, threshold, window_ms, members };
+        watch(&mut self.watches, Class::Spray, "").open(hit, &attempt, phase, config.episode_gap_ms);
+    }
+
+    fn succeed_after_spray(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
+        let Some(attack) = find(&mut self.watches, Class::Spray, "") else { return };
+        let is_after = attack.open.as_ref().is_some_and(|open| {
+            attempt.time - open.last() <= config.success_window_ms && self.failures.iter().any(|f| f.account == attempt.account && f.time <= attempt.time)
+        });
+        if is_after && !self.is_the_accounts(attempt, config) {
+            self.open_success(AFTER_SPRAY, attempt, config, phase);
+        }
+    }
+}
+
+impl Fold for Address {
+    const ENTITY_TYPE: &'static str = "address";
+
+    fn step(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
+        let told = if attempt.succeeded {
+            self.succeed(attempt, config, phase)
+        } else {
+            self.fail(attempt, config, phase);
+            false
+        };
+        self.waiting.push_back(Waiting { attempt: Arc::clone(attempt), told });
+        trim(&mut self.waiting, WAITING_MAX, |_| false);
+    }
+
+    fn expire(&mut self, up_to: EventTime, config: &FailedAuthenticationConfig, phase: u64) {
+        self.take_up_waiting(up_to, config, phase);
+        for watch in &mut self.watches {
+            // What is taken up later is older by the wait.
+            let behind_ms = if watch.class.is_eager() && &*watch.part != AFTER_SPRAY { 0 } else { config.typo_ms };
+            watch.close_if_over(up_to - behind_ms);
+        }
+        trim(&mut self.failures, FAILURES_MAX, |f| up_to - f.time > RECENT_MS);
+        self.watches.retain(|watch| watch.is_needed(up_to));
+    }
+
+    fn watches(&self) -> &[Watch] {
+        &self.watches
+    }
+
+    fn watches_mut(&mut self) -> &mut Vec<Watch> {
+        &mut self.watches
+    }
+
+    fn is_suspicious(&self, unsettled: &[Arc<Attempt>], config: &FailedAuthenticationConfig) -> bool {
+        let failed = |attempts: &mut dyn Iterator<Item = &Arc<Attempt>>| -> u64 {
+            attempts.filter(|a| !a.succeeded).map(|a| u64::from(a.weight)).sum()
+        };
+        let least = config.fast_failures.min(config.sustained_failures).min(config.probing_failures);
+        let least = least.min(config.spray_failures);
+        failed(&mut self.failures.iter()) + failed(&mut unsettled.iter()) >= u64::from(least)
+    }
+
+    fn due(&self, config: &FailedAuthenticationConfig) -> Option<EventTime> {
+        let open = self.watches.iter().filter_map(|watch| watch.open.as_ref());
+        let closes = open.map(|episode| episode.last() + episode.gap_ms + config.typo_ms).min();
+        let waits = self.waiting.front().map(|w| (w.attempt.time + config.typo_ms).floor(1_000) + 1_000);
+        closes.into_iter().chain(waits).min()
+    }
+
+    fn needed_until(&self) -> EventTime {
+        self.watches.iter().map(Watch::needed_until).max().unwrap_or(EventTime::MIN)
+    }
+}
+
+/// What no typo explains, within one of three windows: `(threshold, window)` of the first that is
+/// full. Fewer accounts than `address_accounts` are those accounts' own affair.
+fn hard(failures: &[&Arc<Attempt>], now: EventTime, config: &FailedAuthenticationConfig) -> Option<(u32, i64)> {
+    let rules = [
+        (config.fast_failures, config.fast_window_ms, config.address_allowance),
+        (config.sustained_failures, config.sustained_window_ms, config.address_allowance),
+        // Over hours only accounts that do not exist count.
+        (config.probing_failures, config.probing_window_ms, u32::MAX),
+    ];
+    let met = |&(threshold, window_ms, allowance): &(u32, i64, u32)| {
+        let mut by_account: HashMap<u64, u32> = HashMap::new();
+        let (mut beyond, mut nameless) = (0, false);
+        for f in failures.iter().filter(|f| now - f.time < window_ms) {
+            let known = by_account.entry(f.account).or_default();
+            if f.no_such_account || f.account == 0 {
+                nameless |= f.account == 0;
+                beyond += u64::from(f.weight);
+            } else {
+                let before = known.saturating_sub(allowance);
+                *known = known.saturating_add(f.weight);
+                beyond += u64::from(known.saturating_sub(allowance) - before);
+            }
+        }
+        beyond >= u64::from(threshold) && (nameless || by_account.len() >= config.address_accounts)
+    };
+    rules.into_iter().find(|rule| met(rule)).map(|(threshold, window_ms, _)| (threshold, window_ms))
+}
+
+/// Spraying or stuffing, if the failures of the window are either.
+fn spray_class(tried: &[&Tried], config: &FailedAuthenticationConfig) -> Option<Class> {
+    let mut by_account: HashMap<u64, (u64, bool)> = HashMap::new();
+    for t in tried.iter().filter(|t| t.attempt.account != 0) {
+        let (failures, mended) = by_account.entry(t.attempt.account).or_default();
+        *failures += u64::from(t.attempt.weight);
+        *mended |= t.mended;
+    }
+    let accounts = by_account.len();
+    let unmended: Vec<u64> = by_account.values().filter(|(_, mended)| !mended).map(|(n, _)| *n).collect();
+    let failures: u64 = unmended.iter().sum();
+    if unmended.len() * 10 < accounts * 6 || failures < u64::from(config.spray_failures) {
+        return None;
+    }
+    if unmended.len() >= config.stuffing_accounts && failures <= 2 * unmended.len() as u64 {
+        return Some(Class::Stuffing);
+    }
+    let few = unmended.iter().filter(|n| (1..=6).contains(*n)).count();
+    let most = unmended.iter().copied().max().unwrap_or_default();
+    let is_spread = few * 10 >= unmended.len() * 6 && most * 2 <= failures;
+    (unmended.len() >= config.spray_accounts && is_spread).then_some(Class::Spray)
+}

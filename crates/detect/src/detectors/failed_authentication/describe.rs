@@ -1,0 +1,147 @@
+//! Puts an episode of failed authentications into words.
+
+use std::collections::BTreeMap;
+
+use event::{Alert, Severity};
+use serde_json::json;
+
+use super::watch::{Class, Episode};
+use super::{FailedAuthenticationConfig, NAME};
+use crate::class::{Subject, evidence_sql, parameters};
+use crate::keyed::Key;
+use crate::text::{self, plural, word};
+
+/// Calls `with` with the subject of an episode's alert.
+pub(super) fn subject<T>(
+    key: &Key,
+    entity_type: &str,
+    episode: &Episode,
+    with: impl FnOnce(Subject<'_>) -> T,
+) -> T {
+    let label = episode.id.label();
+    let label = if episode.in_late_lane { format!("{label}.late") } else { label };
+    let entity = match &*episode.part {
+        "" => key.name.to_string(),
+        part => format!("{} from {part}", key.name),
+    };
+    with(Subject {
+        detector: NAME,
+        tenant: &key.tenant,
+        family: episode.class.family(),
+        entity_type,
+        entity: &entity,
+        episode: Some(&label),
+    })
+}
+
+/// The alert of an episode.
+pub(super) fn describe(
+    key: &Key,
+    entity_type: &str,
+    episode: &Episode,
+    config: &FailedAuthenticationConfig,
+) -> Alert {
+    let mut alert =
+        subject(key, entity_type, episode, |subject| subject.alert(episode.class.info(), episode.severity));
+    alert.entity = text::clean(&key.name, 256);
+    alert.title = format!("{}: {}", key.tenant, title(key, entity_type, episode));
+    alert.description = format!("{} {}", what_happened(episode), advice(entity_type, episode));
+    alert.confidence = confidence(episode);
+    alert.triggered_at = episode.start;
+    alert.ingested_at = episode.ingested_at;
+    alert.first_seen = episode.tally.first_seen().unwrap_or(episode.start);
+    alert.last_seen = episode.tally.last_seen().unwrap_or(episode.start);
+    alert.count = episode.tally.count;
+    alert.observed = episode.failures as f64;
+    alert.threshold = f64::from(episode.threshold);
+    alert.parameters = parameters(config);
+    alert.details = details(episode);
+    alert.evidence = episode.tally.evidence();
+    let column = if entity_type == "address" { address_column(key) } else { account_column(key) };
+    alert.query_sql = evidence_sql(&key.tenant, alert.first_seen, alert.last_seen, &column);
+    alert.late = episode.is_late;
+    alert.approx = episode.accounts.is_partial() || episode.addresses.is_partial();
+    alert
+}
+
+fn address_column(key: &Key) -> String {
+    match key.name.split_once('/') {
+        Some((net, _)) => {
+            let prefix = net.trim_end_matches(':');
+            format!("starts_with(src_ip, {})", text::sql(&format!("{prefix}:")))
+        }
+        None => format!("src_ip = {}", text::sql(&key.name)),
+    }
+}
+
+fn account_column(key: &Key) -> String {
+    let name = text::sql(&key.name);
+    format!("(user_ref = {name} OR api_key_id = {name} OR api_key_fp = {name})")
+}
+
+fn title(key: &Key, entity_type: &str, episode: &Episode) -> String {
+    let entity = word(&key.name);
+    let failures = plural(episode.failures, "failed login");
+    match (episode.class, entity_type) {
+        (Class::Fast, _) => format!("{failures} for {entity} from {}", word(&episode.part)),
+        (Class::Slow, _) => format!("{failures} for {entity}, minutes apart, over hours"),
+        (Class::Distributed, _) => format!("{failures} for {entity} from {} addresses", episode.addresses.names_said()),
+        (Class::Address, _) => format!("{failures} from {entity} on {} accounts", episode.accounts.names_said()),
+        (Class::Spray, _) => format!("{entity} sprays {} accounts", episode.accounts.names_said()),
+        (Class::Stuffing, _) => format!("{entity} tries a list of {} accounts", episode.accounts.names_said()),
+        (Class::Success, "address") => format!("{entity} got in after {failures}"),
+        (Class::Success, _) => format!("{entity} logged in after {failures}"),
+    }
+}
+
+fn what_happened(episode: &Episode) -> String {
+    let (first, last) = (episode.tally.first_seen(), episode.tally.last_seen());
+    let took = first.zip(last).map_or(0, |(first, last)| last - first);
+    let mut said = format!(
+        "{} within {}, {} accounts, {} addresses",
+        plural(episode.failures, "failure"),
+        text::duration(took),
+        episode.accounts.names_said(),
+        episode.addresses.names_said(),
+    );
+    if episode.successes > 0 {
+        said.push_str(&format!(", then {}", plural(episode.successes, "success").replace("successs", "successes")));
+    }
+    if let Some((reason, count)) = episode.reasons.top(1).first() {
+        said.push_str(&format!("; mostly {} ({count})", word(reason)));
+    }
+    said.push('.');
+    said
+}
+
+fn advice(entity_type: &str, episode: &Episode) -> &'static str {
+    match (episode.class, entity_type) {
+        (Class::Success, _) if episode.severity == Severity::Critical => {
+            "End the sessions of the account, reset its credential, and read what it did since."
+        }
+        (Class::Success, _) => "Likely the owner, from a place the account is known to use.",
+        (Class::Slow, _) => "Ask whether a client still uses an old credential; else block the source.",
+        (Class::Distributed, _) => "Require a second factor or lock the account for now.",
+        (_, "address") => "Block the address if it is not a partner's own, and look for a success from it.",
+        _ => "Block the source if it is not the owner, and look for a success that followed.",
+    }
+}
+
+fn confidence(episode: &Episode) -> u8 {
+    match episode.class {
+        Class::Success | Class::Slow => 70,
+        Class::Distributed => 75,
+        _ => 85,
+    }
+}
+
+fn details(episode: &Episode) -> BTreeMap<String, serde_json::Value> {
+    BTreeMap::from([
+        ("failures".to_owned(), json!(episode.failures)),
+        ("successes".to_owned(), json!(episode.successes)),
+        ("window_ms".to_owned(), json!(episode.window_ms)),
+        ("accounts".to_owned(), episode.accounts.to_json(5)),
+        ("addresses".to_owned(), episode.addresses.to_json(5)),
+        ("reasons".to_owned(), episode.reasons.to_json(5)),
+    ])
+}

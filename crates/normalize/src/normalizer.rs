@@ -1,0 +1,185 @@
+//! From a raw log to rows: each line becomes exactly one event or one reject.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use event::{
+    EventBatch, EventBatchBuilder, EventTime, ObservationBatch, RawLog, RejectBatch, RejectBatchBuilder,
+    RejectReason, RejectRow, SourceProgress,
+};
+
+use crate::counts::Counts;
+use crate::fingerprint::Fingerprinter;
+use crate::formats::Unreadable;
+use crate::limits::Limits;
+use crate::line::{Line, LineReader};
+use crate::observe::{Observations, Seen};
+use crate::record::Lines;
+use crate::reject;
+use crate::schema::Schemas;
+
+/// How raw logs are read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Bounds on what is read at all.
+    pub limits: Limits,
+    /// Into how many partitions observations are routed.
+    pub observation_partitions: i32,
+    /// The source of a topic or, where the topic is not named, of a feed. A record's `wf-format`
+    /// header goes before it; where neither says anything the line itself is looked at.
+    pub formats: BTreeMap<String, String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limits: Limits::default(), observation_partitions: 1, formats: BTreeMap::new() }
+    }
+}
+
+/// What became of the raw logs since the last batch.
+#[derive(Debug)]
+pub struct Normalized {
+    /// The events.
+    pub events: EventBatch,
+    /// The lines that could not be read.
+    pub rejects: RejectBatch,
+    /// The observations; the index is the partition.
+    pub observations: Vec<ObservationBatch>,
+    /// How far each topic and partition had come, in order of their names.
+    pub progress: Vec<SourceProgress>,
+    /// The same in numbers.
+    pub counts: Counts,
+}
+
+/// Turns raw logs into rows until they are asked for.
+pub struct Normalizer {
+    reader: LineReader,
+    events: EventBatchBuilder,
+    rejects: RejectBatchBuilder,
+    observations: Observations,
+    progress: BTreeMap<(Arc<str>, i32), (EventTime, EventTime)>,
+    counts: Counts,
+}
+
+impl Normalizer {
+    /// A normalizer that has read nothing yet.
+    pub fn new(schemas: Arc<Schemas>, fingerprinter: Fingerprinter, options: Options) -> Self {
+        Self {
+            observations: Observations::new(options.observation_partitions),
+            reader: LineReader::new(schemas, fingerprinter, options.limits, options.formats),
+            events: EventBatchBuilder::default(),
+            rejects: RejectBatchBuilder::default(),
+            progress: BTreeMap::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Reads one record.
+    pub fn normalize(&mut self, raw: &RawLog<'_>) {
+        self.counts.records += 1;
+        self.progress(raw, EventTime::MIN);
+        let limits = self.reader.limits().clone();
+        if raw.payload.len() > limits.record_bytes_max {
+            let unreadable = Unreadable::new(RejectReason::TooLong, "the record is longer than a record may be");
+            return self.reject(raw, 0, raw.payload, None, unreadable);
+        }
+        let mut lines = Lines::of(raw.payload);
+        let mut number = 0;
+        while let Some(bytes) = lines.next() {
+            if number as usize == limits.lines_max {
+                let detail = format!("{} bytes follow the last line that is read", bytes.len() + lines.remainder());
+                let unreadable = Unreadable::new(RejectReason::TooManyLines, detail);
+                return self.reject(raw, number, bytes, None, unreadable);
+            }
+            self.line(raw, number, bytes);
+            number += 1;
+        }
+    }
+
+    /// How many events and rejects wait for [`Normalizer::finish`].
+    pub fn rows(&self) -> usize {
+        self.events.len() + self.rejects.len()
+    }
+
+    /// Hands out what was read, and starts anew.
+    pub fn finish(&mut self) -> Normalized {
+        let progress = std::mem::take(&mut self.progress).into_iter();
+        Normalized {
+            events: self.events.finish(),
+            rejects: self.rejects.finish(),
+            observations: self.observations.finish(),
+            progress: progress
+                .map(|((topic, partition), (event_time_max, broker_time))| SourceProgress {
+                    source: format!("{topic}/{partition}"),
+                    event_time_max,
+                    broker_time,
+                })
+                .collect(),
+            counts: std::mem::take(&mut self.counts),
+        }
+    }
+
+    fn line(&mut self, raw: &RawLog<'_>, number: i32, bytes: &[u8]) {
+        let line = Line { raw, number, bytes };
+        // The schemas are lent to the row, which outlives the borrow of the reader.
+        let schemas = Arc::clone(self.reader.schemas());
+        let text = crate::text::readable(bytes);
+        match self.reader.read(&schemas, &line, &text) {
+            Ok(read) => {
+                self.counts.lines += 1;
+                self.counts.events += 1;
+                for flag in &read.row.flags {
+                    self.counts.flag(flag);
+                }
+                let seen = Seen {
+                    observe: &read.observe,
+                    repeated: read.repeated,
+                    sequence_of_record: read.sequence_of_record,
+                };
+                self.observations.add(&read.row, &seen);
+                self.events.append(&read.row);
+                let time = read.row.time.unwrap_or(raw.broker_time);
+                self.progress(raw, time);
+            }
+            Err(failure) => self.reject(raw, number, bytes, failure.source, failure.unreadable),
+        }
+    }
+
+    fn reject(
+        &mut self,
+        raw: &RawLog<'_>,
+        number: i32,
+        bytes: &[u8],
+        source: Option<&str>,
+        unreadable: Unreadable,
+    ) {
+        self.counts.lines += 1;
+        *self.counts.rejects.entry(unreadable.reason).or_default() += 1;
+        let chars_max = self.reader.limits().excerpt_chars_max;
+        let excerpt = reject::excerpt(bytes, chars_max, self.reader.fingerprinter());
+        self.rejects.append(&RejectRow {
+            reject_id: Some(reject::id(raw, number).into()),
+            time: Some(raw.broker_time),
+            tenant: Some(raw.source.tenant.as_str().into()),
+            feed: Some((&*raw.source.feed).into()),
+            kafka_topic: Some((&**raw.topic).into()),
+            kafka_partition: Some(raw.partition),
+            kafka_offset: Some(raw.offset),
+            kafka_line: Some(number),
+            source_format: source.map(Into::into),
+            reason: Some(unreadable.reason.as_str().into()),
+            detail: Some(unreadable.detail),
+            bytes: i64::try_from(bytes.len()).ok(),
+            excerpt: Some(excerpt.into()),
+            raw_hash: Some(crate::line::sha256(bytes)),
+        });
+    }
+
+    fn progress(&mut self, raw: &RawLog<'_>, time: EventTime) {
+        let at = (Arc::clone(raw.topic), raw.partition);
+        let (event_time_max, broker_time) =
+            self.progress.entry(at).or_insert((EventTime::MIN, raw.broker_time));
+        *event_time_max = (*event_time_max).max(time);
+        *broker_time = (*broker_time).max(raw.broker_time);
+    }
+}

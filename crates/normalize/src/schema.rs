@@ -1,0 +1,95 @@
+//! Descriptions of sources: the folders of `schemas/`, read, checked and made ready to use.
+
+mod reader;
+mod source;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub(crate) use source::{Format, Recognise, Source, TimeRule};
+
+/// The sources that the binary brings with it.
+const BUILT_IN: [(&str, &str); 4] = [
+    ("nginx_combined", include_str!("../../../schemas/nginx_combined/schema.yaml")),
+    ("nginx_json", include_str!("../../../schemas/nginx_json/schema.yaml")),
+    ("partner", include_str!("../../../schemas/partner/schema.yaml")),
+    ("sshd", include_str!("../../../schemas/sshd/schema.yaml")),
+];
+
+/// A description that cannot be used: which file, which key, what is wrong and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {key}: {problem}; {cure}")]
+pub struct SchemaError {
+    /// The file.
+    pub file: String,
+    /// The key in it, as a path.
+    pub key: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What would be right.
+    pub cure: String,
+}
+
+/// Every source that is known, by name.
+#[derive(Debug)]
+pub struct Schemas {
+    sources: BTreeMap<String, Source>,
+    /// In the order in which they are tried on a line: the most particular first.
+    order: Vec<String>,
+}
+
+impl Schemas {
+    /// The sources that the binary brings with it.
+    pub fn built_in() -> Schemas {
+        let sources = BUILT_IN.iter().map(|(name, yaml)| {
+            let source = Source::read(name, &format!("schemas/{name}/schema.yaml"), yaml);
+            ((*name).to_owned(), source.expect("the schemas that are built in are compiled by a test"))
+        });
+        Self::ordered(sources.collect())
+    }
+
+    /// The built-in sources and those of a folder, each a folder with a `schema.yaml`. One of the
+    /// same name takes the built-in one's place.
+    pub fn load(dir: &Path) -> Result<Schemas, SchemaError> {
+        let mut sources = Self::built_in().sources;
+        let unreadable = |path: &Path, error: std::io::Error| SchemaError {
+            file: path.display().to_string(),
+            key: "file".to_owned(),
+            problem: error.to_string(),
+            cure: "name a folder that holds one folder with a schema.yaml for each source".to_owned(),
+        };
+        for entry in std::fs::read_dir(dir).map_err(|error| unreadable(dir, error))? {
+            let folder = entry.map_err(|error| unreadable(dir, error))?.path();
+            let file = folder.join("schema.yaml");
+            let (Some(name), true) = (folder.file_name().and_then(|name| name.to_str()), file.is_file()) else {
+                continue;
+            };
+            let yaml = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
+            sources.insert(name.to_owned(), Source::read(name, &file.display().to_string(), &yaml)?);
+        }
+        Ok(Self::ordered(sources))
+    }
+
+    /// The names of all sources, in order.
+    pub fn names(&self) -> Vec<&str> {
+        self.sources.keys().map(String::as_str).collect()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Source> {
+        self.sources.get(name)
+    }
+
+    /// The sources in the order in which they are tried on a line.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &Source> {
+        self.order.iter().filter_map(|name| self.sources.get(name))
+    }
+
+    fn ordered(sources: BTreeMap<String, Source>) -> Self {
+        let mut order: Vec<String> = sources.keys().cloned().collect();
+        order.sort_by_key(|name| std::cmp::Reverse(sources[name].recognise.particular()));
+        Self { sources, order }
+    }
+}
+
+#[cfg(test)]
+mod tests;
