@@ -99,8 +99,9 @@ CREATE TABLE notices (
     finished_at BIGINT,
     last_error  TEXT
 );
+-- Partial, because what is pending or undelivered is little beside what was delivered.
 CREATE INDEX notices_pending ON notices (destination, dedup_key, id) WHERE state = 'pending';
-CREATE INDEX notices_by_state ON notices (state, destination, id);
+CREATE INDEX notices_undelivered ON notices (destination, id) WHERE state = 'undelivered';
 CREATE INDEX notices_by_alert ON notices (alert_id, id);
 
 -- API tokens, as SHA-256. Revoked ones stay, so that the audit trail can name them.

@@ -9,7 +9,7 @@ use crate::enqueue::GIVE_UP_AFTER;
 use crate::list::push_scope;
 use crate::{Control, ControlError, row};
 
-/// How one destination stands.
+/// How one destination stands. What arrived is in [`OutboxCounters`](crate::OutboxCounters).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DestinationStats {
     /// Its name.
@@ -22,8 +22,6 @@ pub struct DestinationStats {
     pub failing: i64,
     /// Messages that were given up.
     pub undelivered: i64,
-    /// Messages that arrived.
-    pub delivered: i64,
     /// When the oldest pending message was queued.
     pub oldest_queued_at: Option<DateTime<Utc>>,
     /// When it was switched off because it answered 410.
@@ -66,14 +64,15 @@ impl Control {
     /// Every destination that has, or ever had, messages, by name.
     pub async fn outbox_stats(&self) -> Result<Vec<DestinationStats>, ControlError> {
         let rows: Vec<StatsRow> = sqlx::query_as(
-            "SELECT d.name, d.configured, d.disabled_at, d.paused_until, \
-             COUNT(CASE WHEN n.state = 'pending' THEN 1 END) AS pending, \
-             COUNT(CASE WHEN n.state = 'pending' AND n.attempts > 0 THEN 1 END) AS failing, \
-             COUNT(CASE WHEN n.state = 'undelivered' THEN 1 END) AS undelivered, \
-             COUNT(CASE WHEN n.state = 'delivered' THEN 1 END) AS delivered, \
-             MIN(CASE WHEN n.state = 'pending' THEN n.queued_at END) AS oldest_queued_at \
-             FROM destinations d LEFT JOIN notices n ON n.destination = d.name \
-             GROUP BY d.name, d.configured, d.disabled_at, d.paused_until ORDER BY d.name",
+            "SELECT d.name, d.configured, d.disabled_at, d.paused_until, COALESCE(p.pending, 0) AS pending, \
+             COALESCE(p.failing, 0) AS failing, p.oldest_queued_at, COALESCE(u.undelivered, 0) AS undelivered \
+             FROM destinations d \
+             LEFT JOIN (SELECT destination, COUNT(*) AS pending, MIN(queued_at) AS oldest_queued_at, \
+             SUM(CASE WHEN attempts > 0 THEN 1 ELSE 0 END) AS failing \
+             FROM notices WHERE state = 'pending' GROUP BY destination) p ON p.destination = d.name \
+             LEFT JOIN (SELECT destination, COUNT(*) AS undelivered \
+             FROM notices WHERE state = 'undelivered' GROUP BY destination) u ON u.destination = d.name \
+             ORDER BY d.name",
         )
         .fetch_all(self.readers())
         .await?;
@@ -136,7 +135,6 @@ struct StatsRow {
     pending: i64,
     failing: i64,
     undelivered: i64,
-    delivered: i64,
     oldest_queued_at: Option<i64>,
 }
 
@@ -148,7 +146,6 @@ impl From<StatsRow> for DestinationStats {
             pending: row.pending,
             failing: row.failing,
             undelivered: row.undelivered,
-            delivered: row.delivered,
             oldest_queued_at: row.oldest_queued_at.map(from_millis),
             disabled_at: row.disabled_at.map(from_millis),
             paused_until: row.paused_until.map(from_millis),

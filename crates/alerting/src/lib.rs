@@ -24,8 +24,6 @@ mod enqueue;
 mod error;
 mod fold;
 mod list;
-#[cfg(test)]
-mod measure;
 mod outbox;
 mod policy;
 mod prune;

@@ -54,8 +54,8 @@ impl ApiError {
     }
 
     /// A part of ours is away. Its cause is logged here; the caller does not see it.
-    pub(crate) fn unavailable(detail: &'static str, cause: impl Display + std::fmt::Debug) -> Self {
-        eprintln!("DBG {cause:?}"); tracing::warn!(%cause, "{detail}");
+    pub(crate) fn unavailable(detail: &'static str, cause: impl Display) -> Self {
+        tracing::warn!(%cause, "{detail}");
         Self::Unavailable { detail, retry_after: Duration::from_secs(5) }
     }
 

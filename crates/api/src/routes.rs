@@ -1,7 +1,8 @@
 //! Every route, in one list.
 
+mod alert_actions;
+mod alert_stream;
 mod alerts;
-mod alerts_stream;
 mod detectors;
 mod docs;
 mod health;
@@ -55,7 +56,9 @@ fn v1(config: &ApiConfig) -> OpenApiRouter<Arc<App>> {
     let reads = OpenApiRouter::new()
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::read))
-        .routes(routes!(alerts_stream::follow))
+        .routes(routes!(alert_actions::act))
+        .routes(routes!(alert_actions::history))
+        .routes(routes!(alert_stream::follow))
         .routes(routes!(partners::list))
         .routes(routes!(detectors::list))
         .layer(from_fn_with_state(config.request_timeout, deadline));

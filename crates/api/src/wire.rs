@@ -5,7 +5,7 @@ mod alert;
 mod change;
 mod log;
 
-pub(crate) use alert::{AlertView, SeverityName, StateName};
+pub(crate) use alert::{AlertView, SeverityName, StateName, VerdictName};
 pub(crate) use change::ChangeView;
 pub(crate) use log::AcceptedView;
 

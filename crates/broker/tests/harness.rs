@@ -39,9 +39,14 @@ impl Kafka {
     /// Any cluster will do.
     pub(crate) fn start() -> Self {
         match std::env::var("KAFKA_BROKERS") {
-            Ok(bootstrap) => Self { bootstrap, runtime: runtime(), own: None },
+            Ok(bootstrap) => Self::at(&bootstrap),
             Err(_) => Self::start_own(|_| {}),
         }
+    }
+
+    /// The broker at this address, which someone else started.
+    pub(crate) fn at(address: &str) -> Self {
+        Self { bootstrap: address.to_owned(), runtime: runtime(), own: None }
     }
 
     /// It must be our own broker, with these settings; otherwise the case is skipped.
@@ -93,7 +98,6 @@ impl Kafka {
     fn config(&self, settings: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap).set("reconnect.backoff.max.ms", "200");
-        if std::env::var("DBG").is_ok() { config.set("debug","cgrp,protocol"); }
         for (name, value) in settings {
             config.set(*name, *value);
         }

@@ -96,7 +96,11 @@ pub(crate) fn update_is_due(announced: Option<&Announced>, now: EventTime) -> bo
 
 /// Decides whether the state of an alert is news: its first is, a higher severity is, its close
 /// is, and other changes are once a minute of event time. Severity never falls.
-pub(crate) fn announce(known: &mut Option<Announced>, mut alert: Alert, now: EventTime) -> Option<AlertChange> {
+pub(crate) fn announce(
+    known: &mut Option<Announced>,
+    mut alert: Alert,
+    now: EventTime,
+) -> Option<AlertChange> {
     let minute = now.floor(MINUTE_MS);
     if let Some(last) = known {
         alert.severity = alert.severity.max(last.severity);
@@ -138,7 +142,8 @@ mod tests {
     #[test]
     fn a_start_just_after_the_border_of_a_cell_is_not_certain() {
         let id = EpisodeId { cell: EventTime(0), ordinal: 0 };
-        let certain = |start, watermark| is_certain(id, EventTime(start), Some(EventTime(watermark)), 1_800_000);
+        let certain =
+            |start, watermark| is_certain(id, EventTime(start), Some(EventTime(watermark)), 1_800_000);
         assert!(!certain(60_000, -60_000), "an earlier event could still lie in the cell before");
         assert!(certain(60_000, 0));
         assert!(!certain(1_900_000, 0), "another episode could still come to light before this one");

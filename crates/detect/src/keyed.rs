@@ -85,7 +85,12 @@ impl<V: Kept> Keyed<V> {
     }
 
     /// The place of a key, made if it is not there; `None` for a tenant that is no tenant.
-    pub(crate) fn find_or_insert(&mut self, tenant: &str, name: &str, new: impl FnOnce() -> V) -> Option<SlotId> {
+    pub(crate) fn find_or_insert(
+        &mut self,
+        tenant: &str,
+        name: &str,
+        new: impl FnOnce() -> V,
+    ) -> Option<SlotId> {
         if let Some(id) = self.find(tenant, name) {
             return Some(id);
         }

@@ -10,7 +10,8 @@ pub(crate) fn of_kind<'a>(
     batch: &'a ObservationBatch,
     kinds: &'a [ObservationKind],
 ) -> impl Iterator<Item = (ObservationKind, Observation<'a>)> {
-    let column = batch.arrow().column_by_name("kind").expect("every batch has the column").as_primitive::<Int32Type>();
+    let column =
+        batch.arrow().column_by_name("kind").expect("every batch has the column").as_primitive::<Int32Type>();
     (0..batch.len()).filter_map(move |i| {
         let kind = ObservationKind::from_code(column.is_valid(i).then(|| column.value(i))?)?;
         kinds.contains(&kind).then(|| (kind, batch.row(i)))

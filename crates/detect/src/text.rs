@@ -42,7 +42,11 @@ pub(crate) fn duration(ms: i64) -> String {
 
 fn tenths(ms: i64, unit: i64) -> String {
     let tenths = (ms * 10 + unit / 2) / unit;
-    if tenths % 10 == 0 { format!("{}", tenths / 10) } else { format!("{}.{}", tenths / 10, (tenths % 10).abs()) }
+    if tenths % 10 == 0 {
+        format!("{}", tenths / 10)
+    } else {
+        format!("{}.{}", tenths / 10, (tenths % 10).abs())
+    }
 }
 
 /// The longest prefix of at most `bytes_max` bytes that ends between characters.

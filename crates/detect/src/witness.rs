@@ -27,7 +27,8 @@ pub(crate) struct Witness {
 impl Witness {
     /// What an observation shows. `what` says it in words.
     pub(crate) fn new(o: &Observation<'_>, what: String) -> Self {
-        let short = |text: &Option<Cow<'_, str>>| text.as_deref().map(|t| text::clean(t, 160).into_boxed_str());
+        let short =
+            |text: &Option<Cow<'_, str>>| text.as_deref().map(|t| text::clean(t, 160).into_boxed_str());
         Self {
             time: o.time.unwrap_or_default(),
             event_id: o.event_id.as_deref().unwrap_or_default().into(),
@@ -59,11 +60,6 @@ impl Witness {
             user_ref: owned(&self.user_ref),
             route: owned(&self.route),
         }
-    }
-
-    /// Which topic the event came by.
-    pub(crate) fn topic(&self) -> &str {
-        &self.topic
     }
 
     /// What makes this event unlike its neighbours.

@@ -4,7 +4,7 @@ mod convert;
 mod target;
 
 pub(crate) use convert::Convert;
-pub(crate) use target::{RequestLine, split_target};
+pub(crate) use target::RequestLine;
 
 use std::borrow::Cow;
 

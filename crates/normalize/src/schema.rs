@@ -6,7 +6,7 @@ mod source;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub(crate) use source::{Format, Recognise, Source, TimeRule};
+pub(crate) use source::{Format, Recognise, Source};
 
 /// The sources that the binary brings with it.
 const BUILT_IN: [(&str, &str); 4] = [

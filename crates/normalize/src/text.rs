@@ -21,11 +21,6 @@ pub(crate) fn readable(bytes: &[u8]) -> Readable<'_> {
     Readable { text, invalid_utf8, nul_byte }
 }
 
-/// The first bytes of a text, cut where a character ends.
-pub(crate) fn clip(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::QueryError;
 use crate::run::Part;
+use crate::stoppable::Stop;
 
 /// What a query answers. Dropping it stops the query.
 pub struct QueryAnswer {
@@ -32,11 +33,15 @@ impl std::fmt::Debug for QueryAnswer {
 
 /// Ends a query's task when nobody waits for it any more.
 #[derive(Debug)]
-pub(crate) struct StopOnDrop(pub(crate) AbortHandle);
+pub(crate) struct StopOnDrop {
+    pub(crate) task: AbortHandle,
+    pub(crate) stop: Stop,
+}
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.0.abort();
+        self.stop.now();
+        self.task.abort();
     }
 }
 

@@ -15,6 +15,7 @@ use crate::answer::{Deadline, StopOnDrop, stream};
 use crate::gate::Gate;
 use crate::run::{Outlet, run};
 use crate::session::Sessions;
+use crate::stoppable::Stop;
 use crate::{QueryAnswer, QueryError, TableDoc, table_docs};
 
 /// Plans are trees, and walking a deep one takes a deep stack.
@@ -97,14 +98,15 @@ impl QueryEngine {
         let (begun, beginning) = oneshot::channel();
         let (sender, parts) = mpsc::channel(BATCHES_AHEAD);
         let truncated = Arc::new(AtomicBool::new(false));
-        let outlet = Outlet { begun, parts: sender, truncated: Arc::clone(&truncated) };
+        let stop = Stop::default();
+        let outlet = Outlet { begun, parts: sender, truncated: Arc::clone(&truncated), stop: stop.clone() };
         let (sessions, scope, sql) = (Arc::clone(&self.shared.sessions), scope.clone(), sql.to_owned());
         let task = self.shared.runtime().spawn(async move {
             // The place is free when the work has really stopped, not when somebody stops waiting.
             let _place = place;
             run(sessions, limits, scope, sql, outlet).await;
         });
-        let task = StopOnDrop(task.abort_handle());
+        let task = StopOnDrop { task: task.abort_handle(), stop };
         match timeout_at(deadline.at, beginning).await {
             Err(_) => Err(QueryError::TooLong { limit: limits.time }),
             Ok(Err(_)) => Err(QueryError::engine_failed()),

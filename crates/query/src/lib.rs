@@ -22,6 +22,7 @@ mod plain;
 mod run;
 mod session;
 mod statement;
+mod stoppable;
 mod table_docs;
 mod wall;
 

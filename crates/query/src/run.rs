@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::error::is_memory;
 use crate::session::{Opened, Sessions};
 use crate::statement::{not_a_read, parse};
+use crate::stoppable::Stop;
 use crate::{QueryError, QueryLimits};
 
 /// What comes back from the engine's threads. `End` distinguishes a query that is done from one
@@ -34,12 +35,13 @@ pub(crate) struct Outlet {
     pub(crate) begun: oneshot::Sender<Result<SchemaRef, QueryError>>,
     pub(crate) parts: mpsc::Sender<Part>,
     pub(crate) truncated: Arc<AtomicBool>,
+    pub(crate) stop: Stop,
 }
 
 /// Plans and runs a query. Ends early when nobody listens any more.
 pub(crate) async fn run(sessions: Arc<Sessions>, limits: QueryLimits, scope: Scope, sql: String, outlet: Outlet) {
-    let Outlet { begun, parts, truncated } = outlet;
-    let running = match unpanicked(start(&sessions, &limits, &scope, &sql)).await {
+    let Outlet { begun, parts, truncated, stop } = outlet;
+    let running = match unpanicked(start(&sessions, &limits, &scope, &sql, stop)).await {
         Ok(running) => running,
         Err(error) => {
             // Whoever asked may have gone; then nobody needs to know.
@@ -83,9 +85,10 @@ async fn start(
     limits: &QueryLimits,
     scope: &Scope,
     sql: &str,
+    stop: Stop,
 ) -> Result<Running, QueryError> {
     let statement = parse(sql)?;
-    let Opened { session, refused } = sessions.open(scope, &statement).await?;
+    let Opened { session, refused } = sessions.open(scope, &statement, stop).await?;
     let state = session.state();
     let plan = state.statement_to_plan(statement).await.map_err(QueryError::from_planning)?;
     check(&plan)?;

@@ -18,6 +18,7 @@ use store::{Table, Tables};
 
 use crate::alerts::ALERTS;
 use crate::memory::QueryMemory;
+use crate::stoppable::{Stop, StoppableJoins};
 use crate::wall::Walled;
 use crate::{QueryError, QueryLimits, alerts};
 
@@ -40,8 +41,8 @@ impl Sessions {
     }
 
     /// A session for a statement, in which the tables have exactly the rows that `scope` allows.
-    pub(crate) async fn open(&self, scope: &Scope, statement: &Statement) -> Result<Opened, QueryError> {
-        let (session, refused) = self.bare().map_err(QueryError::from_planning)?;
+    pub(crate) async fn open(&self, scope: &Scope, statement: &Statement, stop: Stop) -> Result<Opened, QueryError> {
+        let (session, refused) = self.bare(stop).map_err(QueryError::from_planning)?;
         let named = named_tables(&session, statement).map_err(QueryError::from_planning)?;
         for table in Table::ALL {
             if named.as_ref().is_none_or(|named| named.contains(table.name())) {
@@ -57,7 +58,7 @@ impl Sessions {
         Ok(Opened { session, refused })
     }
 
-    fn bare(&self) -> Result<(SessionContext, Arc<AtomicBool>), DataFusionError> {
+    fn bare(&self, stop: Stop) -> Result<(SessionContext, Arc<AtomicBool>), DataFusionError> {
         let (memory, refused) = QueryMemory::new(self.limits.memory_bytes);
         let runtime = RuntimeEnvBuilder::from_runtime_env(&self.caches)
             .with_memory_pool(Arc::new(memory))
@@ -70,6 +71,7 @@ impl Sessions {
             .with_scalar_functions(self.functions.clone())
             .with_table_factories(HashMap::new())
             .with_file_formats(Vec::new())
+            .with_physical_optimizer_rule(Arc::new(StoppableJoins(stop)))
             .build();
         Ok((SessionContext::new_with_state(state), refused))
     }

@@ -1,19 +1,30 @@
 //! The handle to all tables: what stages, queries and the binary hold.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use deltalake::DeltaTable;
 use deltalake::datafusion::catalog::TableProvider;
+use deltalake::datafusion::execution::SessionState;
+use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 use event::Positions;
 use tokio::sync::Mutex;
 use url::Url;
 
 use crate::ledger::Ledger;
 use crate::{Compacted, StoreError, Table, open};
+
+/// How tables are read: text as plain text, which every client of Arrow knows, and filters on
+/// columns before the others are decoded.
+static READING: LazyLock<Arc<SessionState>> = LazyLock::new(|| {
+    let mut config = SessionConfig::new();
+    config.options_mut().execution.parquet.schema_force_view_types = false;
+    config.options_mut().execution.parquet.pushdown_filters = true;
+    Arc::new(SessionContext::new_with_config(config).state())
+});
 
 /// What can be chosen about the tables.
 #[derive(Clone, Debug)]
@@ -142,6 +153,10 @@ impl Opened {
             state.refresh(self.table).await?;
             state.delta.clone()
         };
-        delta.table_provider().await.map_err(|cause| StoreError::unavailable("prepare table for reading", cause))
+        delta
+            .table_provider()
+            .with_session(Arc::clone(&READING))
+            .await
+            .map_err(|cause| StoreError::unavailable("prepare table for reading", cause))
     }
 }

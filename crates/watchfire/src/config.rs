@@ -280,7 +280,7 @@ impl Default for Log {
 pub(crate) struct Partner {
     /// Requests a minute that the contract allows.
     pub(crate) requests_per_minute: f64,
-    /// IANA zone of its working day.
+    /// Its clock's offset from UTC, e.g. +01:00: its week starts there.
     #[serde(default)]
     pub(crate) zone: Option<String>,
 }

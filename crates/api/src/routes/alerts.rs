@@ -56,7 +56,7 @@ pub(crate) struct Page {
 ///
 /// The last opened first, within the partners that the token may see.
 #[utoipa::path(
-    get, path = "/v1/alerts", tag = "alerts", params(Which),
+    get, path = "/v1/alerts", operation_id = "list_alerts", tag = "alerts", params(Which),
     responses(
         (status = 200, description = "A page of alerts", body = Page),
         (status = 400, description = "A parameter is not valid"),
@@ -87,7 +87,7 @@ pub(crate) async fn list(
 ///
 /// Another partner's alert is answered like one that does not exist.
 #[utoipa::path(
-    get, path = "/v1/alerts/{id}", tag = "alerts",
+    get, path = "/v1/alerts/{id}", operation_id = "read_alert", tag = "alerts",
     params(("id" = String, Path, description = "The alert's id")),
     responses(
         (status = 200, description = "The alert", body = AlertView),

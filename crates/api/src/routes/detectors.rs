@@ -13,7 +13,7 @@ use crate::state::App;
 ///
 /// The catalogue of this installation: each detector with its classes and the parameters in force.
 #[utoipa::path(
-    get, path = "/v1/detectors", tag = "detectors",
+    get, path = "/v1/detectors", operation_id = "list_detectors", tag = "detectors",
     responses((status = 200, description = "The catalogue", body = Value))
 )]
 pub(crate) async fn list(State(app): State<Arc<App>>, _: Reader) -> Json<Arc<Value>> {

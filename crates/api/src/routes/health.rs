@@ -34,7 +34,7 @@ struct PartView {
 
 /// Says that the process lives.
 #[utoipa::path(
-    get, path = "/healthz", tag = "operations", security(()),
+    get, path = "/healthz", operation_id = "is_live", tag = "operations", security(()),
     responses((status = 200, description = "It lives", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn live() -> &'static str {
@@ -43,7 +43,7 @@ pub(crate) async fn live() -> &'static str {
 
 /// Says whether the process is ready, and which of its parts are.
 #[utoipa::path(
-    get, path = "/readyz", tag = "operations", security((), ("token" = [])),
+    get, path = "/readyz", operation_id = "is_ready", tag = "operations", security((), ("token" = [])),
     responses(
         (status = 200, description = "Every part is ready", body = Readiness),
         (status = 503, description = "A part is not", body = Readiness),

@@ -41,7 +41,7 @@ pub(crate) struct Reading {
 /// A line that turns out to be unreadable is not refused here: it is kept as a reject with its reason and
 /// position. After 429 and 503, send the same again.
 #[utoipa::path(
-    post, path = "/v1/logs/{partner}/{feed}", tag = "logs",
+    post, path = "/v1/logs/{partner}/{feed}", operation_id = "send_logs", tag = "logs",
     params(
         ("partner" = String, Path, description = "Whose logs: 1 to 64 of a-z A-Z 0-9 _ -"),
         ("feed" = String, Path, description = "Which of the partner's logs: 1 to 64 of a-z A-Z 0-9 _ - ."),

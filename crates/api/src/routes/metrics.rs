@@ -19,7 +19,7 @@ use crate::state::App;
 /// In the OpenMetrics text format. Without a token from loopback only, unless the configuration opens it: the
 /// numbers name partners. With a token it is one that reads every partner's data.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operations", security((), ("token" = [])),
+    get, path = "/metrics", operation_id = "print_metrics", tag = "operations", security((), ("token" = [])),
     responses(
         (status = 200, description = "Every metric", body = String, content_type = "application/openmetrics-text"),
         (status = 401, description = "Not from here, and without a token for it"),

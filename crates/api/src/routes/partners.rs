@@ -55,7 +55,7 @@ impl From<TenantAlerts> for PartnerView {
 ///
 /// Those that ever had an alert, within what the token may see, by name.
 #[utoipa::path(
-    get, path = "/v1/partners", tag = "partners",
+    get, path = "/v1/partners", operation_id = "list_partners", tag = "partners",
     responses((status = 200, description = "The partners", body = Partners))
 )]
 pub(crate) async fn list(State(app): State<Arc<App>>, caller: Reader) -> Result<Json<Partners>, ApiError> {

@@ -34,7 +34,7 @@ pub(crate) struct Statement {
 /// the row limit was met, where that is known when the answer begins; JSON says it at its end. An answer that
 /// fails after it has begun is broken off: its chunked encoding has no end.
 #[utoipa::path(
-    post, path = "/v1/query", tag = "query",
+    post, path = "/v1/query", operation_id = "run_query", tag = "query",
     request_body(
         description = "The statement",
         content((Statement = "application/json"), (String = "text/plain"))

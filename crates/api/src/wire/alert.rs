@@ -260,9 +260,9 @@ impl AlertView {
 }
 
 /// What a person found an alert to have been.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum VerdictName {
+pub(crate) enum VerdictName {
     TruePositive,
     FalsePositive,
     Benign,
@@ -274,6 +274,16 @@ impl From<Verdict> for VerdictName {
             Verdict::TruePositive => Self::TruePositive,
             Verdict::FalsePositive => Self::FalsePositive,
             Verdict::Benign => Self::Benign,
+        }
+    }
+}
+
+impl From<VerdictName> for Verdict {
+    fn from(name: VerdictName) -> Self {
+        match name {
+            VerdictName::TruePositive => Self::TruePositive,
+            VerdictName::FalsePositive => Self::FalsePositive,
+            VerdictName::Benign => Self::Benign,
         }
     }
 }

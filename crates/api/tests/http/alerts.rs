@@ -4,7 +4,7 @@ use event::Severity;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use reqwest::Url;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Server, alert, problem};
 
@@ -137,6 +137,49 @@ async fn detectors_are_listed() {
     let server = Server::start().await;
     let detectors = server.json("/v1/detectors", &server.tokens.acme).await;
     assert_eq!(detectors[0]["name"], "token_reuse");
+}
+
+#[tokio::test]
+async fn people_work_on_alerts_and_leave_a_trail() {
+    let server = server().await;
+    let actions = "/v1/alerts/alr_acme_bad/actions";
+    let act = |deed: Value| server.post(actions, &server.tokens.analyst).json(&deed).send();
+    let acknowledged: Value = act(json!({"action": "acknowledge"})).await.unwrap().json().await.unwrap();
+    assert_eq!(acknowledged["state"], "acknowledged");
+    let deed = json!({"action": "close", "verdict": "false_positive", "note": "a drill"});
+    let closed: Value = act(deed).await.unwrap().json().await.unwrap();
+    assert_eq!((&closed["state"], &closed["closed_by"]), (&"closed".into(), &"analyst".into()));
+    let history = server.json("/v1/alerts/alr_acme_bad/history", &server.tokens.analyst).await;
+    let actions: Vec<_> = history["changes"].as_array().unwrap().iter().map(|change| &change["action"]).collect();
+    assert_eq!(actions, [&Value::Null, &"acknowledge".into(), &"close".into()]);
+    assert_eq!(history["changes"][2]["note"], "a drill");
+    let seen_by_partner = server.json("/v1/alerts/alr_acme_bad", &server.tokens.acme).await;
+    assert_eq!((&seen_by_partner["verdict"], &seen_by_partner["closed_by"]), (&"false_positive".into(), &Value::Null));
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_said() {
+    let server = server().await;
+    let analyst = &server.tokens.analyst;
+    let act = |id: &str, token: &str, deed: Value| {
+        server.post(&format!("/v1/alerts/{id}/actions"), token).json(&deed).send()
+    };
+    for deed in [
+        json!({"action": "explode"}),
+        json!({"action": "close"}),
+        json!({"action": "snooze", "until": "2001-01-01T00:00:00Z"}),
+        json!({"action": "acknowledge", "verdict": "benign"}),
+        json!({"action": "acknowledge", "nota": "x"}),
+        json!([]),
+    ] {
+        problem(act("alr_globex", analyst, deed).await.unwrap(), 400).await;
+    }
+    let acknowledge = json!({"action": "acknowledge"});
+    problem(act("alr_none", analyst, acknowledge.clone()).await.unwrap(), 404).await;
+    problem(act("alr_globex", &server.tokens.globex, acknowledge).await.unwrap(), 403).await;
+    problem(server.get("/v1/alerts/alr_globex/history", &server.tokens.acme).send().await.unwrap(), 404).await;
+    let text = server.post("/v1/alerts/alr_globex/actions", analyst).body("acknowledge");
+    problem(text.send().await.unwrap(), 415).await;
 }
 
 /// Whatever stands in the query, the answer is a page or says what is wrong with it.

@@ -12,3 +12,15 @@ fn the_checked_in_text_is_what_the_code_says() {
     let checked_in = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(checked_in == text, "openapi.json differs from the code: run the test again with BLESS=1, read the diff");
 }
+
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let text = serde_json::to_value(api::openapi()).unwrap();
+    let paths = text["paths"].as_object().unwrap();
+    let operations = paths.values().flat_map(|item| item.as_object().unwrap().values());
+    let mut names: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}

@@ -1,4 +1,5 @@
-//! A server on a port of its own, over a control database in memory and an intake that remembers.
+//! A server on a port of its own, over a control database of its own, tables that all tests read, and an
+//! intake that remembers.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,13 +13,17 @@ use bytes::Bytes;
 use chrono::Utc;
 use event::{Alert, AlertChange, Change, EventTime, LogTopic, Positions, Scope, Severity, Tenant};
 use prometheus_client::registry::Registry;
+use query::{QueryEngine, QueryLimits};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use crate::tables;
 
 /// A server that runs until this is dropped.
 pub(crate) struct Server {
@@ -30,6 +35,7 @@ pub(crate) struct Server {
     client: Client,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<std::io::Result<()>>,
+    _directory: TempDir,
 }
 
 /// One token for each kind of caller.
@@ -47,9 +53,15 @@ impl Server {
     }
 
     pub(crate) async fn start_with(configure: impl FnOnce(&mut ApiConfig)) -> Self {
+        Self::start_limited(configure, QueryLimits::default()).await
+    }
+
+    pub(crate) async fn start_limited(configure: impl FnOnce(&mut ApiConfig), limits: QueryLimits) -> Self {
         let mut config = ApiConfig { heartbeat: Duration::from_millis(200), ..ApiConfig::default() };
         configure(&mut config);
-        let control = Control::in_memory().await.unwrap();
+        // Not in memory: that database is lost when a client goes away in the middle of a query.
+        let directory = tempfile::tempdir().unwrap();
+        let control = Control::open(&directory.path().join("control.db")).await.unwrap();
         let tokens = Tokens::create(&control).await;
         let intake = Arc::new(Remembers::default());
         let parts = Arc::new(Parts::default());
@@ -57,7 +69,7 @@ impl Server {
         let metrics = ApiMetrics::register(&mut registry);
         let state = ApiState {
             control: control.clone(),
-            query: crate::query::engine().await,
+            query: QueryEngine::new(tables::shared().await, limits, None).unwrap(),
             intake: Arc::clone(&intake) as Arc<dyn Intake>,
             health: Arc::clone(&parts) as Arc<dyn Health>,
             registry: Arc::new(registry),
@@ -70,7 +82,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(api::serve(listener, state, async { drop(stopped.await) }));
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { address, control, intake, parts, tokens, client, stop: Some(stop), running }
+        Self { address, control, intake, parts, tokens, client, stop: Some(stop), running, _directory: directory }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {

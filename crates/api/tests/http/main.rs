@@ -9,3 +9,4 @@ mod logs;
 mod operations;
 mod query;
 mod stream;
+mod tables;

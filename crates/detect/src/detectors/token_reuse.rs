@@ -24,7 +24,7 @@ pub use classes::CLASSES;
 use crate::config::{DetectConfig, in_range};
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::episode::{Announced, announce, update_is_due};
-use crate::keyed::{Key, Kept, Keyed, Slot, SlotId};
+use crate::keyed::{Kept, Key, Keyed, Slot, SlotId};
 use crate::rows;
 use classify::classify;
 use describe::describe;

@@ -21,8 +21,14 @@ fn advance(watermarks: &mut Watermarks, progress: &[SourceProgress], record_ms: 
 fn the_slowest_source_decides_and_the_watermark_never_moves_back() {
     let mut w = Watermarks::default();
     assert_eq!(advance(&mut w, &[], 0), None);
-    assert_eq!(advance(&mut w, &[at("a", 600_000, 600_000), at("b", 300_000, 600_000)], 600_000), Some(180_000));
-    assert_eq!(advance(&mut w, &[at("a", 660_000, 660_000), at("b", 420_000, 660_000)], 660_000), Some(300_000));
+    assert_eq!(
+        advance(&mut w, &[at("a", 600_000, 600_000), at("b", 300_000, 600_000)], 600_000),
+        Some(180_000)
+    );
+    assert_eq!(
+        advance(&mut w, &[at("a", 660_000, 660_000), at("b", 420_000, 660_000)], 660_000),
+        Some(300_000)
+    );
     assert_eq!(advance(&mut w, &[at("c", 0, 660_000)], 661_000), Some(300_000));
 }
 
@@ -31,7 +37,10 @@ fn a_source_that_stands_still_stops_holding_the_others_back() {
     let mut w = Watermarks::default();
     advance(&mut w, &[at("a", 0, 0), at("b", 0, 0)], 0);
     for second in 1..60 {
-        assert_eq!(advance(&mut w, &[at("a", second * 1_000, second * 1_000)], second * 1_000), Some(-2 * MINUTE));
+        assert_eq!(
+            advance(&mut w, &[at("a", second * 1_000, second * 1_000)], second * 1_000),
+            Some(-2 * MINUTE)
+        );
     }
     assert_eq!(advance(&mut w, &[at("a", MINUTE, MINUTE)], MINUTE), Some(-MINUTE));
 }

@@ -24,7 +24,7 @@ const TOP: [&str; 17] = [
 const FORMATS: [(&str, &str); 4] =
     [("json", "json"), ("template", "template"), ("regex", "regex"), ("syslog", "syslog")];
 /// What `request_line` splits a field into.
-const REQUEST_PARTS: [&str; 3] = ["request.method", "request.target", "request.protocol"];
+const REQUEST_PARTS: [&str; 3] = ["request_line.method", "request_line.target", "request_line.protocol"];
 
 /// A source that lines can be read with.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ async fn every_query_gives_its_answer() {
     let mut wrong = String::new();
     for file in files() {
         let text = std::fs::read_to_string(&file).expect("a readable file");
-        let cases: Vec<&str> = text.split("\n\n").filter(|case| case.starts_with("query")).collect();
+        let cases: Vec<&str> = text.split("\n\n").map(without_comments).filter(|case| case.starts_with("query")).collect();
         assert!(!cases.is_empty(), "{} has no case", file.display());
         for case in cases {
             let (sql, expected) = case.split_once("\n----").expect("a case has SQL, ---- and rows");
@@ -32,6 +32,10 @@ async fn every_query_gives_its_answer() {
         }
     }
     assert!(wrong.is_empty(), "other answers:\n{wrong}");
+}
+
+fn without_comments(case: &str) -> &str {
+    match case.strip_prefix("# ") { Some(comment) => comment.split_once("\n").map_or("", |(_, rest)| rest), None => case }
 }
 
 fn files() -> Vec<PathBuf> {

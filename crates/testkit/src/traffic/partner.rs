@@ -84,7 +84,7 @@ impl Partner {
             },
             logs_raw_tokens: index % 4 == 2,
             tells_user_address: index % 3 != 2,
-            access_in_json: index.is_multiple_of(2),
+            access_in_json: !index.is_multiple_of(2),
             visits_per_ms,
             odd_again_from: EventTime::MIN,
             // A user comes once in eight hours.

@@ -20,6 +20,9 @@ const USUAL_MAX: usize = 8;
 const USUAL_AFTER_MS: i64 = 3_600_000;
 const USUAL_FOR_MS: i64 = 7 * 86_400_000;
 
+/// Threshold, window and severity, if the newest failures meet a rule.
+type Rule = fn(&[&Arc<Attempt>], &FailedAuthenticationConfig) -> Option<(u32, i64, Severity)>;
+
 /// What the attempts on an account amount to.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Account {
@@ -60,14 +63,16 @@ impl Account {
         attempt: &Arc<Attempt>,
         config: &FailedAuthenticationConfig,
         phase: u64,
-        rule: fn(&[&Arc<Attempt>], &FailedAuthenticationConfig) -> Option<(u32, i64, Severity)>,
+        rule: Rule,
     ) {
         let known = find(&mut self.watches, class, part);
         if known.is_some_and(|watch| watch.extend(attempt)) {
             return;
         }
         let known = self.watches.iter().find(|w| w.class == class && *w.part == *part);
-        let fresh = |f: &&Arc<Attempt>| known.is_none_or(|watch| watch.is_fresh(f)) && (part.is_empty() || *f.net == *part);
+        let fresh = |f: &&Arc<Attempt>| {
+            known.is_none_or(|watch| watch.is_fresh(f)) && (part.is_empty() || *f.net == *part)
+        };
         let candidates: Vec<_> = self.failures.iter().filter(fresh).collect();
         let Some((threshold, window_ms, severity)) = rule(&candidates, config) else { return };
         let members = within(&candidates, window_ms.max(least_window(class, config)));
@@ -154,7 +159,8 @@ impl Fold for Account {
     }
 
     fn is_suspicious(&self, unsettled: &[Arc<Attempt>], config: &FailedAuthenticationConfig) -> bool {
-        let least = [config.success_failures, config.fast_failures, config.sustained_failures, config.slow_failures];
+        let least =
+            [config.success_failures, config.fast_failures, config.sustained_failures, config.slow_failures];
         let least = u64::from(least.into_iter().min().unwrap_or(1).min(config.distributed_failures));
         let failed = |attempts: &mut dyn Iterator<Item = &Arc<Attempt>>| -> u64 {
             attempts.filter(|a| !a.succeeded).map(|a| u64::from(a.weight)).sum()
@@ -201,11 +207,15 @@ fn fast(failures: &[&Arc<Attempt>], config: &FailedAuthenticationConfig) -> Opti
         (config.fast_failures, config.fast_window_ms),
         (config.sustained_failures, config.sustained_window_ms),
     ];
-    let met = |(threshold, window_ms): &(u32, i64)| total(&within(failures, *window_ms)) >= u64::from(*threshold);
+    let met =
+        |(threshold, window_ms): &(u32, i64)| total(&within(failures, *window_ms)) >= u64::from(*threshold);
     rules.into_iter().find(met).map(|(threshold, window_ms)| (threshold, window_ms, Severity::Medium))
 }
 
-fn distributed(failures: &[&Arc<Attempt>], config: &FailedAuthenticationConfig) -> Option<(u32, i64, Severity)> {
+fn distributed(
+    failures: &[&Arc<Attempt>],
+    config: &FailedAuthenticationConfig,
+) -> Option<(u32, i64, Severity)> {
     let members = within(failures, config.distributed_window_ms);
     let nets = distinct(members.iter().map(|f| &f.net));
     if total(&members) < u64::from(config.distributed_failures) || nets < config.distributed_networks {

@@ -90,10 +90,15 @@ impl Address {
         failed >= config.success_failures
     }
 
-    fn open_success(&mut self, part: &str, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
-        let leading = |f: &&Arc<Attempt>| {
-            f.time <= attempt.time && attempt.time - f.time <= config.success_window_ms
-        };
+    fn open_success(
+        &mut self,
+        part: &str,
+        attempt: &Arc<Attempt>,
+        config: &FailedAuthenticationConfig,
+        phase: u64,
+    ) {
+        let leading =
+            |f: &&Arc<Attempt>| f.time <= attempt.time && attempt.time - f.time <= config.success_window_ms;
         let mut members: Vec<_> = self.failures.iter().filter(leading).collect();
         members.push(attempt);
         let watch = watch(&mut self.watches, Class::Success, part);
@@ -145,7 +150,8 @@ impl Address {
             }
         }
         let known = self.watches.iter().find(|watch| watch.class == Class::Spray);
-        let fresh: Vec<_> = self.unmended.iter().filter(|t| known.is_none_or(|w| w.is_fresh(&t.attempt))).collect();
+        let fresh: Vec<_> =
+            self.unmended.iter().filter(|t| known.is_none_or(|w| w.is_fresh(&t.attempt))).collect();
         let Some(class) = spray_class(&fresh, config) else { return };
         let members = fresh.into_iter().filter(|t| !t.mended).map(|t| &t.attempt).collect();
         let (threshold, window_ms) = (config.spray_failures, config.spray_window_ms);
@@ -153,10 +159,16 @@ impl Address {
         watch(&mut self.watches, Class::Spray, "").open(hit, &attempt, phase, config.episode_gap_ms);
     }
 
-    fn succeed_after_spray(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
+    fn succeed_after_spray(
+        &mut self,
+        attempt: &Arc<Attempt>,
+        config: &FailedAuthenticationConfig,
+        phase: u64,
+    ) {
         let Some(attack) = find(&mut self.watches, Class::Spray, "") else { return };
         let is_after = attack.open.as_ref().is_some_and(|open| {
-            attempt.time - open.last() <= config.success_window_ms && self.failures.iter().any(|f| f.account == attempt.account && f.time <= attempt.time)
+            attempt.time - open.last() <= config.success_window_ms
+                && self.failures.iter().any(|f| f.account == attempt.account && f.time <= attempt.time)
         });
         if is_after && !self.is_the_accounts(attempt, config) {
             self.open_success(AFTER_SPRAY, attempt, config, phase);
@@ -182,7 +194,8 @@ impl Fold for Address {
         self.take_up_waiting(up_to, config, phase);
         for watch in &mut self.watches {
             // What is taken up later is older by the wait.
-            let behind_ms = if watch.class.is_eager() && &*watch.part != AFTER_SPRAY { 0 } else { config.typo_ms };
+            let behind_ms =
+                if watch.class.is_eager() && &*watch.part != AFTER_SPRAY { 0 } else { config.typo_ms };
             watch.close_if_over(up_to - behind_ms);
         }
         trim(&mut self.failures, FAILURES_MAX, |f| up_to - f.time > RECENT_MS);
@@ -220,7 +233,11 @@ impl Fold for Address {
 
 /// What no typo explains, within one of three windows: `(threshold, window)` of the first that is
 /// full. Fewer accounts than `address_accounts` are those accounts' own affair.
-fn hard(failures: &[&Arc<Attempt>], now: EventTime, config: &FailedAuthenticationConfig) -> Option<(u32, i64)> {
+fn hard(
+    failures: &[&Arc<Attempt>],
+    now: EventTime,
+    config: &FailedAuthenticationConfig,
+) -> Option<(u32, i64)> {
     let rules = [
         (config.fast_failures, config.fast_window_ms, config.address_allowance),
         (config.sustained_failures, config.sustained_window_ms, config.address_allowance),

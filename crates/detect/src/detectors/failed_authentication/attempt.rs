@@ -67,7 +67,9 @@ impl Attempt {
 }
 
 fn is_unknown(reason: &str) -> bool {
-    ["unknown", "invalid_user", "no_such_user", "not_found", "nonexistent"].iter().any(|word| reason.contains(word))
+    ["unknown", "invalid_user", "no_such_user", "not_found", "nonexistent"]
+        .iter()
+        .any(|word| reason.contains(word))
 }
 
 /// The account an attempt is about: the user, or else the API key.

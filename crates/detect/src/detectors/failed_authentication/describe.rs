@@ -18,12 +18,16 @@ pub(super) fn subject<T>(
     episode: &Episode,
     with: impl FnOnce(Subject<'_>) -> T,
 ) -> T {
-    let label = episode.id.label();
-    let label = if episode.in_late_lane { format!("{label}.late") } else { label };
-    let entity = match &*episode.part {
-        "" => key.name.to_string(),
-        part => format!("{} from {part}", key.name),
-    };
+    let mut label = episode.id.label();
+    let mut entity = key.name.to_string();
+    match (episode.class, &*episode.part) {
+        (_, "") => {}
+        (Class::Fast, net) => entity.push_str(&format!(" from {net}")),
+        (_, part) => label.push_str(&format!(".{part}")),
+    }
+    if episode.in_late_lane {
+        label.push_str(".late");
+    }
     with(Subject {
         detector: NAME,
         tenant: &key.tenant,
@@ -85,10 +89,16 @@ fn title(key: &Key, entity_type: &str, episode: &Episode) -> String {
     match (episode.class, entity_type) {
         (Class::Fast, _) => format!("{failures} for {entity} from {}", word(&episode.part)),
         (Class::Slow, _) => format!("{failures} for {entity}, minutes apart, over hours"),
-        (Class::Distributed, _) => format!("{failures} for {entity} from {} addresses", episode.addresses.names_said()),
-        (Class::Address, _) => format!("{failures} from {entity} on {} accounts", episode.accounts.names_said()),
+        (Class::Distributed, _) => {
+            format!("{failures} for {entity} from {} addresses", episode.addresses.names_said())
+        }
+        (Class::Address, _) => {
+            format!("{failures} from {entity} on {} accounts", episode.accounts.names_said())
+        }
         (Class::Spray, _) => format!("{entity} sprays {} accounts", episode.accounts.names_said()),
-        (Class::Stuffing, _) => format!("{entity} tries a list of {} accounts", episode.accounts.names_said()),
+        (Class::Stuffing, _) => {
+            format!("{entity} tries a list of {} accounts", episode.accounts.names_said())
+        }
         (Class::Success, "address") => format!("{entity} got in after {failures}"),
         (Class::Success, _) => format!("{entity} logged in after {failures}"),
     }
@@ -105,7 +115,10 @@ fn what_happened(episode: &Episode) -> String {
         episode.addresses.names_said(),
     );
     if episode.successes > 0 {
-        said.push_str(&format!(", then {}", plural(episode.successes, "success").replace("successs", "successes")));
+        said.push_str(&format!(
+            ", then {}",
+            plural(episode.successes, "success").replace("successs", "successes")
+        ));
     }
     if let Some((reason, count)) = episode.reasons.top(1).first() {
         said.push_str(&format!("; mostly {} ({count})", word(reason)));

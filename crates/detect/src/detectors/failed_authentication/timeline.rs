@@ -21,7 +21,7 @@ use super::describe::{self, describe};
 use super::watch::{Class, Episode, Watch};
 use crate::detector::AlertChanges;
 use crate::episode::{Announced, announce, is_certain, update_is_due};
-use crate::keyed::{Key, Kept};
+use crate::keyed::{Kept, Key};
 use crate::seen::Seen;
 use crate::stable;
 
@@ -147,8 +147,11 @@ impl<F: Fold> Timeline<F> {
     fn insert_late(&mut self, attempt: Attempt, setting: Setting<'_>) {
         let mut belongs = false;
         for watch in self.settled.watches_mut() {
-            let fits = !attempt.succeeded && (watch.part.is_empty() || watch.part == attempt.net);
-            if let Some(episode) = watch.open.as_mut().filter(|episode| fits && episode.covers(attempt.time)) {
+            let fits = !attempt.succeeded
+                && watch.class != Class::Success
+                && (watch.part.is_empty() || watch.part == attempt.net);
+            if let Some(episode) = watch.open.as_mut().filter(|episode| fits && episode.covers(attempt.time))
+            {
                 episode.add(&attempt);
                 episode.is_late = true;
                 belongs = true;
@@ -215,7 +218,13 @@ impl<F: Fold> Timeline<F> {
     }
 
     /// Folds what the watermark has passed, and tells what closed or changed by it.
-    pub(super) fn settle(&mut self, key: &Key, up_to: EventTime, setting: Setting<'_>, alerts: &mut AlertChanges) {
+    pub(super) fn settle(
+        &mut self,
+        key: &Key,
+        up_to: EventTime,
+        setting: Setting<'_>,
+        alerts: &mut AlertChanges,
+    ) {
         let phase = phase_of(key);
         self.settled_to = self.settled_to.max(up_to);
         let passed = self.unsettled.partition_point(|attempt| attempt.time < up_to);
@@ -264,7 +273,7 @@ impl<F: Fold> Timeline<F> {
         lane.expire(EventTime(i64::MAX), setting.config, phase);
         let last_closed = |watch: &mut Watch| watch.take_closed().pop();
         let episodes = lane.watches_mut().iter_mut().filter_map(last_closed);
-        episodes.map(|episode| Episode { is_late: true, in_late_lane: true, ..episode }).collect()
+        episodes.map(Episode::into_late_lane).collect()
     }
 
     fn tell(
@@ -279,7 +288,9 @@ impl<F: Fold> Timeline<F> {
         let alert_id = describe::subject(key, F::ENTITY_TYPE, episode, |subject| subject.alert_id());
         let at = self.told.iter().position(|told| told.alert_id == alert_id);
         let mut known = at.map(|at| self.told[at].announced);
-        if open && known.is_some_and(|known| !update_is_due(Some(&known), now) && episode.class != Class::Success) {
+        if open
+            && known.is_some_and(|known| !update_is_due(Some(&known), now) && episode.class != Class::Success)
+        {
             return;
         }
         let mut alert = describe(key, F::ENTITY_TYPE, episode, setting.config);
@@ -305,7 +316,8 @@ impl<F: Fold> Timeline<F> {
 
     /// Ends every episode, because the key must be forgotten.
     pub(super) fn close_all(&mut self, key: &Key, setting: Setting<'_>, alerts: &mut AlertChanges) {
-        let open: Vec<_> = self.settled.watches_mut().iter_mut().filter_map(|watch| watch.open.take()).collect();
+        let open: Vec<_> =
+            self.settled.watches_mut().iter_mut().filter_map(|watch| watch.open.take()).collect();
         self.is_partial = true;
         for episode in open {
             self.tell(key, &episode, false, self.newest, setting, alerts);

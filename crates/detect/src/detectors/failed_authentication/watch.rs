@@ -203,6 +203,11 @@ impl Episode {
         self.tried.binary_search(&account).is_ok()
     }
 
+    /// The same, resting on late attempts alone.
+    pub(super) fn into_late_lane(self) -> Self {
+        Self { is_late: true, in_late_lane: true, ..self }
+    }
+
     /// When its newest attempt happened.
     pub(super) fn last(&self) -> EventTime {
         self.last.0

@@ -51,7 +51,8 @@ pub(super) fn classify(facts: &Facts, config: &TokenReuseConfig) -> Option<Verdi
     replay_across_partners(facts, &mut findings);
 
     let rank = |info: &ClassInfo| CLASSES.iter().position(|class| class.class == info.class);
-    findings.sort_by_key(|f| (std::cmp::Reverse(f.severity), rank(f.info), f.decisive.at, f.decisive.delivery));
+    findings
+        .sort_by_key(|f| (std::cmp::Reverse(f.severity), rank(f.info), f.decisive.at, f.decisive.delivery));
     let worst = findings.first()?;
     let mut classes = Vec::new();
     for finding in &findings {
@@ -95,7 +96,9 @@ fn reuse<'a>(facts: &'a Facts, config: &TokenReuseConfig, findings: &mut Vec<Fin
     for again in facts.presentations.iter().filter(|p| !p.accepted) {
         let says_used = again.reason.as_deref() == Some("already_used");
         let says_nothing = matches!(again.reason.as_deref(), None | Some("other" | "unknown" | "failure"));
-        if !says_used && !(says_nothing && again.at >= first.at) {
+        // Where the issuer says it was used before, the order of the stamps is its clocks' affair.
+        let is_reuse = says_used || says_nothing && again.at >= first.at;
+        if !is_reuse {
             continue;
         }
         let distance_ms = (again.at - first.at).abs();

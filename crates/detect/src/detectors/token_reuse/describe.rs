@@ -68,7 +68,8 @@ fn description(key: &Key, verdict: &Verdict) -> String {
     let decisive = &verdict.decisive;
     let outcome = if decisive.accepted { "accepted" } else { "rejected" };
     let token = text::word(&key.name);
-    let user = decisive.user.as_deref().map(|user| format!(" of user {}", text::word(user))).unwrap_or_default();
+    let user =
+        decisive.user.as_deref().map(|user| format!(" of user {}", text::word(user))).unwrap_or_default();
     let what = match &verdict.earlier {
         Some(earlier) => format!(
             "Token {token}{user} was {} from {} and presented again from {} {} later: {outcome}{}.",
@@ -84,7 +85,11 @@ fn description(key: &Key, verdict: &Verdict) -> String {
             text::duration(verdict.distance_ms),
             reason(decisive),
         ),
-        None => format!("Token {token}{user} was presented from {}: {outcome}{}.", address(decisive), reason(decisive)),
+        None => format!(
+            "Token {token}{user} was presented from {}: {outcome}{}.",
+            address(decisive),
+            reason(decisive)
+        ),
     };
     format!("{what} {}", advice(verdict))
 }
@@ -94,7 +99,9 @@ fn advice(verdict: &Verdict) -> &'static str {
         "token.double_redeem" | "token.expired_use.accepted" => {
             "End the sessions that came of it and look into the issuer: its own check let this pass."
         }
-        "token.reuse.benign_double" | "token.expired_use.rejected" => "Nothing to do unless it becomes frequent.",
+        "token.reuse.benign_double" | "token.expired_use.rejected" => {
+            "Nothing to do unless it becomes frequent."
+        }
         "token.reuse.same_origin" => "Ask the partner whether it caches or stores tokens; it must not.",
         "token.reuse.network_switch" => "Likely one user changing networks; look if it repeats.",
         _ => "End the session, ask the user, and look for where the token leaked.",

@@ -2,8 +2,9 @@
 //!
 //! A day's worth of tokens must fit in memory, because a stolen one may come back hours later.
 
+use std::collections::BTreeMap;
+
 use event::{EventTime, Tenant};
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{Facts, Issue, Presentation};
@@ -12,7 +13,7 @@ use crate::stable;
 /// Tokens past their end, by tenant and a hash of the fingerprint.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Remembered {
-    tenants: HashMap<Tenant, HashMap<u64, Brief>>,
+    tenants: BTreeMap<Tenant, BTreeMap<u64, Brief>>,
     tokens_per_tenant_max: usize,
 }
 
@@ -36,7 +37,7 @@ struct Redeemed {
 
 impl Remembered {
     pub(super) fn new(tokens_per_tenant_max: usize) -> Self {
-        Self { tenants: HashMap::new(), tokens_per_tenant_max }
+        Self { tenants: BTreeMap::new(), tokens_per_tenant_max }
     }
 
     /// Takes over what a snapshot held, under this process's bound.
@@ -68,8 +69,7 @@ impl Remembered {
 
     /// Takes a token out again as facts.
     pub(super) fn take(&mut self, tenant: &str, token_fp: &str) -> Option<Facts> {
-        let tenant = self.tenants.keys().find(|known| known.as_str() == tenant)?.clone();
-        let brief = self.tenants.get_mut(&tenant)?.remove(&stable::hash(&[token_fp]))?;
+        let brief = self.tenants.get_mut(&Tenant::parse(tenant).ok()?)?.remove(&stable::hash(&[token_fp]))?;
         let mut facts = Facts::default();
         facts.recall(
             brief.issued_at.map(|at| Issue {
@@ -110,13 +110,13 @@ impl Remembered {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.tenants.values().map(HashMap::len).sum()
+        self.tenants.values().map(BTreeMap::len).sum()
     }
 }
 
 const HOUR_MS: i64 = 3_600_000;
 
-fn drop_oldest(tokens: &mut HashMap<u64, Brief>, surplus: usize) {
+fn drop_oldest(tokens: &mut BTreeMap<u64, Brief>, surplus: usize) {
     let mut by_age: Vec<_> = tokens.iter().map(|(token, brief)| (brief.ended_at, *token)).collect();
     by_age.sort_unstable();
     for (_, token) in by_age.into_iter().take(surplus.max(1)) {

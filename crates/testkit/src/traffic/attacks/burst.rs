@@ -38,10 +38,10 @@ pub(super) fn spike(plan: &mut Plan<'_>) -> (EventTime, Actor) {
     burst(plan, "request_spike", n, Shape { per_minute, length_ms, hosts: 120, refused_percent: 0 })
 }
 
-/// Twenty times what the contract allows, at once, from a handful of addresses.
+/// Thirteen times what the contract allows, at once, from a handful of addresses.
 pub(super) fn flood(plan: &mut Plan<'_>) -> (EventTime, Actor) {
     let n = plan.dice.below(3) as usize + 4;
-    let per_minute = (20.0 * usual_rpm(plan, n)).max(20.0 * plan.partner.contract_rpm()).max(1_500.0);
+    let per_minute = (20.0 * usual_rpm(plan, n)).max(13.0 * plan.partner.contract_rpm()).max(1_500.0);
     let length_ms = plan.dice.between(130_000, 170_000);
     burst(plan, "request_flood", n, Shape { per_minute, length_ms, hosts: 4, refused_percent: 60 })
 }

@@ -22,11 +22,10 @@ pub(super) fn brute_force_user(plan: &mut Plan<'_>) -> Option<(EventTime, Actor)
     let from = plan.attacker(2);
     let fails = plan.dice.between(16, 28);
     let user = *plan.dice.pick(&["root", "deploy", "backup"]);
-    let unknown_user = user == "root";
     let mut time = plan.now;
     let mut steps = Vec::new();
     for _ in 0..fails {
-        steps.push((time, ssh(plan, user, from, SshdSaid::FailedPassword { unknown_user })));
+        steps.push((time, ssh(plan, user, from, SshdSaid::FailedPassword { unknown_user: false })));
         time = time + plan.dice.between(900, 2_000);
     }
     let mut label = plan.label("brute_force_user", DETECTOR, &[FAST], ("user", user.to_owned()));
@@ -67,7 +66,7 @@ pub(super) fn sshd_spray(plan: &mut Plan<'_>) -> Option<(EventTime, Actor)> {
             }
         }
     }
-    let classes = ["auth.spray", "auth.stuffing"];
+    let classes = ["auth.spray", "auth.stuffing", "auth.bruteforce.address"];
     let mut label = plan.label("sshd_brute_force", DETECTOR, &classes, ("address", from.to_string()));
     label.source_ips = vec![from.to_string()];
     label.lines = steps.len() as u64;

@@ -47,7 +47,7 @@ pub(crate) struct Begin {
 /// without a repeat. Comments show that the connection lives. The stream ends when the server stops or
 /// the token is revoked.
 #[utoipa::path(
-    get, path = "/v1/alerts/stream", tag = "alerts",
+    get, path = "/v1/alerts/stream", operation_id = "follow_alerts", tag = "alerts",
     params(Begin, ("Last-Event-ID" = Option<i64>, Header, description = "The id of the last event received")),
     responses(
         (status = 200, description = "Changes, one an event", body = ChangeView, content_type = "text/event-stream"),

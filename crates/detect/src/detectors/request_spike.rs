@@ -1,0 +1,262 @@
+//! Far more requests than this partner or endpoint has at this hour of the week.
+//!
+//! Requests come counted by minute. A minute is judged when the watermark closes it, against the
+//! median of its hour of the week (`baseline.rs`, `rule.rs`); three bad minutes of five are a
+//! spike. A flood, ten times everything, is told before its minute is over.
+//!
+//! Each endpoint is watched, and each tenant as a whole. One spike is one alert: the endpoint's
+//! where endpoints explain it, the tenant's where it is spread or over more than a few.
+
+mod baseline;
+mod describe;
+mod minute;
+mod rule;
+mod series;
+mod tenant;
+
+use std::collections::BTreeMap;
+
+use event::{EventTime, ObservationBatch, ObservationKind, Severity, Tenant};
+use serde::{Deserialize, Serialize};
+
+use crate::class::ClassInfo;
+use crate::config::{Contract, DetectConfig, in_range};
+use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
+use crate::rows;
+use minute::MINUTE_MS;
+use tenant::TenantTraffic;
+
+pub(crate) const NAME: &str = "request_spike";
+const STATE_VERSION: u32 = 1;
+
+/// Every class.
+pub const CLASSES: &[ClassInfo] = &[
+    ClassInfo {
+        class: "traffic.spike",
+        severity: Severity::Medium,
+        description: "Requests far above what is usual at this hour of the week, for minutes; high where \
+                      the excess is mostly refused (401, 403, 404, 429).",
+        techniques: &["T1499.002"],
+        owasp_api: Some("API4"),
+        owasp_event: Some("excess_rate_limit_exceeded"),
+    },
+    ClassInfo {
+        class: "traffic.flood",
+        severity: Severity::High,
+        description: "Ten times the usual requests within one minute.",
+        techniques: &["T1498", "T1499.002"],
+        owasp_api: Some("API4"),
+        owasp_event: Some("excess_rate_limit_exceeded"),
+    },
+];
+
+// --- config ------------------------------------------------------------------------------------
+
+/// What is far more than usual.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestSpikeConfig {
+    /// Fewer requests a minute than this are never a spike.
+    pub floor_per_minute: f64,
+    /// So many times the usual rate ...
+    pub ratio: f64,
+    /// ... and so many robust standard deviations above it ...
+    pub z: f64,
+    /// ... and so many times the highest minute of that hour of the week so far ...
+    pub above_past_max: f64,
+    /// ... in so many of the last five minutes.
+    pub minutes_of_five: usize,
+    /// So many times the usual rate and the floor, in one minute, are a flood.
+    pub flood_ratio: f64,
+    /// The floor is this many times higher for a key younger than a day without a contract.
+    pub cold_floor_ratio: f64,
+    /// What `ratio` is for such a key.
+    pub cold_ratio: f64,
+    /// Such a key is not judged before it has been seen for so many minutes.
+    pub cold_minutes: u32,
+    /// An episode ends after so long without a bad minute.
+    pub episode_gap_ms: i64,
+    /// From more endpoints than this at once it is the whole tenant's spike.
+    pub endpoints_at_once_max: usize,
+    /// How many endpoints of one tenant are remembered; the coldest are forgotten.
+    pub endpoints_per_tenant_max: usize,
+}
+
+impl Default for RequestSpikeConfig {
+    fn default() -> Self {
+        Self {
+            floor_per_minute: 60.0,
+            ratio: 3.0,
+            z: 6.0,
+            above_past_max: 1.25,
+            minutes_of_five: 3,
+            flood_ratio: 10.0,
+            cold_floor_ratio: 2.0,
+            cold_ratio: 5.0,
+            cold_minutes: 60,
+            episode_gap_ms: 1_800_000,
+            endpoints_at_once_max: 3,
+            endpoints_per_tenant_max: 2_000,
+        }
+    }
+}
+
+impl RequestSpikeConfig {
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        for (name, value) in [
+            ("floor_per_minute", self.floor_per_minute),
+            ("ratio", self.ratio),
+            ("z", self.z),
+            ("above_past_max", self.above_past_max),
+            ("flood_ratio", self.flood_ratio),
+            ("cold_floor_ratio", self.cold_floor_ratio),
+            ("cold_ratio", self.cold_ratio),
+        ] {
+            if !value.is_finite() || value < 1.0 {
+                return Err(format!("{NAME}.{name}: must be at least 1, is {value}"));
+            }
+        }
+        in_range("request_spike.minutes_of_five", self.minutes_of_five as i64, 1, 5)?;
+        in_range("request_spike.episode_gap_ms", self.episode_gap_ms, 300_000, 86_400_000)?;
+        in_range("request_spike.cold_minutes", i64::from(self.cold_minutes), 10, 1_440)?;
+        in_range("request_spike.endpoints_at_once_max", self.endpoints_at_once_max as i64, 1, 100)?;
+        in_range("request_spike.endpoints_per_tenant_max", self.endpoints_per_tenant_max as i64, 8, 100_000)
+    }
+}
+
+// --- state -------------------------------------------------------------------------------------
+
+/// The detector.
+pub(crate) struct RequestSpike {
+    config: RequestSpikeConfig,
+    contracts: BTreeMap<String, Contract>,
+    tenants: BTreeMap<Tenant, TenantTraffic>,
+    watermark: Option<EventTime>,
+    totals: Totals,
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+struct Totals {
+    observations: u64,
+    late: u64,
+    duplicates: u64,
+    evicted: u64,
+}
+
+#[derive(Deserialize)]
+struct Saved {
+    tenants: BTreeMap<Tenant, TenantTraffic>,
+    watermark: Option<EventTime>,
+    totals: Totals,
+}
+
+#[derive(Serialize)]
+struct Saving<'a> {
+    tenants: &'a BTreeMap<Tenant, TenantTraffic>,
+    watermark: Option<EventTime>,
+    totals: Totals,
+}
+
+/// What all keys of a tenant share at a moment.
+#[derive(Clone, Copy)]
+struct Setting<'a> {
+    config: &'a RequestSpikeConfig,
+    tenant: &'a Tenant,
+    contract_per_minute: Option<f64>,
+    zone_offset_ms: i64,
+    watermark: Option<EventTime>,
+}
+
+// --- logic -------------------------------------------------------------------------------------
+
+impl RequestSpike {
+    pub(crate) fn new(config: &DetectConfig) -> Self {
+        Self {
+            config: config.request_spike.clone(),
+            contracts: config.contracts.clone(),
+            tenants: BTreeMap::new(),
+            watermark: None,
+            totals: Totals::default(),
+        }
+    }
+}
+
+fn setting<'a>(
+    config: &'a RequestSpikeConfig,
+    contracts: &BTreeMap<String, Contract>,
+    tenant: &'a Tenant,
+    watermark: Option<EventTime>,
+) -> Setting<'a> {
+    let contract = contracts.get(tenant.as_str());
+    Setting {
+        config,
+        tenant,
+        contract_per_minute: contract.map(|contract| contract.requests_per_minute),
+        zone_offset_ms: contract.and_then(Contract::zone_offset_ms).unwrap_or_default(),
+        watermark,
+    }
+}
+
+impl Detector for RequestSpike {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn on_batch(&mut self, observations: &ObservationBatch, alerts: &mut AlertChanges) {
+        let closed_to = self.watermark.map(|watermark| watermark.floor(MINUTE_MS));
+        for (_, o) in rows::of_kind(observations, &[ObservationKind::Requests]) {
+            self.totals.observations += 1;
+            let (Some(tenant), Some(time)) = (o.tenant.as_deref(), o.time) else { continue };
+            if closed_to.is_some_and(|closed_to| time < closed_to) {
+                self.totals.late += 1;
+                continue;
+            }
+            let Ok(tenant) = Tenant::parse(tenant) else { continue };
+            let news = self.tenants.entry(tenant).or_default().add(&o, time);
+            self.totals.duplicates += u64::from(!news);
+        }
+        for (tenant, traffic) in &mut self.tenants {
+            traffic.foresee_floods(setting(&self.config, &self.contracts, tenant, self.watermark), alerts);
+        }
+    }
+
+    fn on_watermark(&mut self, up_to: EventTime, alerts: &mut AlertChanges) {
+        let before = self.watermark.replace(up_to).map(|watermark| watermark.floor(MINUTE_MS));
+        let closed_to = up_to.floor(MINUTE_MS);
+        for (tenant, traffic) in &mut self.tenants {
+            let setting = setting(&self.config, &self.contracts, tenant, self.watermark);
+            if before != Some(closed_to) {
+                self.totals.evicted += traffic.close_minutes(closed_to, setting, alerts);
+            }
+            traffic.foresee_floods(setting, alerts);
+        }
+    }
+
+    fn snapshot(&self) -> DetectorState {
+        let saving = Saving { tenants: &self.tenants, watermark: self.watermark, totals: self.totals };
+        DetectorState::write(NAME, STATE_VERSION, &saving)
+    }
+
+    fn restore(&mut self, state: DetectorState) -> Result<(), BadState> {
+        let saved: Saved = state.read(NAME, STATE_VERSION)?;
+        self.tenants = saved.tenants;
+        self.watermark = saved.watermark;
+        self.totals = saved.totals;
+        Ok(())
+    }
+
+    fn stats(&self) -> DetectorStats {
+        DetectorStats {
+            name: NAME,
+            keys: self.tenants.values().map(TenantTraffic::keys).sum(),
+            open_episodes: self.tenants.values().map(TenantTraffic::open_episodes).sum(),
+            observations_total: self.totals.observations,
+            late_total: self.totals.late,
+            duplicates_total: self.totals.duplicates,
+            evicted_total: self.totals.evicted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! What is usual: for each hour of the week the median minute, its spread and its highest.
+//!
+//! An hour is learned when it is over: sixty counts become one median, one median absolute
+//! deviation and one maximum, and join what that hour of the week was before. That is about
+//! 2.5 KB a key. A robust median needs no clean data; a slow ramp still cannot teach it much,
+//! because one week may at most double what the weeks before had found.
+
+use event::EventTime;
+use serde::{Deserialize, Serialize};
+
+pub(super) const HOUR_MS: i64 = 3_600_000;
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
+const HOURS_OF_WEEK: usize = 168;
+/// An hour with fewer minutes than this teaches nothing.
+const MINUTES_MIN: usize = 10;
+/// After so many weeks the oldest no longer count.
+const WEEKS_MAX: u16 = 4;
+/// MAD times this estimates the standard deviation.
+const MAD_TO_SIGMA: f32 = 1.4826;
+
+/// What one hour of the week was like, a minute.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Slot {
+    weeks: u16,
+    minutes: u16,
+    median: f32,
+    sigma: f32,
+    max: f32,
+}
+
+/// What is usual at a moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Usual {
+    pub(super) median: f64,
+    pub(super) sigma: f64,
+    pub(super) past_max: f64,
+}
+
+/// The learned history of one key.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Baseline {
+    first: Option<EventTime>,
+    learned_minutes: u32,
+    hour: EventTime,
+    counts: Vec<u32>,
+    slots: Vec<Slot>,
+}
+
+impl Baseline {
+    /// Learns one minute; minutes come in order. `zone_offset_ms` places it in the partner's week.
+    pub(super) fn learn(&mut self, minute: EventTime, count: u64, zone_offset_ms: i64) {
+        let hour = minute.floor(HOUR_MS);
+        if hour != self.hour {
+            self.end_hour(zone_offset_ms);
+            self.hour = hour;
+        }
+        self.first.get_or_insert(minute);
+        self.learned_minutes = self.learned_minutes.saturating_add(1);
+        self.counts.push(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
+    /// How long this key has been watched.
+    pub(super) fn age_ms(&self, now: EventTime) -> i64 {
+        self.first.map_or(0, |first| now - first)
+    }
+
+    /// How many minutes were learned.
+    pub(super) fn learned_minutes(&self) -> u32 {
+        self.learned_minutes
+    }
+
+    /// What is usual for a key younger than a day: the busiest hour it has had.
+    pub(super) fn of_all_hours(&self) -> Option<Usual> {
+        let now = (self.counts.len() >= MINUTES_MIN).then(|| summarize(&self.counts));
+        widest(self.slots.iter().filter(|slot| slot.weeks > 0).copied().chain(now))
+    }
+
+    /// What is usual at this hour of the day, an hour more or less.
+    pub(super) fn of_hour_of_day(&self, now: EventTime, zone_offset_ms: i64) -> Option<Usual> {
+        let hour = hour_of_week(now, zone_offset_ms);
+        let near = [hour + 23, hour, hour + 1];
+        let days = near.into_iter().filter_map(|hour| self.mean_of_days(hour % 24));
+        widest(days)
+    }
+
+    /// What is usual at this hour of the week, an hour more or less; with little history drawn
+    /// towards the hour of the day.
+    pub(super) fn of_hour_of_week(&self, now: EventTime, zone_offset_ms: i64) -> Option<Usual> {
+        let hour = hour_of_week(now, zone_offset_ms);
+        let near = [hour + HOURS_OF_WEEK - 1, hour, hour + 1];
+        let slots = near.into_iter().filter_map(|hour| self.slots.get(hour % HOURS_OF_WEEK));
+        let slots: Vec<Slot> = slots.filter(|slot| slot.weeks > 0).copied().collect();
+        let minutes = slots.iter().map(|slot| f64::from(slot.minutes)).fold(0.0, f64::max);
+        let day = self.of_hour_of_day(now, zone_offset_ms);
+        let Some(week) = widest(slots.into_iter()) else { return day };
+        let weight = minutes / (minutes + 180.0);
+        let day = day.unwrap_or(week);
+        let mix = |week: f64, day: f64| weight * week + (1.0 - weight) * day;
+        Some(Usual {
+            median: mix(week.median, day.median),
+            sigma: mix(week.sigma, day.sigma),
+            past_max: week.past_max,
+        })
+    }
+
+    /// One hour of the day over all the days that had it.
+    fn mean_of_days(&self, hour_of_day: usize) -> Option<Slot> {
+        let days: Vec<_> =
+            self.slots.iter().skip(hour_of_day).step_by(24).filter(|slot| slot.weeks > 0).collect();
+        let count = days.len() as f32;
+        let mean = |value: fn(&Slot) -> f32| days.iter().map(|slot| value(slot)).sum::<f32>() / count;
+        (!days.is_empty()).then(|| Slot {
+            weeks: 1,
+            minutes: 0,
+            median: mean(|slot| slot.median),
+            sigma: mean(|slot| slot.sigma),
+            max: days.iter().map(|slot| slot.max).fold(0.0, f32::max),
+        })
+    }
+
+    fn end_hour(&mut self, zone_offset_ms: i64) {
+        let counts = std::mem::take(&mut self.counts);
+        if counts.len() < MINUTES_MIN {
+            return;
+        }
+        if self.slots.is_empty() {
+            self.slots = vec![Slot::default(); HOURS_OF_WEEK];
+        }
+        self.slots[hour_of_week(self.hour, zone_offset_ms)].add(summarize(&counts));
+    }
+}
+
+impl Slot {
+    fn add(&mut self, hour: Slot) {
+        if self.weeks == 0 {
+            *self = hour;
+            return;
+        }
+        let median = hour.median.min(2.0 * self.median + 60.0);
+        self.weeks = (self.weeks + 1).min(WEEKS_MAX);
+        self.minutes = (self.minutes + hour.minutes).min(60 * WEEKS_MAX);
+        self.median += (median - self.median) / f32::from(self.weeks);
+        self.sigma += (hour.sigma - self.sigma) / f32::from(self.weeks);
+        self.max = hour.max.max(0.9 * self.max);
+    }
+}
+
+fn summarize(counts: &[u32]) -> Slot {
+    let median = median_of(counts.iter().map(|count| *count as f32).collect());
+    let spread = median_of(counts.iter().map(|count| (*count as f32 - median).abs()).collect());
+    Slot {
+        weeks: 1,
+        minutes: counts.len() as u16,
+        median,
+        sigma: MAD_TO_SIGMA * spread,
+        max: counts.iter().copied().max().unwrap_or_default() as f32,
+    }
+}
+
+fn median_of(mut values: Vec<f32>) -> f32 {
+    values.sort_by(f32::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// The highest of each figure: neighbouring hours absorb jitter and daylight saving.
+fn widest(slots: impl Iterator<Item = Slot>) -> Option<Usual> {
+    slots.fold(None, |known: Option<Usual>, slot| {
+        let usual = Usual {
+            median: f64::from(slot.median),
+            sigma: f64::from(slot.sigma),
+            past_max: f64::from(slot.max),
+        };
+        Some(known.map_or(usual, |known| Usual {
+            median: known.median.max(usual.median),
+            sigma: known.sigma.max(usual.sigma),
+            past_max: known.past_max.max(usual.past_max),
+        }))
+    })
+}
+
+/// 0 is the first hour of a Monday where the partner is.
+fn hour_of_week(time: EventTime, zone_offset_ms: i64) -> usize {
+    // The epoch was a Thursday.
+    let hours = (time + zone_offset_ms).millis().div_euclid(HOUR_MS) + 3 * 24;
+    hours.rem_euclid(HOURS_OF_WEEK as i64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_begin_on_monday_where_the_partner_is() {
+        let monday = EventTime(1_773_619_200_000); // 2026-03-16T00:00:00Z
+        assert_eq!(hour_of_week(monday, 0), 0);
+        assert_eq!(hour_of_week(monday, HOUR_MS), 1);
+        assert_eq!(hour_of_week(monday, -HOUR_MS), 167);
+    }
+
+    #[test]
+    fn one_week_can_at_most_double_what_is_usual() {
+        let mut baseline = Baseline::default();
+        for week in 0..2 {
+            let start = EventTime(week * 7 * DAY_MS);
+            (0..60).for_each(|n| baseline.learn(start + n * 60_000, if week == 0 { 100 } else { 9_000 }, 0));
+            baseline.learn(start + HOUR_MS, 0, 0);
+        }
+        let usual = baseline.of_hour_of_week(EventTime(14 * DAY_MS), 0).unwrap();
+        assert!(usual.median <= 180.0, "{usual:?}");
+    }
+}

@@ -1,0 +1,143 @@
+use expect_test::expect;
+
+use crate::testing::{Bench, batch, check, check_with, script, summary};
+use crate::{Contract, DetectConfig};
+
+/// So many days of one route at one rate.
+fn days(days: i64, rate: u64) -> String {
+    (0..days)
+        .map(|day| format!("+{day}d 00:00:00 requests route=/v1/sessions count={rate} x1440 every 60s\n"))
+        .collect()
+}
+
+fn contract(rate: f64) -> DetectConfig {
+    let mut config = DetectConfig::default();
+    let contract = Contract { requests_per_minute: rate, zone: None };
+    config.contracts.insert("prt_acme".into(), contract);
+    config
+}
+
+#[test]
+fn after_hours_of_history_three_bad_minutes_of_five_are_a_spike() {
+    check(
+        "00:00:00 requests route=/v1/sessions count=30 x180 every 60s
+         03:00:00 requests route=/v1/sessions count=400 x6 every 60s",
+        expect![""],
+    );
+}
+
+#[test]
+fn two_bad_minutes_are_not() {
+    check(
+        "00:00:00 requests route=/v1/sessions count=30 x180 every 60s
+         03:00:00 requests route=/v1/sessions count=200 x2 every 60s
+         03:02:00 requests route=/v1/sessions count=30 x60 every 60s",
+        expect![""],
+    );
+}
+
+#[test]
+fn a_flood_is_told_before_its_minute_is_over() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    for row in script("00:00:00 requests route=/v1/sessions count=100 x180 every 60s") {
+        bench.record(&[row]);
+    }
+    bench.record(&script("03:00:00 requests route=/v1/sessions count=1200 status=401"));
+    let alerts = bench.final_alerts();
+    expect![""].assert_eq(&summary(&alerts));
+}
+
+#[test]
+fn refused_requests_make_it_high() {
+    check(
+        "00:00:00 requests route=/v1/sessions count=100 x180 every 60s
+         03:00:00 requests route=/v1/sessions count=600 status=404 x5 every 60s",
+        expect![""],
+    );
+}
+
+#[test]
+fn a_new_partner_is_held_against_its_contract() {
+    check_with(
+        &contract(100.0),
+        "09:00:00 requests route=/v1/sessions count=5 x70 every 60s
+         10:10:00 requests route=/v1/sessions count=290 x10 every 60s",
+        expect![""],
+    );
+    check_with(&contract(100.0), "09:00:00 requests route=/v1/sessions count=310 x5 every 60s", expect![""]);
+}
+
+#[test]
+fn a_new_partner_without_a_contract_is_left_alone_at_first() {
+    check("09:00:00 requests route=/v1/sessions count=500 x30 every 60s", expect![""]);
+}
+
+#[test]
+fn traffic_that_grows_over_the_morning_is_no_spike() {
+    let grows: String = (0..240)
+        .map(|n| {
+            format!("{:02}:{:02}:00 requests route=/v1/sessions count={}\n", 5 + n / 60, n % 60, 20 + n * 3)
+        })
+        .collect();
+    check(&grows, expect![""]);
+}
+
+#[test]
+fn the_same_job_every_week_is_silent_and_six_hours_later_it_is_not() {
+    let mut config = DetectConfig::default();
+    config.watermark.allowed_lateness_ms = 120_000;
+    let mut text = days(15, 40);
+    for day in [0, 7, 14] {
+        text.push_str(&format!("+{day}d 02:00:00 requests route=/v1/sessions count=400 x20 every 60s\n"));
+    }
+    let usual = spikes(&config, &text);
+    assert_eq!(usual, "");
+    text.push_str("+14d 08:00:00 requests route=/v1/sessions count=400 x20 every 60s\n");
+    expect![""].assert_eq(&spikes(&config, &text));
+}
+
+/// Straight through only: two weeks are long.
+fn spikes(config: &DetectConfig, text: &str) -> String {
+    let mut rows = script(text);
+    rows.sort_by_key(|row| row.time);
+    let mut bench = Bench::new(config);
+    rows.chunks(16).for_each(|rows| bench.record(rows));
+    summary(&bench.finish().final_alerts())
+}
+
+#[test]
+fn a_spike_over_many_endpoints_is_the_tenants() {
+    check(
+        "00:00:00 requests route=/v1/a{n} count=4 x20 every 1s
+         00:00:00 requests route=/v1/all count=100 x180 every 60s
+         03:00:00 requests route=/v1/r0 count=50 x5 every 60s
+         03:00:00 requests route=/v1/r1 count=50 x5 every 60s
+         03:00:00 requests route=/v1/r2 count=50 x5 every 60s
+         03:00:00 requests route=/v1/r3 count=50 x5 every 60s
+         03:00:00 requests route=/v1/r4 count=50 x5 every 60s
+         03:00:00 requests route=/v1/r5 count=50 x5 every 60s
+         03:00:00 requests route=/v1/r6 count=50 x5 every 60s
+         03:00:00 requests route=/v1/r7 count=50 x5 every 60s
+         03:00:00 requests route=/v1/r8 count=50 x5 every 60s
+         03:00:00 requests route=/v1/all count=100 x5 every 60s",
+        expect![""],
+    );
+}
+
+#[test]
+fn late_rows_are_counted_and_do_not_make_a_spike() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    for row in script("00:00:00 requests route=/v1/sessions count=30 x180 every 60s") {
+        bench.record(&[row]);
+    }
+    bench.record(&script("01:00:00 requests route=/v1/sessions count=900 x30 every 60s"));
+    assert_eq!(bench.engine.stats().detectors[2].late_total, 30);
+    assert_eq!(summary(&bench.finish().final_alerts()), "");
+}
+
+#[test]
+fn an_empty_record_is_harmless() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.engine.on_record(&batch(&[]), &[], event::EventTime(0));
+    bench.record(&[]);
+}

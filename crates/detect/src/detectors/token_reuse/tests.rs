@@ -1,0 +1,176 @@
+use expect_test::expect;
+
+use crate::DetectConfig;
+use crate::testing::{Bench, check, script, summary};
+
+#[test]
+fn a_second_use_from_another_network_is_one_high_alert() {
+    check(
+        "09:26:53 issued token=t1 user_ref=u1 src_ip=203.0.113.24
+         09:26:58 redeemed token=t1 user_ref=u1 src_ip=203.0.113.90 ua=mac
+         09:27:11 rejected token=t1 user_ref=u1 src_ip=198.51.100.77 ua=iphone reason=already_used",
+        expect![""],
+    );
+}
+
+#[test]
+fn the_issue_may_come_last_and_the_rejection_first() {
+    let facts = script(
+        "09:26:53 issued token=t1 user_ref=u1
+         09:26:58 redeemed token=t1 user_ref=u1 src_ip=203.0.113.90 ua=mac
+         09:27:11 rejected token=t1 user_ref=u1 src_ip=198.51.100.77 ua=iphone reason=already_used",
+    );
+    let mut in_order = Bench::new(&DetectConfig::default());
+    facts.iter().for_each(|fact| in_order.record(std::slice::from_ref(fact)));
+    assert_eq!(in_order.changes.len(), 1, "told with the rejection, at once");
+    let mut reversed = Bench::new(&DetectConfig::default());
+    facts.iter().rev().for_each(|fact| reversed.record(std::slice::from_ref(fact)));
+    assert_eq!(in_order.finish().final_alerts(), reversed.finish().final_alerts());
+}
+
+#[test]
+fn the_same_records_three_times_change_nothing() {
+    let facts = script(
+        "09:26:58 redeemed token=t1 src_ip=203.0.113.90
+         09:27:11 rejected token=t1 src_ip=198.51.100.77 reason=already_used",
+    );
+    let mut bench = Bench::new(&DetectConfig::default());
+    (0..3).for_each(|_| bench.record(&facts));
+    assert_eq!(bench.changes.len(), 1);
+    let alert = &bench.changes[0].alert;
+    assert_eq!((alert.count, alert.evidence.len()), (2, 2));
+    assert_eq!(bench.engine.stats().detectors[0].duplicates_total, 4);
+}
+
+#[test]
+fn a_double_click_is_for_the_record_only() {
+    check(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac
+         09:00:00.4 rejected token=t1 src_ip=203.0.113.90 ua=mac reason=already_used",
+        expect![""],
+    );
+}
+
+#[test]
+fn the_same_browser_well_after_its_use_has_cached_the_token() {
+    check(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac
+         09:00:11 rejected token=t1 src_ip=203.0.113.90 ua=mac reason=already_used",
+        expect![""],
+    );
+}
+
+#[test]
+fn a_phone_that_leaves_the_wifi_does_not_page() {
+    check(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=phone
+         09:00:30 rejected token=t1 src_ip=198.51.100.77 ua=phone reason=already_used
+         09:00:00 redeemed token=t2 src_ip=203.0.113.90 ua=phone
+         09:00:31 rejected token=t2 src_ip=198.51.100.77 ua=phone reason=already_used",
+        expect![""],
+    );
+}
+
+#[test]
+fn two_accepted_uses_are_a_failed_control() {
+    check(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac
+         09:04:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac",
+        expect![""],
+    );
+}
+
+#[test]
+fn two_logs_of_one_redemption_are_one() {
+    check(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac
+         09:00:01 redeemed token=t1 src_ip=203.0.113.90 ua=mac topic=logs.prt_acme.backend",
+        expect![""],
+    );
+}
+
+#[test]
+fn after_its_end_a_token_may_be_refused_but_not_accepted() {
+    check(
+        "09:00:00 issued token=t1
+         09:04:59 redeemed token=t1
+         09:00:00 issued token=t2
+         09:05:01 redeemed token=t2
+         09:00:00 issued token=t3
+         09:05:31 redeemed token=t3
+         09:00:00 issued token=t4
+         09:05:31 rejected token=t4 reason=expired
+         09:00:00 issued token=t5
+         10:05:31 rejected token=t5 reason=expired
+         09:00:00 issued token=t6 expires=09:20:00
+         09:10:00 redeemed token=t6",
+        expect![""],
+    );
+}
+
+#[test]
+fn a_token_is_bound_to_its_user_its_partner_and_its_page() {
+    check(
+        "09:00:00 issued token=t1 user_ref=ann
+         09:00:05 rejected token=t1 user_ref=bob reason=wrong_user
+         09:00:00 issued token=t2 user_ref=ann
+         09:00:05 redeemed token=t2 user_ref=bob
+         09:00:00 issued token=t3 partner=prt_acme
+         09:00:05 rejected token=t3 partner=prt_evil reason=wrong_partner
+         09:00:00 issued token=t4 bound=https://shop.acme.example
+         09:00:05 redeemed token=t4 origin=evil.example
+         09:00:00 issued token=t5 bound=https://shop.acme.example
+         09:00:05 redeemed token=t5 origin=shop.acme.example",
+        expect![""],
+    );
+}
+
+#[test]
+fn one_token_under_two_partners_is_critical() {
+    check(
+        "09:00:00 redeemed token=t1 partner=prt_a
+         09:00:05 rejected token=t1 partner=prt_b reason=wrong_partner",
+        expect![""],
+    );
+}
+
+#[test]
+fn a_revoked_token_is_refused_or_something_is_wrong() {
+    check(
+        "09:00:00 revoked token=t1
+         09:00:20 redeemed token=t1
+         09:00:00 revoked token=t2
+         09:00:31 redeemed token=t2
+         09:00:00 revoked token=t3
+         09:00:31 rejected token=t3 reason=revoked",
+        expect![""],
+    );
+}
+
+#[test]
+fn a_token_stolen_for_later_is_remembered() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    for line in [
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90",
+        "15:00:00 redeemed token=other src_ip=203.0.113.90",
+        "20:00:00 rejected token=t1 src_ip=198.51.100.77 reason=already_used",
+    ] {
+        bench.record(&script(line));
+    }
+    let line = summary(&bench.finish().final_alerts());
+    expect![""].assert_eq(&line);
+}
+
+#[test]
+fn what_a_log_says_cannot_break_an_alert() {
+    let mut facts = script("09:00:00 redeemed token=t1\n09:00:00 redeemed token=t1");
+    for fact in &mut facts {
+        fact.user_ref = Some("eve\r\n\u{1b}[2J'; DROP TABLE events; --\u{202e}".into());
+        fact.token_fp = Some("it's".into());
+    }
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&facts);
+    let alert = &bench.changes[0].alert;
+    assert!(!alert.description.chars().any(|c| c.is_control() || c == '\u{202e}'), "{}", alert.description);
+    assert!(alert.query_sql.contains("token_fp = 'it''s'"), "{}", alert.query_sql);
+}

@@ -1,0 +1,81 @@
+use super::*;
+
+const MINIMAL: &str = "
+about: For the tests.
+format: json
+recognise: {keys: [a]}
+time: {from: ts, formats: [rfc3339]}
+columns: {action: a}
+";
+
+#[track_caller]
+fn complaint(yaml: &str, expected: [&str; 3]) {
+    let error = Source::read("mine", "mine/schema.yaml", yaml).expect_err("wrong");
+    assert_eq!(error.file, "mine/schema.yaml");
+    let found = [&error.key, &error.problem, &error.cure];
+    for (found, expected) in found.into_iter().zip(expected) {
+        assert!(found.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn the_built_in_sources_are_fit_to_use() {
+    assert_eq!(Schemas::built_in().names(), ["nginx_combined", "nginx_json", "partner", "sshd"]);
+    assert!(Source::read("mine", "mine/schema.yaml", MINIMAL).is_ok());
+}
+
+#[test]
+fn what_asks_for_more_is_tried_first() {
+    let schemas = Schemas::built_in();
+    let order: Vec<&str> = schemas.in_order().map(|source| source.name.as_str()).collect();
+    assert_eq!(order[..2], ["partner", "nginx_json"]);
+}
+
+#[test]
+fn a_complaint_names_file_key_and_cure() {
+    complaint("a: [", ["file", "", "valid YAML"]);
+    complaint("- x", ["file", "not a mapping", "key: value"]);
+    complaint(&format!("{MINIMAL}\ncolour: red"), ["colour", "unknown key", "columns"]);
+    complaint("about: x", ["format", "missing key", "json"]);
+    complaint("about: x\nformat: xml", ["format", "no format is named `xml`", "json, template"]);
+    complaint(&MINIMAL.replace("action: a", "acton: a"), ["columns.acton", "no such column", "action"]);
+    complaint(&MINIMAL.replace("action: a", "action: {from: a, as: up}"), ["columns.action.as", "`up`", "ip"]);
+    complaint(&MINIMAL.replace("action: a", "status: {from: a, as: ip}"), ["columns.status.as", "status", "text"]);
+    complaint(&MINIMAL.replace("action: a", "action: {form: a}"), ["columns.action.from", "missing", "name the field"]);
+    complaint(&MINIMAL.replace("rfc3339", "iso"), ["time.formats[0]", "`iso`", "rfc3339"]);
+    complaint(&format!("{MINIMAL}\nset: {{status: many}}"), ["set.status", "whole number", "without quotes"]);
+    complaint(&format!("{MINIMAL}\nset: {{observe: [tokens]}}"), ["set.observe[0]", "`tokens`", "token"]);
+    complaint(&format!("{MINIMAL}\nby: [{{on: action, cases: {{x: {{sev: 1}}}}}}]"), ["by[0].cases.x.sev", "no such column", "flags, observe"]);
+    complaint(&MINIMAL.replace("action: a", "action: a, reason: a.b"), ["a.b", "inside another", "whole object"]);
+}
+
+#[test]
+fn a_text_source_complains_of_fields_that_it_does_not_have() {
+    let yaml = "
+about: For the tests.
+format: template
+template: '$time $message'
+time: {from: time, formats: [rfc3339]}
+columns: {message: mesage}
+";
+    complaint(yaml, ["template", "`mesage`", "time, message"]);
+    complaint(&yaml.replace("mesage", "message").replace("$time $", "$time$"), ["template", "between", "nginx"]);
+    let regex = yaml.replace("template: '$time $message'", "patterns: [{match: '^(?<time>'}]");
+    complaint(&regex.replace("format: template", "format: regex"), ["patterns[0].match", "", "regex crate"]);
+}
+
+#[test]
+fn a_folder_adds_to_the_built_in_sources_and_overrides_them() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for name in ["mine", "partner"] {
+        std::fs::create_dir(dir.path().join(name)).expect("a folder");
+        std::fs::write(dir.path().join(name).join("schema.yaml"), MINIMAL).expect("a file");
+    }
+    let schemas = Schemas::load(dir.path()).expect("well-formed");
+    assert_eq!(schemas.names(), ["mine", "nginx_combined", "nginx_json", "partner", "sshd"]);
+    assert!(schemas.get("partner").expect("there").required.is_empty());
+    std::fs::write(dir.path().join("mine/schema.yaml"), "about: x").expect("a file");
+    let error = Schemas::load(dir.path()).expect_err("incomplete");
+    assert!(error.to_string().contains("mine/schema.yaml: format: missing key; say json"), "{error}");
+    assert!(Schemas::load(&dir.path().join("nowhere")).is_err());
+}
