@@ -5,36 +5,44 @@
 //! receivers are owed. What is decided is decided in two pure files: `fold` (what a change makes of
 //! an alert) and `policy` (who is told). This crate neither reads Kafka nor serves HTTP.
 
-mod action;
-mod alert;
-mod answer;
-mod apply;
-mod backlog;
-mod budget;
-mod changes;
 mod clock;
 mod control;
-mod counters;
+mod error;
+
+mod alert;
+mod apply;
+mod fold;
+mod row;
+
+mod enqueue;
+mod policy;
+
+mod action;
+mod changes;
 mod counts;
-mod courier;
 mod cursor;
+mod list;
+mod prune;
+
+mod token;
+
 mod destination;
 mod egress;
-mod enqueue;
-mod error;
-mod fold;
-mod list;
+mod text;
+
+mod backlog;
 mod outbox;
-mod policy;
-mod prune;
-mod retry;
 mod routing;
-mod row;
+
+mod answer;
+mod budget;
+mod counters;
+mod courier;
+mod retry;
 mod run;
+
 #[cfg(test)]
 mod testing;
-mod text;
-mod token;
 
 pub use action::{Action, Actor};
 pub use alert::{AlertState, LoggedChange, StoredAlert, Verdict};

@@ -31,7 +31,9 @@ pub async fn run_outbox(
     shutdown: CancellationToken,
     counters: Arc<OutboxCounters>,
 ) -> Result<(), ControlError> {
-    control.set_destinations(&destinations).await?;
+    if !register(&control, &destinations, &shutdown).await? {
+        return Ok(());
+    }
     let mut couriers = JoinSet::new();
     for destination in destinations {
         let clock = control.clock;
@@ -54,6 +56,28 @@ pub async fn run_outbox(
     }
     shutdown.cancelled().await;
     Ok(())
+}
+
+/// Makes the destinations known; a busy database is waited for, because on-call must not go unheard
+/// for a bad first second. `false` if we were told to stop meanwhile.
+async fn register(
+    control: &Control,
+    destinations: &[Destination],
+    shutdown: &CancellationToken,
+) -> Result<bool, ControlError> {
+    while !shutdown.is_cancelled() {
+        match control.set_destinations(destinations).await {
+            Err(error @ ControlError::Unavailable(_)) => {
+                tracing::warn!(error = %chain(&error), "outbox cannot start yet");
+            }
+            done => return done.map(|()| true),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AFTER_A_FAILURE) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+    Ok(false)
 }
 
 async fn run_courier(mut courier: Courier, mut changes: watch::Receiver<i64>, shutdown: CancellationToken) {

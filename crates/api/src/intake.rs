@@ -17,7 +17,7 @@ pub(crate) type Reservation = Share<Tenant>;
 /// Where lines go: a topic of the broker.
 #[async_trait]
 pub trait Intake: Send + Sync + 'static {
-    /// Appends the lines, one record each and in this order, to the topic. When it returns `Ok` the
+    /// Appends the lines in this order to the topic, in as many records as it likes. When it returns `Ok` the
     /// broker has them all, durably; after an error some may have been appended all the same.
     ///
     /// `format` is the `wf-format` header's value, `shipper` the name of the token that sent them.

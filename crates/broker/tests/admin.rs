@@ -1,6 +1,8 @@
 //! Topics and their settings.
 
-use rdkafka::admin::{AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -103,7 +105,9 @@ fn asking_about_a_topic_creates_it_unless_the_client_forbids() {
 
 #[test]
 fn a_broker_told_not_to_create_topics_does_not() {
-    let Some(kafka) = Kafka::own("a broker without auto-creation", |config| config.auto_create_topics = false) else {
+    let Some(kafka) =
+        Kafka::own("a broker without auto-creation", |config| config.auto_create_topics = false)
+    else {
         return;
     };
     let producer = kafka.producer(&[("message.timeout.ms", "3000")]);

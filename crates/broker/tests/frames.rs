@@ -71,10 +71,7 @@ fn arrays_that_announce_billions_end_their_connection() {
     let Some(kafka) = Kafka::own("hostile frames", |_| {}) else { return };
     // Metadata version 1 with 2^31-1 topics, and version 9 with 2^32-1.
     check_closed(&kafka, &frame(&[0, 3, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]));
-    check_closed(
-        &kafka,
-        &frame(&[0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0x0f]),
-    );
+    check_closed(&kafka, &frame(&[0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0x0f]));
 }
 
 #[test]

@@ -56,7 +56,10 @@ fn offsets_are_found_by_time() {
     let topic = kafka.topic(1);
     let producer = kafka.producer(&[("linger.ms", "5")]);
     for index in 0..100 {
-        let record = BaseRecord::<str, str>::to(&topic).partition(0).payload("v").timestamp(1_700_000_000_000 + index * 10);
+        let record = BaseRecord::<str, str>::to(&topic)
+            .partition(0)
+            .payload("v")
+            .timestamp(1_700_000_000_000 + index * 10);
         rdkafka::producer::ThreadedProducer::send(&producer, record).map_err(|(error, _)| error).unwrap();
     }
     producer.flushed();

@@ -123,7 +123,8 @@ fn check_damage(damage: impl FnOnce(&mut Vec<u8>), batches_left: usize) {
     damage(&mut bytes);
     std::fs::write(&file, bytes).unwrap();
     kafka.start_again();
-    let mut left: Vec<_> = ["a", "b", "c"][..batches_left].iter().flat_map(|batch| values(batch, 10)).collect();
+    let mut left: Vec<_> =
+        ["a", "b", "c"][..batches_left].iter().flat_map(|batch| values(batch, 10)).collect();
     assert_eq!(kafka.committed(&topic), left);
     let delivered = kafka.producer(&[]).send(&topic, 0, &values("d", 1));
     assert_eq!(delivered, [(0, 10 * batches_left as i64)]);

@@ -44,7 +44,9 @@ fn topics_without_a_journal_are_not_thrown_away() {
 
 #[test]
 fn connections_beyond_the_limit_are_closed() {
-    let Some(kafka) = Kafka::own("a limit of connections", |config| config.connections_max = 2) else { return };
+    let Some(kafka) = Kafka::own("a limit of connections", |config| config.connections_max = 2) else {
+        return;
+    };
     let connect = || TcpStream::connect(&kafka.bootstrap).unwrap();
     let _kept = [connect(), connect()];
     let mut third = connect();

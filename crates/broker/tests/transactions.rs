@@ -23,7 +23,8 @@ fn committed_records_are_seen_and_aborted_ones_are_not() {
         }
     }
     let of = |names: &[&str]| -> Vec<String> {
-        let of_partition = |partition| names.iter().flat_map(move |name| values(&format!("{name}-p{partition}-"), 3));
+        let of_partition =
+            |partition| names.iter().flat_map(move |name| values(&format!("{name}-p{partition}-"), 3));
         (0..2).flat_map(of_partition).collect()
     };
     assert_eq!(kafka.committed(&topic), of(&["a", "c"]));
@@ -66,8 +67,10 @@ fn a_new_producer_fences_the_old_one_and_aborts_what_it_left() {
     zombie.queue(&topic, 0, &values("undead", 3));
     let error = zombie.commit_transaction(PATIENCE).unwrap_err();
     let code = error.rdkafka_error_code();
-    let is_fenced =
-        matches!(code, Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::Fatal | RDKafkaErrorCode::InvalidProducerEpoch));
+    let is_fenced = matches!(
+        code,
+        Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::Fatal | RDKafkaErrorCode::InvalidProducerEpoch)
+    );
     assert!(is_fenced, "{error:?}");
     assert_eq!(kafka.committed(&topic), values("heir", 3));
 }

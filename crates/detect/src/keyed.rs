@@ -260,8 +260,8 @@ mod tests {
         keyed.wake_at(0, EventTime(50));
         keyed.wake_at(0, EventTime(20));
         keyed.wake_at(1, EventTime(30));
-        assert_eq!(keyed.take_due(EventTime(10)), []);
+        assert!(keyed.take_due(EventTime(10)).is_empty());
         assert_eq!(keyed.take_due(EventTime(40)), [0, 1]);
-        assert_eq!(keyed.take_due(EventTime(90)), []);
+        assert!(keyed.take_due(EventTime(90)).is_empty());
     }
 }

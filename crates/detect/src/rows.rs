@@ -2,7 +2,10 @@
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int32Type;
-use event::{Observation, ObservationBatch, ObservationKind};
+use event::{EventTime, Observation, ObservationBatch, ObservationKind};
+
+/// 9999-12-31, the last day that has a name.
+const LAST_DAY: EventTime = EventTime(253_402_214_400_000);
 
 /// The rows of these kinds. The kind is looked at first, because reading a whole row costs far
 /// more and most rows are somebody else's.
@@ -14,6 +17,8 @@ pub(crate) fn of_kind<'a>(
         batch.arrow().column_by_name("kind").expect("every batch has the column").as_primitive::<Int32Type>();
     (0..batch.len()).filter_map(move |i| {
         let kind = ObservationKind::from_code(column.is_valid(i).then(|| column.value(i))?)?;
-        kinds.contains(&kind).then(|| (kind, batch.row(i)))
+        let row = kinds.contains(&kind).then(|| batch.row(i))?;
+        // Normalization lets no such time through; arithmetic relies on it.
+        row.time.is_some_and(|time| (EventTime(0)..LAST_DAY).contains(&time)).then_some((kind, row))
     })
 }

@@ -179,10 +179,7 @@ mod tests {
         let mut tally = Tally::default();
         (0..100).for_each(|n| tally.add(&witness(n * 2), 1));
         let times: Vec<_> = tally.evidence().iter().map(|e| e.time.millis()).collect();
-        assert_eq!(
-            (times.len(), &times[..3], &times[times.len() - 3..]),
-            (10, &[0, 1, 2][..], &[97, 98, 99][..])
-        );
+        assert_eq!((&times[..3], &times[times.len() - 3..]), (&[0, 1, 2][..], &[97, 98, 99][..]));
         assert_eq!((tally.count, tally.first_seen()), (100, Some(EventTime(0))));
     }
 }

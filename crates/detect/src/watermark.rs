@@ -82,7 +82,8 @@ impl Watermarks {
     }
 
     fn note(&mut self, p: &SourceProgress) {
-        if !self.moves(p) {
+        // A source that has read nothing yet names no time.
+        if !self.moves(p) || p.event_time_max < EventTime(0) {
             return;
         }
         let event_time_max = p.event_time_max.min(p.broker_time + AHEAD_MS_MAX);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use event::Scope;
 use store::Tables;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -16,10 +16,7 @@ use crate::gate::Gate;
 use crate::run::{Outlet, run};
 use crate::session::Sessions;
 use crate::stoppable::Stop;
-use crate::{QueryAnswer, QueryError, TableDoc, table_docs};
-
-/// Plans are trees, and walking a deep one takes a deep stack.
-const STACK_BYTES: usize = 16 * 1024 * 1024;
+use crate::{QueryAnswer, QueryError, TableDoc, table_docs, threads};
 
 /// Batches that wait for a slow reader before the query does.
 const BATCHES_AHEAD: usize = 2;
@@ -73,13 +70,7 @@ impl QueryEngine {
         if let Some(folder) = &spill_dir {
             std::fs::create_dir_all(folder).map_err(unavailable)?;
         }
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4)))
-            .thread_stack_size(STACK_BYTES)
-            .thread_name("query")
-            .enable_all()
-            .build()
-            .map_err(unavailable)?;
+        let runtime = threads::start(limits.concurrent).map_err(unavailable)?;
         let sessions = Sessions::new(tables, limits, spill_dir).map_err(QueryError::from_planning)?;
         let gate = Gate::new(limits.concurrent);
         Ok(Self { shared: Arc::new(Shared { sessions: Arc::new(sessions), limits, gate, runtime: Some(runtime) }) })
@@ -99,13 +90,9 @@ impl QueryEngine {
         let (sender, parts) = mpsc::channel(BATCHES_AHEAD);
         let truncated = Arc::new(AtomicBool::new(false));
         let stop = Stop::default();
-        let outlet = Outlet { begun, parts: sender, truncated: Arc::clone(&truncated), stop: stop.clone() };
+        let outlet = Outlet { begun, parts: sender, truncated: Arc::clone(&truncated), stop: stop.clone(), place };
         let (sessions, scope, sql) = (Arc::clone(&self.shared.sessions), scope.clone(), sql.to_owned());
-        let task = self.shared.runtime().spawn(async move {
-            // The place is free when the work has really stopped, not when somebody stops waiting.
-            let _place = place;
-            run(sessions, limits, scope, sql, outlet).await;
-        });
+        let task = self.shared.runtime().spawn(run(sessions, limits, scope, sql, outlet));
         let task = StopOnDrop { task: task.abort_handle(), stop };
         match timeout_at(deadline.at, beginning).await {
             Err(_) => Err(QueryError::TooLong { limit: limits.time }),

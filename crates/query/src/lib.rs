@@ -24,6 +24,7 @@ mod session;
 mod statement;
 mod stoppable;
 mod table_docs;
+mod threads;
 mod wall;
 
 pub use answer::QueryAnswer;

@@ -17,6 +17,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::is_memory;
+use crate::gate::Place;
 use crate::session::{Opened, Sessions};
 use crate::statement::{not_a_read, parse};
 use crate::stoppable::Stop;
@@ -36,14 +37,18 @@ pub(crate) struct Outlet {
     pub(crate) parts: mpsc::Sender<Part>,
     pub(crate) truncated: Arc<AtomicBool>,
     pub(crate) stop: Stop,
+    pub(crate) place: Place,
 }
 
 /// Plans and runs a query. Ends early when nobody listens any more.
 pub(crate) async fn run(sessions: Arc<Sessions>, limits: QueryLimits, scope: Scope, sql: String, outlet: Outlet) {
-    let Outlet { begun, parts, truncated, stop } = outlet;
+    // The place is free when the work has stopped, not when somebody stops waiting for it; but
+    // before the end is told, so that who asks one thing after the other always finds it free.
+    let Outlet { begun, parts, truncated, stop, place } = outlet;
     let running = match unpanicked(start(&sessions, &limits, &scope, &sql, stop)).await {
         Ok(running) => running,
         Err(error) => {
+            drop(place);
             // Whoever asked may have gone; then nobody needs to know.
             begun.send(Err(error)).ok();
             return;
@@ -63,6 +68,7 @@ pub(crate) async fn run(sessions: Arc<Sessions>, limits: QueryLimits, scope: Sco
                 }
                 Err(error) => Part::Failed(error),
             };
+            drop(place);
             parts.send(last).await.ok();
         }
         () = parts.closed() => {}

@@ -19,6 +19,7 @@ use store::{Table, Tables};
 use crate::alerts::ALERTS;
 use crate::memory::QueryMemory;
 use crate::stoppable::{Stop, StoppableJoins};
+use crate::threads::partitions;
 use crate::wall::Walled;
 use crate::{QueryError, QueryLimits, alerts};
 
@@ -108,7 +109,7 @@ fn config() -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema("watchfire", "public")
         .with_information_schema(true)
-        .with_target_partitions(std::thread::available_parallelism().map_or(2, |n| n.get().min(4)))
+        .with_target_partitions(partitions())
         .with_batch_size(4_096);
     let options = config.options_mut();
     options.execution.enable_recursive_ctes = false;

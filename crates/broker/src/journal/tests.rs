@@ -1,1 +1,110 @@
+//! The journal says after a restart what it said before, whatever was torn.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::record::*;
+use super::*;
+
+fn of(partition: i32) -> PartitionName {
+    PartitionName { topic: "t".into(), partition }
+}
+
+fn offset(partition: i32, offset: i64) -> OffsetRecord {
+    OffsetRecord { of: of(partition), committed: Committed { offset, leader_epoch: -1, metadata: None } }
+}
+
+fn decision(id: u64, commit: bool) -> Decision {
+    let markers = vec![Mark { of: of(0), first_offset: 5 }];
+    Decision { id, transactional_id: "tx".into(), producer_id: 1, epoch: 0, commit, markers }
+}
+
+/// A life: a topic, a committed and an open transaction, a decision that is not completed.
+fn life() -> Vec<Record> {
+    let topic = TopicRecord { name: "t".into(), id: 1, partitions: 3, configs: BTreeMap::new() };
+    let owner = ProducerRecord { transactional_id: "tx".into(), producer_id: 1, epoch: 0, timeout_ms: 1000 };
+    let pend = |at| Record::OffsetsPending {
+        transactional_id: "tx".into(),
+        began_at_ms: 7,
+        group: "g".into(),
+        offsets: vec![offset(0, at)],
+    };
+    let add =
+        || Record::PartitionsAdded { transactional_id: "tx".into(), began_at_ms: 7, partitions: vec![of(0)] };
+    vec![
+        Record::Cluster { id: "c".into() },
+        Record::Topic(topic),
+        Record::ProducerIdsReserved { until: 1000 },
+        Record::Producer(owner),
+        add(),
+        pend(10),
+        Record::Decided(decision(1, true)),
+        add(),
+        pend(20),
+        Record::Offsets { group: "other".into(), offsets: vec![offset(1, 3)] },
+        Record::LogStart { topic: "t".into(), partition: 1, offset: 2 },
+    ]
+}
+
+fn amounts_to(records: &[Record]) -> State {
+    let mut state = State::default();
+    records.iter().for_each(|record| state.apply(record));
+    state
+}
+
+#[test]
+fn offsets_are_the_groups_when_and_only_when_the_transaction_commits() {
+    let state = amounts_to(&life());
+    assert_eq!(state.groups["g"][&of(0)].offset, 10);
+    let mut aborted = life();
+    aborted.push(Record::Decided(decision(2, false)));
+    assert_eq!(amounts_to(&aborted).groups["g"][&of(0)].offset, 10);
+    let mut committed = life();
+    committed.push(Record::Decided(decision(2, true)));
+    assert_eq!(amounts_to(&committed).groups["g"][&of(0)].offset, 20);
+}
+
+#[test]
+fn compaction_loses_nothing() {
+    let state = amounts_to(&life());
+    assert_eq!(amounts_to(&state.to_records()), state);
+}
+
+#[test]
+fn a_deleted_topic_takes_its_offsets_along() {
+    let mut records = life();
+    records.push(Record::TopicDeleted { name: "t".into() });
+    let state = amounts_to(&records);
+    assert!(state.topics.is_empty() && state.groups.is_empty() && state.log_starts.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_waited_for_is_read_again() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("journal");
+    let journal = Journal::open(&path, true, Arc::default()).unwrap();
+    journal.commit(&life()).await.unwrap();
+    drop(journal);
+    let journal = Journal::open(&path, true, Arc::default()).unwrap();
+    assert_eq!(journal.read(Clone::clone), amounts_to(&life()));
+}
+
+proptest! {
+    #[test]
+    fn a_cut_journal_keeps_a_prefix(cut in any::<prop::sample::Index>()) {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("journal");
+        let bytes = file::encode_all(&life());
+        std::fs::write(&path, &bytes[..cut.index(bytes.len() + 1)]).unwrap();
+        let state = file::load(&path).unwrap();
+        let is_prefix = |count| amounts_to(&life()[..count]) == state;
+        prop_assert!((0..=life().len()).any(is_prefix));
+    }
+
+    #[test]
+    fn random_bytes_are_never_a_record(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+        prop_assert!(file::decode(&bytes).is_none());
+    }
+}

@@ -47,7 +47,7 @@ impl TimeSearch {
     pub(crate) fn run(&self, until: i64) -> io::Result<Option<Found>> {
         for stretch in &self.stretches {
             let mut found = None;
-            scan(stretch, Scan::Whole, |header, batch| {
+            scan(stretch, Scan::Whole, None, |header, batch| {
                 if header.base_offset >= until {
                     return false;
                 }

@@ -40,7 +40,7 @@ impl Log {
         let file_bytes = segment.file().metadata()?.len();
         let stretch = Stretch { file: segment.file().clone(), begin: 0, end: file_bytes };
         let how = if is_last { Scan::Whole } else { Scan::Headers };
-        let problem = scan(&stretch, how, |header, bytes| {
+        let problem = scan(&stretch, how, Some(segment.base_offset()), |header, bytes| {
             segment.note(header);
             self.note(header, marker::decode(header, bytes));
             true

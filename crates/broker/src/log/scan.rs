@@ -46,16 +46,18 @@ impl Window<'_> {
 }
 
 /// Calls `visit` with each batch's header and first bytes (all of them with [`Scan::Whole`])
-/// until it answers false. Returns why the walk ended early, if it met something that is not a batch.
+/// until it answers false. Offsets must follow on each other, beginning with `first_offset` if that
+/// is known: they lie outside the checksum. Returns why the walk ended early, if it met something that is not a batch.
 pub(crate) fn scan(
     stretch: &Stretch,
     how: Scan,
+    first_offset: Option<i64>,
     mut visit: impl FnMut(&BatchHeader, &[u8]) -> bool,
 ) -> io::Result<Option<BatchError>> {
     let mut window =
         Window { file: &stretch.file, file_bytes: stretch.end, begin: stretch.begin, bytes: Vec::new() };
     let mut position = stretch.begin;
-    let mut next_offset = i64::MIN;
+    let mut next_offset = first_offset;
     while position < stretch.end {
         let header = match BatchHeader::read(window.at(position, PEEK_BYTES)?) {
             Ok(header) => header,
@@ -64,7 +66,7 @@ pub(crate) fn scan(
         if header.total_bytes as u64 > stretch.end - position {
             return Ok(Some(BatchError::Short));
         }
-        if header.base_offset < next_offset {
+        if next_offset.is_some_and(|next| header.base_offset != next) {
             return Ok(Some(BatchError::Count));
         }
         let seen = if how == Scan::Whole { header.total_bytes } else { PEEK_BYTES.min(header.total_bytes) };
@@ -77,7 +79,7 @@ pub(crate) fn scan(
         if !visit(&header, bytes) {
             return Ok(None);
         }
-        next_offset = header.next_offset();
+        next_offset = Some(header.next_offset());
         position += header.total_bytes as u64;
     }
     Ok(None)

@@ -2,10 +2,11 @@
 //!
 //! Requests come counted by minute. A minute is judged when the watermark closes it, against the
 //! median of its hour of the week (`baseline.rs`, `rule.rs`); three bad minutes of five are a
-//! spike. A flood, ten times everything, is told before its minute is over.
+//! spike. A flood, ten times what the tenant has, is told before its minute is over.
 //!
 //! Each endpoint is watched, and each tenant as a whole. One spike is one alert: the endpoint's
-//! where endpoints explain it, the tenant's where it is spread or over more than a few.
+//! where endpoints explain it, the tenant's where it is a flood, or spread, or over more than a
+//! few.
 
 mod baseline;
 mod describe;
@@ -43,7 +44,7 @@ pub const CLASSES: &[ClassInfo] = &[
     ClassInfo {
         class: "traffic.flood",
         severity: Severity::High,
-        description: "Ten times the usual requests within one minute.",
+        description: "Ten times a tenant's usual requests within one minute.",
         techniques: &["T1498", "T1499.002"],
         owasp_api: Some("API4"),
         owasp_event: Some("excess_rate_limit_exceeded"),

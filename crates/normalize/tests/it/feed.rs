@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::record_batch::RecordBatch;
 use event::{EventTime, LogTopic, RawLog};
 use normalize::{Fingerprinter, Normalized, Normalizer, Options, Schemas};
+use serde_json::Value;
 
 /// 2026-03-14T09:34:00Z, when the broker has everything that the samples tell of.
 pub(crate) const NOW: EventTime = EventTime(1_773_480_840_000);
@@ -64,9 +68,43 @@ pub(crate) fn event(payload: impl AsRef<[u8]>) -> Normalized {
 }
 
 /// Rows as JSON lines, null columns left out.
-pub(crate) fn json_lines(batch: &arrow::record_batch::RecordBatch) -> String {
-    let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
-    writer.write(batch).unwrap();
-    writer.finish().unwrap();
-    String::from_utf8(writer.into_inner()).unwrap()
+pub(crate) fn json_lines(batch: &RecordBatch) -> String {
+    let schema = batch.schema();
+    let mut lines = String::new();
+    for row in 0..batch.num_rows() {
+        let cells = schema.fields().iter().zip(batch.columns());
+        let object: serde_json::Map<String, Value> = cells
+            .filter_map(|(field, column)| Some((field.name().clone(), cell(column, row)?)))
+            .collect();
+        lines.push_str(&Value::Object(object).to_string());
+        lines.push('\n');
+    }
+    lines
+}
+
+fn cell(column: &ArrayRef, row: usize) -> Option<Value> {
+    if column.is_null(row) {
+        return None;
+    }
+    Some(match column.data_type() {
+        DataType::Utf8 => Value::from(column.as_string::<i32>().value(row)),
+        DataType::Int32 => Value::from(column.as_primitive::<Int32Type>().value(row)),
+        DataType::Int64 => Value::from(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Binary => Value::from(hex::encode(column.as_binary::<i32>().value(row))),
+        DataType::Timestamp(..) => {
+            let micros = column.as_primitive::<TimestampMicrosecondType>().value(row);
+            Value::from(EventTime(micros / 1_000).to_rfc3339())
+        }
+        DataType::List(_) => {
+            let items = column.as_list::<i32>().value(row);
+            (0..items.len()).filter_map(|item| cell(&items, item)).collect()
+        }
+        other => panic!("no column has type {other}"),
+    })
+}
+
+/// Everything that was written of records, as text to look for secrets in.
+pub(crate) fn everything(read: &Normalized) -> String {
+    let observations: String = read.observations.iter().map(|batch| json_lines(batch.arrow())).collect();
+    json_lines(read.events.arrow()) + &json_lines(read.rejects.arrow()) + &observations
 }

@@ -1,1 +1,182 @@
-//! todo
+//! Which observations a line yields, with which keys, in which partition.
+
+use std::sync::Arc;
+
+use event::ids::partition_of;
+use event::{LogTopic, Observation, ObservationKind, RawLog};
+
+use crate::feed::{NOW, feed, normalizer, read};
+
+/// The kinds, outcomes and keys of what a line yields, one text for each.
+fn observed(line: &str) -> Vec<String> {
+    let read = read(line, None);
+    assert_eq!(read.rejects.len(), 0, "{:?}", read.rejects.rows().next());
+    let mut seen: Vec<String> = read.observations[0].rows().map(|row| told(&row)).collect();
+    seen.sort();
+    seen
+}
+
+fn told(row: &Observation<'_>) -> String {
+    let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().unwrap_or("-").to_owned();
+    match ObservationKind::from_code(row.kind.unwrap()).unwrap() {
+        ObservationKind::Token => format!("token {} {} {}", text(&row.action), text(&row.outcome), text(&row.src_net)),
+        ObservationKind::AuthByAccount => {
+            format!("account {} {} {} {}", text(&row.api_key), text(&row.user_ref), text(&row.outcome), text(&row.reason))
+        }
+        ObservationKind::AuthByAddress => format!("address {} {}", text(&row.src_net), text(&row.outcome)),
+        ObservationKind::Requests => {
+            format!("requests {} {:?} x{}", text(&row.route), row.status.unwrap_or(0), row.count.unwrap())
+        }
+    }
+}
+
+fn partner(event: &str, more: &str) -> String {
+    format!(r#"{{"v":1,"ts":"2026-03-14T09:30:00Z","event":"{event}","partner_id":"prt_acme","src_ip":"192.0.2.9"{more}}}"#)
+}
+
+const TOKEN: &str = r#","token_fp":"hmac256:k3:2dedb0c9e14eb74b93ba3e8670b03563""#;
+const HTTP: &str = r#","http":{"method":"POST","path":"/v1/sessions","status":201}"#;
+
+#[test]
+fn a_tokens_life_is_told_to_those_who_watch_it() {
+    let issued = partner("session_token.issued", &format!(r#"{TOKEN}{HTTP},"api_key_id":"key_1","user_ref":"u1""#));
+    assert_eq!(
+        observed(&issued),
+        [
+            "account key_1 u1 success -",
+            "address 192.0.2.0/24 success",
+            "requests POST /v1/sessions 200 x1",
+            "token session_token.issued success 192.0.2.0/24",
+        ]
+    );
+    let rejected = partner("session_token.rejected", &format!(r#"{TOKEN},"user_ref":"u1","reason":"expired""#));
+    assert_eq!(
+        observed(&rejected),
+        [
+            "account - u1 failure expired",
+            "address 192.0.2.0/24 failure",
+            "token session_token.rejected failure 192.0.2.0/24",
+        ]
+    );
+    assert_eq!(observed(&partner("session_token.revoked", TOKEN)).len(), 1);
+    assert!(observed(&partner("shipper.heartbeat", "")).is_empty());
+}
+
+#[test]
+fn a_refused_key_counts_for_the_key_and_its_address() {
+    let failed = partner("api_key.auth_failed", r#","api_key_id":"key_9","reason":"revoked""#);
+    assert_eq!(observed(&failed), ["account key_9 - failure revoked", "address 192.0.2.0/24 failure"]);
+    let http = r#","api_key_id":"key_9","http":{"method":"GET","path":"/v1/x/42","status":401}"#;
+    assert_eq!(
+        observed(&partner("api.request", http)),
+        ["account key_9 - failure -", "address 192.0.2.0/24 failure", "requests GET /v1/x/{id} 401 x1"]
+    );
+    assert_eq!(observed(&partner("api.request", &http.replace("401", "403"))), ["requests GET /v1/x/{id} 403 x1"]);
+    let why = http.replace("401", "403").replace("\"api_key_id\"", "\"reason\":\"wrong_env\",\"api_key_id\"");
+    assert_eq!(observed(&partner("api.request", &why)).len(), 3);
+}
+
+#[test]
+fn an_access_log_tells_of_tokens_and_of_401s() {
+    let line = |path: &str, user: &str, status: u16| {
+        format!(r#"192.0.2.9 - {user} [14/Mar/2026:09:30:00 +0000] "GET {path} HTTP/1.1" {status} 5 "-" "curl""#)
+    };
+    assert_eq!(observed(&line("/a", "-", 200)), ["requests GET /a 200 x1"]);
+    assert_eq!(observed(&line("/a", "-", 403)), ["requests GET /a 403 x1"]);
+    assert_eq!(observed(&line("/a", "-", 401)), ["address 192.0.2.0/24 failure", "requests GET /a 401 x1"]);
+    assert_eq!(observed(&line("/a", "dana", 401)).len(), 3);
+    assert_eq!(
+        observed(&line("/embed?token=abc", "-", 200)),
+        ["requests GET /embed 200 x1", "token token.presented_in_url success 192.0.2.0/24"]
+    );
+}
+
+#[test]
+fn sshd_lines_count_what_was_tried() {
+    let line = |message: &str| format!("Mar 14 09:30:00 h sshd[1]: {message}");
+    let root = ["account - root failure bad_password", "address 192.0.2.0/24 failure"];
+    assert_eq!(observed(&line("Failed password for root from 192.0.2.9 port 22 ssh2")), root);
+    let x = ["account - x failure unknown_user", "address 192.0.2.0/24 failure"];
+    assert_eq!(observed(&line("Invalid user x from 192.0.2.9")), x);
+    assert_eq!(observed(&line("Failed password for invalid user x from 192.0.2.9 port 22 ssh2")), x);
+    for silent in [
+        "Failed none for invalid user x from 192.0.2.9 port 22 ssh2",
+        "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.9  user=root",
+        "error: maximum authentication attempts exceeded for root from 192.0.2.9 port 22 ssh2 [preauth]",
+        "Connection closed by 192.0.2.9 port 22 [preauth]",
+    ] {
+        assert!(observed(&line(silent)).is_empty(), "{silent}");
+    }
+    let read = read(line("message repeated 5 times: [ Failed password for root from 192.0.2.9 port 22 ssh2]"), None);
+    assert_eq!(read.observations[0].row(0).count, Some(5));
+}
+
+#[test]
+fn requests_are_folded_by_route_minute_and_status() {
+    let line = |second: u8, path: &str, status: u16| {
+        format!(r#"192.0.2.9 - - [14/Mar/2026:09:30:{second:02} +0000] "GET {path} HTTP/1.1" {status} 5 "-" "curl""#)
+    };
+    let lines = [line(1, "/x/11", 200), line(2, "/x/22", 204), line(3, "/x/33", 404), line(59, "/x/44", 201)];
+    let later = line(1, "/x/55", 200).replace("09:30", "09:31");
+    let read = read([lines.join("\n"), later].join("\n"), None);
+    let mut seen: Vec<String> = read.observations[0].rows().map(|row| told(&row)).collect();
+    seen.sort();
+    assert_eq!(seen, ["requests GET /x/{id} 200 x1", "requests GET /x/{id} 200 x3", "requests GET /x/{id} 404 x1"]);
+    let first = read.observations[0].row(0);
+    assert_eq!(first.time.unwrap().to_rfc3339(), "2026-03-14T09:30:00.000Z");
+    assert_eq!(first.event_id, read.events.row(0).event_id);
+}
+
+#[test]
+fn every_observation_goes_where_its_key_belongs() {
+    let mut normalizer = normalizer(8, &[]);
+    for n in 0..60 {
+        let more = format!(r#","token_fp":"hmac256:k3:{n:032x}","user_ref":"u{n}"{HTTP}"#);
+        let line = partner("session_token.redeemed", &more).replace("192.0.2.9", &format!("10.0.{n}.1"));
+        feed(&mut normalizer, n, line.as_bytes(), None);
+    }
+    let read = normalizer.finish();
+    assert_eq!(read.observations.len(), 8);
+    for (partition, batch) in read.observations.iter().enumerate() {
+        for row in batch.rows() {
+            let tenant = row.tenant.as_deref().unwrap();
+            let key = match ObservationKind::from_code(row.kind.unwrap()).unwrap() {
+                ObservationKind::Token => format!("{tenant}\u{1f}{}", row.token_fp.unwrap()),
+                ObservationKind::AuthByAccount => format!("{tenant}\u{1f}{}", row.user_ref.unwrap()),
+                ObservationKind::AuthByAddress => format!("{tenant}\u{1f}{}", row.src_net.unwrap()),
+                ObservationKind::Requests => tenant.to_owned(),
+            };
+            assert_eq!(partition_of(&key, 8), partition as i32);
+        }
+    }
+}
+
+/// The delivery id of a line that comes at an offset, with a record's shipper sequence or without.
+fn delivery(line: &str, offset: i64, shipper: Option<(&str, i64)>) -> String {
+    let mut normalizer = normalizer(1, &[]);
+    let source = LogTopic::new("prt_acme", "edge").unwrap();
+    let topic: Arc<str> = source.name().into();
+    normalizer.normalize(&RawLog {
+        source: &source,
+        topic: &topic,
+        partition: 0,
+        offset,
+        broker_time: NOW,
+        payload: line.as_bytes(),
+        format: None,
+        shipper_id: shipper.map(|(id, _)| id),
+        shipper_seq: shipper.map(|(_, seq)| seq),
+    });
+    normalizer.finish().observations[0].row(0).delivery_id.as_deref().unwrap().to_owned()
+}
+
+#[test]
+fn a_line_that_is_delivered_twice_is_known_by_its_sequence() {
+    let with = partner("session_token.revoked", &format!(r#"{TOKEN},"seq":5"#));
+    let without = partner("session_token.revoked", TOKEN);
+    assert_eq!(delivery(&with, 1, None), delivery(&with, 2, None));
+    assert_ne!(delivery(&with, 1, None), delivery(&with.replace(":5}", ":6}"), 1, None));
+    assert_ne!(delivery(&without, 1, None), delivery(&without, 2, None));
+    assert_eq!(delivery(&without, 1, Some(("s", 9))), delivery(&without, 2, Some(("s", 9))));
+    assert_ne!(delivery(&without, 1, Some(("s", 9))), delivery(&without, 2, Some(("t", 9))));
+}

@@ -1,1 +1,164 @@
-//! todo
+//! No secret survives: whatever goes in raw comes out nowhere, in no column of any table.
+
+use proptest::prelude::*;
+
+use crate::feed::{everything, fingerprinter, read};
+
+const TOKEN: &str = "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
+
+#[track_caller]
+fn gone(record: &str, secret: &str) {
+    assert!(record.contains(secret), "the test puts it in");
+    for format in [None, Some("partner"), Some("nginx_combined"), Some("nginx_json"), Some("sshd")] {
+        let text = everything(&read(record, format));
+        assert!(!text.contains(secret), "{secret} came out of {record} as {format:?}: {text}");
+    }
+}
+
+fn partner(field: &str, value: &str) -> String {
+    let value = serde_json::to_string(value).unwrap();
+    format!(r#"{{"v":1,"ts":"2026-03-14T09:30:00Z","event":"session_token.redeemed","partner_id":"prt_acme","{field}":{value}}}"#)
+}
+
+fn nginx(path: &str, referrer: &str, agent: &str) -> String {
+    format!(r#"192.0.2.1 - - [14/Mar/2026:09:30:00 +0000] "GET {path} HTTP/1.1" 401 5 "{referrer}" "{agent}""#)
+}
+
+fn sshd(message: &str) -> String {
+    format!("Mar 14 09:30:00 edge-1 sshd[1]: {message}")
+}
+
+#[test]
+fn a_raw_token_becomes_its_fingerprint_wherever_it_stands() {
+    let fingerprint = fingerprinter().token(TOKEN);
+    for record in [partner("token", TOKEN), partner("token_fp", TOKEN), nginx(&format!("/embed?token={TOKEN}"), "-", "x")] {
+        gone(&record, TOKEN);
+        let read = read(&record, None);
+        assert_eq!(read.events.row(0).token_fp.as_deref(), Some(&*fingerprint), "{record}");
+    }
+}
+
+#[test]
+fn a_malformed_token_is_a_secret_all_the_same() {
+    for token in [&TOKEN[1..], &TOKEN.to_uppercase(), "eyJhbGciOi", "not a \"token\"", "a\\b\\u0063d"] {
+        let record = partner("token", token);
+        let text = everything(&read(&record, None));
+        let escaped = serde_json::to_string(token).unwrap();
+        assert!(!text.contains(token) && !text.contains(escaped.trim_matches('"')), "{text}");
+        let read = read(&record, None);
+        assert_eq!(read.events.row(0).flags, ["raw_token_received", "malformed_token"]);
+        assert_eq!(read.events.row(0).token_fp.as_deref(), Some(&*fingerprinter().token(token)));
+    }
+}
+
+#[test]
+fn a_secret_in_two_fields_is_gone_from_both() {
+    let record = partner("token", "malformed-token").replace("}", r#","message":"got malformed-token","http":{"method":"GET","path":"/x/malformed-token"}}"#);
+    gone(&record, "malformed-token");
+}
+
+#[test]
+fn letters_written_as_escapes_hide_no_secret() {
+    let record = partner("note", "x").replace("\"x\"", r#""\u0073k_live_4eC39HqLyjWDarjtT1""#);
+    assert!(!everything(&read(&record, None)).contains("4eC39HqLyjWDarjtT1"));
+    let spelt: String = TOKEN.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    let record = partner("token", "x").replace("\"x\"", &format!("\"{spelt}\""));
+    let text = everything(&read(&record, None));
+    assert!(!text.contains(TOKEN) && !text.contains(&spelt[..60]), "{text}");
+}
+
+#[test]
+fn a_nested_secret_is_found_by_its_name() {
+    let record = partner("note", "x").replace(
+        "\"x\"",
+        r#"{"headers":{"Authorization":"Custom c3VwZXJzZWNyZXQ","accept":"*/*"},"password":["hunter2hunter2"],"pin":{"secret":123456789}}"#,
+    );
+    for secret in ["c3VwZXJzZWNyZXQ", "hunter2hunter2", "123456789"] {
+        gone(&record, secret);
+    }
+}
+
+#[test]
+fn a_session_is_kept_as_its_fingerprint_only() {
+    gone(&partner("session_id", "ses_01JPA8YZ11"), "ses_01JPA8YZ11");
+}
+
+#[test]
+fn an_email_address_as_user_is_fingerprinted() {
+    gone(&partner("user_ref", "dana@acme.example"), "dana@acme.example");
+}
+
+#[test]
+fn a_reject_keeps_no_secret() {
+    gone(&format!("{{\"v\":1,\"event\":1,\"ts\":\"bad\",\"token\":\"{TOKEN}\""), TOKEN);
+    gone("what is this? password=hunter2hunter2", "hunter2hunter2");
+    gone(r#"{"v":1,"event":"x","ts":"bad","token":"not-hex-at-all","partner_id":"p"}"#, "not-hex-at-all");
+}
+
+/// Secrets as they turn up in logs.
+fn secret() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[0-9a-f]{64}",
+        "[0-9A-F]{64}",
+        "sk_(live|test)_[A-Za-z0-9]{16,24}",
+        "whsec_[A-Za-z0-9]{24,32}",
+        "eyJ[A-Za-z0-9_-]{12,20}\\.eyJ[A-Za-z0-9_-]{12,20}\\.[A-Za-z0-9_-]{20,30}",
+    ]
+}
+
+/// Text that may stand around one.
+fn around() -> impl Strategy<Value = String> {
+    "[ -!#-\\[\\]-~é\u{1F600}]{0,12}([ /,:;?&()|]|^|$)"
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_secret_survives_in_any_column(
+        secret in secret(),
+        before in around(),
+        after in around(),
+        field in prop::sample::select(vec![
+            "token", "message", "user_agent", "reason", "event", "user_ref", "env", "src_ip", "request_id",
+            "api_key_id", "shipper_id", "parent_origin", "note", "authorization", "ts", "partner_id",
+        ]),
+        place in 0..3_usize,
+    ) {
+        let text = format!("{before} {secret} {after}");
+        let word = secret.clone();
+        let mut json = partner("x", "y");
+        json = json.replace("\"x\":\"y\"", &format!("\"{field}\":{}", serde_json::to_string(&text).unwrap()));
+        let url = [format!("/a?token={word}"), format!("/a/{word}/b"), format!("/?b={word}&c")][place].clone();
+        let records = [
+            json,
+            nginx(&url, "-", "agent"),
+            nginx("/", &format!("https://x.example{url}"), "agent"),
+            nginx("/", "-", &format!("agent {word} 1.0")),
+            sshd(&text),
+            sshd(&format!("Failed password for {word} from 192.0.2.1 port 22 ssh2")),
+            text.clone(),
+        ];
+        for record in &records {
+            let written = everything(&read(record, None));
+            prop_assert!(!written.contains(&secret), "{secret} came out of {record}: {written}");
+        }
+    }
+
+    #[test]
+    fn a_bearer_or_password_survives_nowhere(secret in "[A-Za-z0-9]{12,20}[0-9]") {
+        let records = [
+            nginx(&format!("/a?password={secret}"), "-", "agent"),
+            nginx("/", &format!("https://dana:{secret}@x.example/"), "agent"),
+            sshd(&format!("curl -H 'Authorization: Bearer {secret}' https://x.example")),
+            partner("note", &format!("Bearer {secret}")),
+            partner("note", &format!("{{\"password\":\"{secret}\"}}")),
+            partner("x_api_key", &secret),
+            partner("webhook_secret", &secret),
+        ];
+        for record in &records {
+            let written = everything(&read(record, None));
+            prop_assert!(!written.contains(&secret), "{secret} came out of {record}: {written}");
+        }
+    }
+}

@@ -83,3 +83,15 @@ async fn every_documented_column_can_be_asked_for() {
         assert_eq!(columns, documented, "{}", table.name);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_shows_what_is_behind_the_wall_as_a_name() {
+    let lab = Lab::new().await;
+    let sql = "EXPLAIN SELECT tenant FROM events WHERE status = 401 AND user_ref::INT > 3";
+    let plan = lab.lines(&scope(ACME), sql).await.join("\n");
+    assert!(plan.contains("partial_filters=[events.status = Int32(401)]"), "{plan}");
+    assert!(plan.contains("Rows: events"), "{plan}");
+    for hidden in ["parquet", "file", "prt_", "Delta"] {
+        assert!(!plan.contains(hidden), "{hidden}: {plan}");
+    }
+}

@@ -62,7 +62,7 @@ impl Lab {
     }
 
     pub(crate) async fn lines(&self, scope: &Scope, sql: &str) -> Vec<String> {
-        self.ask(scope, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}")).lines
+        self.ask(scope, sql).await.unwrap_or_else(|error| panic!("{}: {error}", sql.chars().take(200).collect::<String>())).lines
     }
 }
 

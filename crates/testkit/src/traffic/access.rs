@@ -9,7 +9,11 @@ use super::text::Text;
 
 /// Writes one line of the access log.
 pub(crate) fn write(partner: &mut Partner, time: EventTime, request: &Request, text: &mut Text) {
-    if partner.access_in_json { json(partner, time, request, text) } else { combined(partner, time, request, text) }
+    if partner.access_in_json {
+        json(partner, time, request, text)
+    } else {
+        combined(partner, time, request, text)
+    }
 }
 
 fn combined(partner: &mut Partner, time: EventTime, request: &Request, text: &mut Text) {

@@ -153,7 +153,8 @@ impl Planner {
         match kind {
             Kind::BruteForceUser | Kind::SshdSpray | Kind::SuccessAfterFailures => Some(self.staff),
             Kind::RequestSpike | Kind::RequestFlood => {
-                let rested: Vec<usize> = (partners / 2..partners).filter(|p| self.rested_at[*p] <= now).collect();
+                let rested: Vec<usize> =
+                    (partners / 2..partners).filter(|p| self.rested_at[*p] <= now).collect();
                 if rested.is_empty() {
                     return None;
                 }

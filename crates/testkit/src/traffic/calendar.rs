@@ -6,7 +6,8 @@ use event::EventTime;
 use super::text::Text;
 
 const DAY_MS: i64 = 86_400_000;
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A calendar in one time zone. It remembers the last day it was asked about, because most
 /// lines are of the same day as the line before.
@@ -101,7 +102,8 @@ impl Calendar {
 
 impl Day {
     fn of(number: i64) -> Self {
-        let date = DateTime::from_timestamp_millis(number.saturating_mul(DAY_MS)).unwrap_or_default().date_naive();
+        let date =
+            DateTime::from_timestamp_millis(number.saturating_mul(DAY_MS)).unwrap_or_default().date_naive();
         Self {
             number,
             year: date.year().unsigned_abs().into(),

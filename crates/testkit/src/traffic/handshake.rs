@@ -86,8 +86,8 @@ fn issued(partner: &mut Partner, token: Token, text: &mut Text) {
     source(partner.backend(token.id), text);
     text.put(r#","user_agent":""#).put(&partner.name).put("-backend/2.14\"");
     http("POST", 201, text, |text| {
-                text.put("/v1/sessions");
-            });
+        text.put("/v1/sessions");
+    });
 }
 
 fn presented(partner: &Partner, token: Token, text: &mut Text) {

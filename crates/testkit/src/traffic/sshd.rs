@@ -28,7 +28,9 @@ pub(crate) fn write(partner: &mut Partner, time: EventTime, sshd: &Sshd, text: &
             text.put(" ssh2: ED25519 SHA256:4mV0c0p5b1v9n2xkq7yTn3m8r6w1zA5dE0fG2hJ4kL8");
         }
         SshdSaid::SessionOpened => {
-            text.put("pam_unix(sshd:session): session opened for user ").put(sshd.user).put("(uid=1000) by (uid=0)");
+            text.put("pam_unix(sshd:session): session opened for user ")
+                .put(sshd.user)
+                .put("(uid=1000) by (uid=0)");
         }
         SshdSaid::Disconnected => {
             text.put("Disconnected from user ").put(sshd.user).put(" ").address(sshd.address);

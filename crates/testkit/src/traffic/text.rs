@@ -59,7 +59,13 @@ impl Text {
         match address {
             Address::V4(bits) => {
                 let [a, b, c, d] = bits.to_be_bytes();
-                self.number(a.into()).put(".").number(b.into()).put(".").number(c.into()).put(".").number(d.into())
+                self.number(a.into())
+                    .put(".")
+                    .number(b.into())
+                    .put(".")
+                    .number(c.into())
+                    .put(".")
+                    .number(d.into())
             }
             Address::V6(bits) => {
                 write!(self.0, "{}", Ipv6Addr::from_bits(bits)).expect("a Vec takes every write");

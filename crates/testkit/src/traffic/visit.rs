@@ -107,7 +107,11 @@ impl Visit {
 
     fn reject(&mut self, reason: &'static str, now: EventTime, world: &mut World) -> Option<EventTime> {
         self.request(self.browser(), Target::Embed(self.token), 401, now, world);
-        world.say(self.partner, now, Fact::TokenRejected { token: self.token, client: self.browser(), reason });
+        world.say(
+            self.partner,
+            now,
+            Fact::TokenRejected { token: self.token, client: self.browser(), reason },
+        );
         None
     }
 

@@ -1,7 +1,6 @@
 //! `--demo`: some hours of generated partner traffic at full speed, then live, with attacks in it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,7 +21,6 @@ const HISTORY_MS: i64 = 3 * 3_600_000;
 pub(crate) struct Demo {
     shutdown: Shutdown,
     thread: Mutex<Option<JoinHandle<()>>>,
-    sent: Arc<AtomicU64>,
 }
 
 fn traffic(now: EventTime) -> Traffic {
@@ -46,13 +44,13 @@ pub(crate) fn add_partners(config: &mut Config) {
 /// Starts feeding.
 pub(crate) fn start(parts: &Parts) -> anyhow::Result<Demo> {
     let writer = LogWriter::new(&parts.connection, "demo")?;
-    let (shutdown, sent, clock) = (Shutdown::default(), Arc::new(AtomicU64::new(0)), parts.clock.clone());
-    let (asked, counted) = (shutdown.clone(), Arc::clone(&sent));
-    let thread = std::thread::Builder::new().name("demo".into()).spawn(move || feed(&writer, &clock, &asked, &counted))?;
-    Ok(Demo { shutdown, thread: Mutex::new(Some(thread)), sent })
+    let (shutdown, clock) = (Shutdown::default(), parts.clock.clone());
+    let asked = shutdown.clone();
+    let thread = std::thread::Builder::new().name("demo".into()).spawn(move || feed(&writer, &clock, &asked))?;
+    Ok(Demo { shutdown, thread: Mutex::new(Some(thread)) })
 }
 
-fn feed(writer: &LogWriter, clock: &Clock, shutdown: &Shutdown, sent: &AtomicU64) {
+fn feed(writer: &LogWriter, clock: &Clock, shutdown: &Shutdown) {
     for line in traffic(clock.now()) {
         let ahead = (line.time - clock.now()).max(0);
         if shutdown.wait(Duration::from_millis(ahead as u64)) {
@@ -63,7 +61,6 @@ fn feed(writer: &LogWriter, clock: &Clock, shutdown: &Shutdown, sent: &AtomicU64
             warn!(%why, "demo traffic stops");
             return;
         }
-        sent.fetch_add(1, Ordering::Relaxed);
     }
     if let Err(why) = writer.flush(Duration::from_secs(10)) {
         warn!(%why, "the last demo lines were not taken");
@@ -79,10 +76,5 @@ impl Demo {
         {
             warn!("the demo's thread panicked");
         }
-    }
-
-    /// How many lines were sent.
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
     }
 }

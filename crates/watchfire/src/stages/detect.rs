@@ -129,8 +129,8 @@ impl DetectStage {
     fn report(&mut self) {
         for (&partition, owned) in &mut self.owned {
             let stats = owned.engine.stats();
-            if let Some(watermark) = stats.watermark {
-                let delay = (stats.event_time_max - watermark).max(0) as f64 / 1_000.0;
+            if let (Some(newest), Some(watermark)) = (stats.event_time_max, stats.watermark) {
+                let delay = (newest - watermark).max(0) as f64 / 1_000.0;
                 self.metrics.watermark_delay.get_or_create(&PartitionLabel { partition: partition.into() }).set(delay);
             }
             for detector in stats.detectors {

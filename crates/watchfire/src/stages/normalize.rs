@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event::{LogTopic, Positions, RawLog, ipc};
+use arrow::array::{Array, AsArray};
+use event::{EventBatch, LogTopic, Positions, RawLog, ipc};
 use kafka::OutRecord;
 use normalize::{Counts, Normalized, Normalizer};
 use pipeline::metrics::{OutputLabel, ReasonLabel, TenantLabel};
@@ -47,9 +48,9 @@ impl NormalizeStage {
             let label = ReasonLabel { reason: reason.as_str().to_owned() };
             self.metrics.rejects.get_or_create(&label).inc_by(*count);
         }
-        for ((tenant, outcome), count) in &counts.by_tenant {
-            let label = TenantLabel { tenant: tenant.to_string(), outcome: (*outcome).to_owned() };
-            self.metrics.events.get_or_create(&label).inc_by(*count);
+        for (tenant, outcome, count) in by_tenant(&normalized.events) {
+            let label = TenantLabel { tenant: tenant.to_owned(), outcome: outcome.to_owned() };
+            self.metrics.events.get_or_create(&label).inc_by(count);
         }
     }
 }
@@ -129,6 +130,22 @@ impl Stage for NormalizeStage {
     fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {
         Ok(())
     }
+}
+
+/// Events by tenant and outcome. A batch holds few of them, so looking through a short list is quicker than hashing.
+fn by_tenant(events: &EventBatch) -> Vec<(&str, &str, u64)> {
+    let column = |name: &str| events.arrow().column_by_name(name).expect("a column of events").as_string::<i32>();
+    let (tenants, outcomes) = (column("tenant"), column("outcome"));
+    let mut counts: Vec<(&str, &str, u64)> = Vec::new();
+    for i in 0..events.len() {
+        let outcome = if outcomes.is_valid(i) { outcomes.value(i) } else { "none" };
+        let tenant = tenants.value(i);
+        match counts.iter_mut().find(|(t, o, _)| *t == tenant && *o == outcome) {
+            Some((_, _, count)) => *count += 1,
+            None => counts.push((tenant, outcome, 1)),
+        }
+    }
+    counts
 }
 
 fn slices(batch: &arrow::record_batch::RecordBatch) -> impl Iterator<Item = arrow::record_batch::RecordBatch> {

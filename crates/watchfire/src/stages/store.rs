@@ -10,7 +10,7 @@ use pipeline::metrics::{OutputLabel, TableLabel};
 use pipeline::{Metrics, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition};
 use ::store::{StoreError, Table, Tables};
 use tokio::runtime::Handle;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::Topics;
 
@@ -115,6 +115,8 @@ impl Sink<HashMap<Table, Append>> for TableSink {
                     let label = OutputLabel { stage: "store".into(), output: table.name().to_owned() };
                     self.metrics.rows_out.get_or_create(&label).inc_by(appended.rows as u64);
                 }
+                // An earlier attempt got through although we never heard so.
+                Err(error @ StoreError::AlreadyStored { .. }) => info!(table = table.name(), %error, "carrying on"),
                 Err(error) => return Err(named(table, &error)),
             }
         }
@@ -125,7 +127,7 @@ impl Sink<HashMap<Table, Append>> for TableSink {
 fn named(table: Table, error: &StoreError) -> SinkError {
     let text = format!("append to {}: {}", table.name(), chain(error));
     match error {
-        StoreError::Misconfigured { .. } => SinkError::Misconfigured(text),
+        StoreError::Unusable { .. } => SinkError::Misconfigured(text),
         _ => {
             warn!(table = table.name(), why = text, "append failed");
             SinkError::Interrupted(text)

@@ -2,10 +2,11 @@
 
 use chrono::TimeDelta;
 use event::{Positions, Severity};
+use proptest::prelude::*;
 
 use super::{actions, types, undelivered};
 use crate::testing::receiver::Reply::{Header, Silence, Status};
-use crate::testing::receiver::{Receiver, babbler, nobody};
+use crate::testing::receiver::{Receiver, Reply, babbler, nobody};
 use crate::testing::{Bench, HandClock, alert, closed, created, pagerduty, raised, updated, webhook};
 use crate::{Control, DestinationCounts};
 
@@ -219,4 +220,68 @@ async fn a_clock_set_back_while_down_costs_an_hour_at_most() {
     let mut bench = Bench::on(bench.control, webhook(&receiver.url), HandClock::new()).await;
     bench.run_for(TimeDelta::minutes(61)).await;
     assert_eq!(receiver.accepted().len(), 1);
+}
+
+fn trouble() -> impl Strategy<Value = Vec<Reply>> {
+    let reply = prop_oneof![
+        Just(Status(500, "oops")),
+        Just(Status(408, "")),
+        Just(Header(429, "retry-after: 7", String::new())),
+        Just(Header(503, "retry-after: soon", "{".into())),
+        Just(Header(307, "location: http://127.0.0.1:1/", String::new())),
+        Just(Status(200, "")),
+    ];
+    prop::collection::vec(reply, 0..12)
+}
+
+/// The webhook ids and revisions of one alert's messages, as they were accepted.
+fn story(receiver: &Receiver, alert: &event::Alert) -> Vec<(String, u64, String)> {
+    let mut story = Vec::new();
+    for got in receiver.accepted() {
+        let message = got.json();
+        if message["data"]["alert_id"] == alert.alert_id {
+            let revision = message["data"]["revision"].as_u64().unwrap();
+            let kind = message["type"].as_str().unwrap().to_owned();
+            story.push((got.header("webhook-id").to_owned(), revision, kind));
+        }
+    }
+    story
+}
+
+async fn whatever_the_answers(script: Vec<Reply>, pauses: Vec<i64>) -> Result<(), TestCaseError> {
+    let receiver = Receiver::start(script).await;
+    let mut bench = Bench::new(webhook(&receiver.url)).await;
+    let alerts = [alert("prt_acme", "usr_1"), alert("prt_zeta", "usr_2")];
+    for (revision, pause) in (0..).zip(pauses) {
+        for alert in &alerts {
+            let severity = if revision > 2 { Severity::Critical } else { Severity::High };
+            bench.apply(&[raised(alert, revision, severity)]).await;
+        }
+        bench.run_for(TimeDelta::seconds(pause)).await;
+    }
+    bench.apply(&alerts.each_ref().map(|alert| closed(alert, 100))).await;
+    bench.run_for(TimeDelta::hours(2)).await;
+    for alert in &alerts {
+        let story = story(&receiver, alert);
+        prop_assert!(story.windows(2).all(|pair| pair[0].1 <= pair[1].1), "out of order: {story:?}");
+        let ids: std::collections::BTreeSet<_> = story.iter().map(|(id, ..)| id).collect();
+        prop_assert_eq!(ids.len(), story.len(), "twice: {:?}", story);
+        let kinds = |kind: &str| story.iter().filter(|(.., k)| k == kind).count();
+        prop_assert_eq!((kinds("alert.created"), kinds("alert.closed")), (1, 1));
+        prop_assert_eq!(story.last().map(|(_, revision, _)| *revision), Some(100));
+    }
+    prop_assert!(undelivered(&bench.control).await.is_empty());
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn whatever_a_receiver_answers_the_story_arrives_once_and_in_order(
+        script in trouble(),
+        pauses in prop::collection::vec(0..90_i64, 1..6),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(whatever_the_answers(script, pauses))?;
+    }
 }

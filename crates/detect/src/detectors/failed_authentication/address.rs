@@ -152,10 +152,12 @@ impl Address {
         let known = self.watches.iter().find(|watch| watch.class == Class::Spray);
         let fresh: Vec<_> =
             self.unmended.iter().filter(|t| known.is_none_or(|w| w.is_fresh(&t.attempt))).collect();
-        let Some(class) = spray_class(&fresh, config) else { return };
+        if !is_spraying(&fresh, config) {
+            return;
+        }
         let members = fresh.into_iter().filter(|t| !t.mended).map(|t| &t.attempt).collect();
         let (threshold, window_ms) = (config.spray_failures, config.spray_window_ms);
-        let hit = Hit { class, severity: Severity::High, threshold, window_ms, members };
+        let hit = Hit { class: Class::Spray, severity: Severity::High, threshold, window_ms, members };
         watch(&mut self.watches, Class::Spray, "").open(hit, &attempt, phase, config.episode_gap_ms);
     }
 
@@ -263,8 +265,8 @@ fn hard(
     rules.into_iter().find(|rule| met(rule)).map(|(threshold, window_ms, _)| (threshold, window_ms))
 }
 
-/// Spraying or stuffing, if the failures of the window are either.
-fn spray_class(tried: &[&Tried], config: &FailedAuthenticationConfig) -> Option<Class> {
+/// Whether the failures of the window are spread over accounts as no user's own typos are.
+fn is_spraying(tried: &[&Tried], config: &FailedAuthenticationConfig) -> bool {
     let mut by_account: HashMap<u64, (u64, bool)> = HashMap::new();
     for t in tried.iter().filter(|t| t.attempt.account != 0) {
         let (failures, mended) = by_account.entry(t.attempt.account).or_default();
@@ -274,14 +276,11 @@ fn spray_class(tried: &[&Tried], config: &FailedAuthenticationConfig) -> Option<
     let accounts = by_account.len();
     let unmended: Vec<u64> = by_account.values().filter(|(_, mended)| !mended).map(|(n, _)| *n).collect();
     let failures: u64 = unmended.iter().sum();
-    if unmended.len() * 10 < accounts * 6 || failures < u64::from(config.spray_failures) {
-        return None;
-    }
-    if unmended.len() >= config.stuffing_accounts && failures <= 2 * unmended.len() as u64 {
-        return Some(Class::Stuffing);
-    }
     let few = unmended.iter().filter(|n| (1..=6).contains(*n)).count();
     let most = unmended.iter().copied().max().unwrap_or_default();
-    let is_spread = few * 10 >= unmended.len() * 6 && most * 2 <= failures;
-    (unmended.len() >= config.spray_accounts && is_spread).then_some(Class::Spray)
+    unmended.len() >= config.spray_accounts
+        && failures >= u64::from(config.spray_failures)
+        && unmended.len() * 10 >= accounts * 6
+        && few * 10 >= unmended.len() * 6
+        && most * 2 <= failures
 }

@@ -21,57 +21,57 @@ const fn class(
     }
 }
 
-/// Every class. The names are those of [`super::watch::Class`] in the same order.
-pub const CLASSES: &[ClassInfo] = &[
-    class(
-        "auth.bruteforce.fast",
-        Severity::Medium,
-        &["T1110.001"],
-        "authn_login_fail_max",
-        "Many failures of one account from one network within seconds or minutes.",
-    ),
-    class(
-        "auth.bruteforce.slow",
-        Severity::Low,
-        &["T1110.001"],
-        "authn_login_fail_max",
-        "Failures of one account minutes apart for hours: a patient guesser, or a client with an old \
+pub(super) const FAST: ClassInfo = class(
+    "auth.bruteforce.fast",
+    Severity::Medium,
+    &["T1110.001"],
+    "authn_login_fail_max",
+    "Many failures of one account from one network within seconds or minutes.",
+);
+pub(super) const SLOW: ClassInfo = class(
+    "auth.bruteforce.slow",
+    Severity::Low,
+    &["T1110.001"],
+    "authn_login_fail_max",
+    "Failures of one account minutes apart for hours: a patient guesser, or a client with an old \
          password; medium from three networks or more.",
-    ),
-    class(
-        "auth.bruteforce.distributed",
-        Severity::High,
-        &["T1110"],
-        "authn_login_fail_max",
-        "Failures of one account from many networks; medium where no browser is known.",
-    ),
-    class(
-        "auth.bruteforce.address",
-        Severity::Medium,
-        &["T1110.001"],
-        "authn_login_fail_max",
-        "Many failures from one address over several accounts, or over accounts that do not exist.",
-    ),
-    class(
-        "auth.spray",
-        Severity::High,
-        &["T1110.003"],
-        "authn_login_fail_max",
-        "One address failing on many accounts whose owners do not then log in from it.",
-    ),
-    class(
-        "auth.stuffing",
-        Severity::High,
-        &["T1110.004"],
-        "authn_login_fail_max",
-        "One address trying a great many accounts once or twice each.",
-    ),
-    class(
-        "auth.success_after_failures",
-        Severity::Critical,
-        &["T1078", "T1110"],
-        "authn_login_successafterfail",
-        "A success soon after many failures; critical if from where the failures came, low if from a \
+);
+pub(super) const DISTRIBUTED: ClassInfo = class(
+    "auth.bruteforce.distributed",
+    Severity::High,
+    &["T1110"],
+    "authn_login_fail_max",
+    "Failures of one account from many networks; medium where no browser is known.",
+);
+pub(super) const ADDRESS: ClassInfo = class(
+    "auth.bruteforce.address",
+    Severity::Medium,
+    &["T1110.001"],
+    "authn_login_fail_max",
+    "Many failures from one address over several accounts, or over accounts that do not exist.",
+);
+pub(super) const SPRAY: ClassInfo = class(
+    "auth.spray",
+    Severity::High,
+    &["T1110.003"],
+    "authn_login_fail_max",
+    "One address failing on many accounts whose owners do not then log in from it.",
+);
+pub(super) const STUFFING: ClassInfo = class(
+    "auth.stuffing",
+    Severity::High,
+    &["T1110.004"],
+    "authn_login_fail_max",
+    "One address trying a great many accounts once or twice each.",
+);
+pub(super) const SUCCESS: ClassInfo = class(
+    "auth.success_after_failures",
+    Severity::Critical,
+    &["T1078", "T1110"],
+    "authn_login_successafterfail",
+    "A success soon after many failures; critical if from where the failures came, low if from a \
          place the account is known to use.",
-    ),
-];
+);
+
+/// Every class.
+pub const CLASSES: &[ClassInfo] = &[FAST, SLOW, DISTRIBUTED, ADDRESS, SPRAY, STUFFING, SUCCESS];

@@ -31,7 +31,7 @@ pub(super) fn subject<T>(
     with(Subject {
         detector: NAME,
         tenant: &key.tenant,
-        family: episode.class.family(),
+        family: episode.class.info().class,
         entity_type,
         entity: &entity,
         episode: Some(&label),
@@ -45,8 +45,8 @@ pub(super) fn describe(
     episode: &Episode,
     config: &FailedAuthenticationConfig,
 ) -> Alert {
-    let mut alert =
-        subject(key, entity_type, episode, |subject| subject.alert(episode.class.info(), episode.severity));
+    let info = episode.info(config.stuffing_accounts);
+    let mut alert = subject(key, entity_type, episode, |subject| subject.alert(info, episode.severity));
     alert.entity = text::clean(&key.name, 256);
     alert.title = format!("{}: {}", key.tenant, title(key, entity_type, episode));
     alert.description = format!("{} {}", what_happened(episode), advice(entity_type, episode));
@@ -95,9 +95,8 @@ fn title(key: &Key, entity_type: &str, episode: &Episode) -> String {
         (Class::Address, _) => {
             format!("{failures} from {entity} on {} accounts", episode.accounts.names_said())
         }
-        (Class::Spray, _) => format!("{entity} sprays {} accounts", episode.accounts.names_said()),
-        (Class::Stuffing, _) => {
-            format!("{entity} tries a list of {} accounts", episode.accounts.names_said())
+        (Class::Spray, _) => {
+            format!("{failures} from {entity}, a few each on {} accounts", episode.accounts.names_said())
         }
         (Class::Success, "address") => format!("{entity} got in after {failures}"),
         (Class::Success, _) => format!("{entity} logged in after {failures}"),
@@ -108,7 +107,7 @@ fn what_happened(episode: &Episode) -> String {
     let (first, last) = (episode.tally.first_seen(), episode.tally.last_seen());
     let took = first.zip(last).map_or(0, |(first, last)| last - first);
     let mut said = format!(
-        "{} within {}, {} accounts, {} addresses",
+        "{} within {}; accounts: {}; addresses: {}",
         plural(episode.failures, "failure"),
         text::duration(took),
         episode.accounts.names_said(),

@@ -123,7 +123,9 @@ impl<F: Fold> Timeline<F> {
             return Arrival::Duplicate;
         }
         self.newest = self.newest.max(attempt.time);
-        if attempt.time < self.settled_to {
+        if late || attempt.time < self.settled_to {
+            // In time, but so many came at once that its neighbours were folded already.
+            self.is_partial |= !late;
             // Where deliveries were forgotten a late one may be a second one; better to miss it.
             if !forgotten {
                 self.insert_late(attempt, setting);
@@ -132,7 +134,7 @@ impl<F: Fold> Timeline<F> {
         }
         let at = self.unsettled.partition_point(|known| known.stamp() < attempt.stamp());
         self.unsettled.insert(at, Arc::new(attempt));
-        if late { Arrival::Late } else { Arrival::InTime }
+        Arrival::InTime
     }
 
     /// Of two deliveries the one that stands first in the log is shown.
@@ -177,7 +179,6 @@ impl<F: Fold> Timeline<F> {
             let attempt = self.unsettled.remove(0);
             self.settled_to = self.settled_to.max(attempt.time);
             self.settled.step(&attempt, setting.config, phase);
-            self.is_partial = true;
         }
         self.tell_late(key, setting, alerts);
         let episodes_open = self.settled.watches().iter().any(|watch| watch.open.is_some());
@@ -328,7 +329,7 @@ impl<F: Fold> Timeline<F> {
     pub(super) fn due(&self, setting: Setting<'_>) -> EventTime {
         let unsettled = self.unsettled.first().map(|attempt| attempt.time.floor(1_000) + 1_000);
         let late = (!self.late.is_empty()).then_some(self.late_until);
-        let next_minute = self.settled_to.floor(60_000) + 60_000;
+        let next_minute = self.settled_to.max(EventTime(0)).floor(60_000) + 60_000;
         let told = self.told.iter().map(|told| told.announced.next_minute().max(next_minute)).min();
         let waiting = [unsettled, late, told, self.certain_at, self.settled.due(setting.config)];
         let soonest = waiting.into_iter().flatten().min();

@@ -9,7 +9,7 @@ use event::{EventTime, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
-use super::classes::CLASSES;
+use super::classes::{ADDRESS, DISTRIBUTED, FAST, SLOW, SPRAY, STUFFING, SUCCESS};
 use crate::class::ClassInfo;
 use crate::episode::{Cells, EpisodeId};
 use crate::tally::{Breakdown, Tally};
@@ -17,7 +17,7 @@ use crate::tally::{Breakdown, Tally};
 /// Accounts that an episode remembers having been tried.
 const TRIED_MAX: usize = 1_024;
 
-/// Which rule; the numbers index [`CLASSES`].
+/// Which rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Class {
     Fast,
@@ -25,27 +25,26 @@ pub(super) enum Class {
     Distributed,
     Address,
     Spray,
-    Stuffing,
     Success,
 }
 
 impl Class {
+    /// What its findings are called at first.
     pub(super) fn info(self) -> &'static ClassInfo {
-        &CLASSES[self as usize]
+        match self {
+            Self::Fast => &FAST,
+            Self::Slow => &SLOW,
+            Self::Distributed => &DISTRIBUTED,
+            Self::Address => &ADDRESS,
+            Self::Spray => &SPRAY,
+            Self::Success => &SUCCESS,
+        }
     }
 
     /// Whether further attempts can only strengthen what was seen, so that it may be told before
     /// the watermark.
     pub(super) fn is_eager(self) -> bool {
-        !matches!(self, Self::Slow | Self::Spray | Self::Stuffing)
-    }
-
-    /// What the ids of its alerts are made from: stuffing is spraying with more accounts.
-    pub(super) fn family(self) -> &'static str {
-        match self {
-            Self::Stuffing => Self::Spray.info().class,
-            other => other.info().class,
-        }
+        !matches!(self, Self::Slow | Self::Spray)
     }
 }
 
@@ -196,6 +195,14 @@ impl Episode {
         if !attempt.reason.is_empty() {
             self.reasons.add(&attempt.reason, weight);
         }
+    }
+
+    /// What it amounts to: spraying over a great many accounts, hardly more than one try each, is
+    /// stuffing.
+    pub(super) fn info(&self, stuffing_accounts: usize) -> &'static ClassInfo {
+        let accounts = self.tried.len();
+        let is_list = accounts >= stuffing_accounts && self.failures <= 2 * accounts as u64;
+        if self.class == Class::Spray && is_list { &STUFFING } else { self.class.info() }
     }
 
     /// Whether this account failed in the episode.

@@ -2,8 +2,11 @@
 //!
 //! An hour is learned when it is over: sixty counts become one median, one median absolute
 //! deviation and one maximum, and join what that hour of the week was before. That is about
-//! 2.5 KB a key. A robust median needs no clean data; a slow ramp still cannot teach it much,
+//! 3 KB a key. A robust median needs no clean data; a slow ramp still cannot teach it much,
 //! because one week may at most double what the weeks before had found.
+//!
+//! The minutes of an episode teach nothing, except that they were: what was odd in the same hour
+//! of two earlier weeks is a habit, such as a weekly batch job, and no longer odd in the third.
 
 use event::EventTime;
 use serde::{Deserialize, Serialize};
@@ -14,18 +17,23 @@ const HOURS_OF_WEEK: usize = 168;
 /// An hour with fewer minutes than this teaches nothing.
 const MINUTES_MIN: usize = 10;
 /// After so many weeks the oldest no longer count.
-const WEEKS_MAX: u16 = 4;
+const WEEKS_MAX: u8 = 4;
+/// What was odd in so many weeks is a habit.
+const HABIT_WEEKS: u8 = 2;
 /// MAD times this estimates the standard deviation.
 const MAD_TO_SIGMA: f32 = 1.4826;
 
 /// What one hour of the week was like, a minute.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Slot {
-    weeks: u16,
+    weeks: u8,
+    odd_weeks: u8,
     minutes: u16,
     median: f32,
     sigma: f32,
     max: f32,
+    odd_max: f32,
+    odd_week: i32,
 }
 
 /// What is usual at a moment.
@@ -59,6 +67,21 @@ impl Baseline {
         self.counts.push(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
+    /// Notes that a minute was out of the ordinary, instead of learning it.
+    pub(super) fn note_odd(&mut self, minute: EventTime, count: u64, zone_offset_ms: i64) {
+        if self.slots.is_empty() {
+            return;
+        }
+        let week = week_of(minute, zone_offset_ms);
+        let slot = &mut self.slots[hour_of_week(minute, zone_offset_ms)];
+        if slot.odd_week != week {
+            let recently = slot.odd_weeks > 0 && week - slot.odd_week <= 2;
+            slot.odd_weeks = if recently { slot.odd_weeks.saturating_add(1) } else { 1 };
+            slot.odd_week = week;
+        }
+        slot.odd_max = slot.odd_max.max(count as f32);
+    }
+
     /// How long this key has been watched.
     pub(super) fn age_ms(&self, now: EventTime) -> i64 {
         self.first.map_or(0, |first| now - first)
@@ -89,7 +112,9 @@ impl Baseline {
         let hour = hour_of_week(now, zone_offset_ms);
         let near = [hour + HOURS_OF_WEEK - 1, hour, hour + 1];
         let slots = near.into_iter().filter_map(|hour| self.slots.get(hour % HOURS_OF_WEEK));
-        let slots: Vec<Slot> = slots.filter(|slot| slot.weeks > 0).copied().collect();
+        let week = week_of(now, zone_offset_ms);
+        let slots: Vec<Slot> =
+            slots.filter(|slot| slot.weeks > 0).map(|slot| slot.with_habit(week)).collect();
         let minutes = slots.iter().map(|slot| f64::from(slot.minutes)).fold(0.0, f64::max);
         let day = self.of_hour_of_day(now, zone_offset_ms);
         let Some(week) = widest(slots.into_iter()) else { return day };
@@ -111,10 +136,10 @@ impl Baseline {
         let mean = |value: fn(&Slot) -> f32| days.iter().map(|slot| value(slot)).sum::<f32>() / count;
         (!days.is_empty()).then(|| Slot {
             weeks: 1,
-            minutes: 0,
             median: mean(|slot| slot.median),
             sigma: mean(|slot| slot.sigma),
             max: days.iter().map(|slot| slot.max).fold(0.0, f32::max),
+            ..Slot::default()
         })
     }
 
@@ -133,15 +158,23 @@ impl Baseline {
 impl Slot {
     fn add(&mut self, hour: Slot) {
         if self.weeks == 0 {
-            *self = hour;
+            *self =
+                Slot { odd_weeks: self.odd_weeks, odd_week: self.odd_week, odd_max: self.odd_max, ..hour };
             return;
         }
         let median = hour.median.min(2.0 * self.median + 60.0);
         self.weeks = (self.weeks + 1).min(WEEKS_MAX);
-        self.minutes = (self.minutes + hour.minutes).min(60 * WEEKS_MAX);
+        self.minutes = (self.minutes + hour.minutes).min(60 * u16::from(WEEKS_MAX));
         self.median += (median - self.median) / f32::from(self.weeks);
         self.sigma += (hour.sigma - self.sigma) / f32::from(self.weeks);
         self.max = hour.max.max(0.9 * self.max);
+    }
+
+    /// The same, with what is odd by habit taken for usual.
+    fn with_habit(&self, week: i32) -> Self {
+        let earlier_weeks = self.odd_weeks - u8::from(self.odd_weeks > 0 && self.odd_week == week);
+        let is_habit = earlier_weeks >= HABIT_WEEKS;
+        Self { max: if is_habit { self.max.max(self.odd_max) } else { self.max }, ..*self }
     }
 }
 
@@ -154,6 +187,7 @@ fn summarize(counts: &[u32]) -> Slot {
         median,
         sigma: MAD_TO_SIGMA * spread,
         max: counts.iter().copied().max().unwrap_or_default() as f32,
+        ..Slot::default()
     }
 }
 
@@ -176,6 +210,10 @@ fn widest(slots: impl Iterator<Item = Slot>) -> Option<Usual> {
             past_max: known.past_max.max(usual.past_max),
         }))
     })
+}
+
+fn week_of(time: EventTime, zone_offset_ms: i64) -> i32 {
+    ((time + zone_offset_ms + 3 * DAY_MS).millis().div_euclid(7 * DAY_MS)) as i32
 }
 
 /// 0 is the first hour of a Monday where the partner is.

@@ -38,11 +38,6 @@ pub(super) fn judge(
         return None;
     }
     let Measure { usual, floor, ratio, is_contract } = measure(minute, history, setting)?;
-    let over_contract = setting.contract_per_minute.is_none_or(|contract| x > contract);
-    let flood_at = config.flood_ratio * usual.median.max(config.floor_per_minute);
-    if x >= flood_at && over_contract {
-        return Some(Excess { baseline: usual.median, threshold: flood_at, is_flood: true });
-    }
     let mut threshold = floor.max(ratio * usual.median);
     if !is_contract {
         threshold = threshold.max(config.above_past_max * usual.past_max);
@@ -53,6 +48,20 @@ pub(super) fn judge(
         }
     }
     (x >= threshold).then_some(Excess { baseline: usual.median, threshold, is_flood: false })
+}
+
+/// Judges whether a minute is a flood, given the median that is usual. More requests can only
+/// make it one.
+pub(super) fn judge_flood(count: u64, median: f64, setting: Setting<'_>) -> Option<Excess> {
+    let config = setting.config;
+    let threshold = config.flood_ratio * median.max(config.floor_per_minute);
+    let threshold = threshold.max(setting.contract_per_minute.unwrap_or_default());
+    (count as f64 >= threshold).then_some(Excess { baseline: median, threshold, is_flood: true })
+}
+
+/// The median that is usual at a moment, if any is.
+pub(super) fn usual_median(minute: EventTime, history: &Baseline, setting: Setting<'_>) -> Option<f64> {
+    measure(minute, history, setting).map(|measure| measure.usual.median)
 }
 
 /// The ladder: contract or own first hours, then hour of the day, then hour of the week.

@@ -1,15 +1,15 @@
 //! One key's minutes in order: the last five, what is usual, and the episode that is open.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use event::{EventTime, Severity};
+use event::{Alert, AlertChange, EventTime, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::Setting;
-use super::baseline::Baseline;
+use super::baseline::{Baseline, HOUR_MS};
 use super::minute::{Counts, MINUTE_MS};
-use super::rule::{Excess, judge};
-use crate::episode::{Announced, Cells, EpisodeId, is_certain};
+use super::rule::{Excess, judge, judge_flood, usual_median};
+use crate::episode::{Announced, Cells, EpisodeId, announce, is_certain};
 use crate::tally::Tally;
 
 const WINDOW: usize = 5;
@@ -25,11 +25,18 @@ pub(super) struct Series {
     recent: VecDeque<Closed>,
     usual_status: BTreeMap<i32, u64>,
     pub(super) open: Option<Box<Spike>>,
-    pub(super) told: Option<Announced>,
+    told: Option<(EpisodeId, Announced)>,
     cells: Cells,
     pub(super) last_minute: Option<EventTime>,
-    /// A flood that was told before its minute closed.
-    foreseen: Option<EventTime>,
+    gauges: VecDeque<Gauge>,
+}
+
+/// What a flood in one hour is held against: the median as it was known when the hour before
+/// began. So a flood is the same whether it is judged ahead of the watermark or behind it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Gauge {
+    hour: EventTime,
+    median: Option<f64>,
 }
 
 /// A minute that is over, not yet learned.
@@ -60,32 +67,63 @@ pub(super) struct Spike {
     pub(super) tally: Tally,
 }
 
+impl Closed {
+    fn quiet(minute: EventTime) -> Self {
+        Self { minute, counts: Counts::default(), excess: None, frozen: false }
+    }
+}
+
 impl Series {
-    /// Takes in a minute that is over and judges it; minutes come in order, and those without
-    /// requests may be left out.
-    pub(super) fn close_minute(&mut self, minute: EventTime, counts: Counts, setting: Setting<'_>) {
-        self.fill_up_to(minute, setting);
-        let mut excess = judge(counts.total, minute, &self.history, setting);
-        if self.foreseen == Some(minute) {
-            // It was told already, so it stays one, whatever was learned since.
-            let known = excess.or_else(|| self.recent.back().and_then(|closed| closed.excess));
-            excess = Some(Excess { is_flood: true, ..known.unwrap_or(UNKNOWN) });
+    /// Takes in a minute of an endpoint and judges it; minutes come in order. Those without
+    /// requests are left out, and are filled in where the tenant had any.
+    pub(super) fn close_minute(
+        &mut self,
+        minute: EventTime,
+        counts: Counts,
+        active_hours: &BTreeSet<EventTime>,
+        setting: Setting<'_>,
+    ) {
+        if let Some(last) = self.last_minute.filter(|last| minute - *last <= AWAY_MS_MAX) {
+            let mut next = last + MINUTE_MS;
+            while next < minute {
+                if active_hours.contains(&next.floor(HOUR_MS)) {
+                    self.push(Closed::quiet(next), setting);
+                }
+                next = next + MINUTE_MS;
+            }
         }
+        let excess = judge(counts.total, minute, &self.history, setting);
         self.push(Closed { minute, counts, excess, frozen: false }, setting);
     }
 
-    /// The minutes in which nothing came.
-    fn fill_up_to(&mut self, minute: EventTime, setting: Setting<'_>) {
-        let Some(last) = self.last_minute else { return };
-        if minute - last > AWAY_MS_MAX {
-            return;
+    /// The same for a whole tenant, where a minute without requests teaches nothing (nobody
+    /// knows whether the partner or its shipper was silent), and where floods are looked for.
+    pub(super) fn close_whole_minute(&mut self, minute: EventTime, counts: Counts, setting: Setting<'_>) {
+        self.gauge_up_to(minute, setting);
+        let excess = self
+            .flood(minute, counts.total, setting)
+            .or_else(|| judge(counts.total, minute, &self.history, setting));
+        self.push(Closed { minute, counts, excess, frozen: false }, setting);
+    }
+
+    /// Fixes the gauges of this minute's hour and of the next, if they are not. Every minute
+    /// before this one is closed.
+    fn gauge_up_to(&mut self, minute: EventTime, setting: Setting<'_>) {
+        let hour = minute.floor(HOUR_MS);
+        for hour in [hour, hour + HOUR_MS] {
+            if self.gauges.iter().all(|gauge| gauge.hour != hour) {
+                let median = usual_median(hour, &self.history, setting);
+                self.gauges.push_back(Gauge { hour, median });
+            }
         }
-        let mut next = last + MINUTE_MS;
-        while next < minute {
-            let counts = Counts::default();
-            self.push(Closed { minute: next, counts, excess: None, frozen: false }, setting);
-            next = next + MINUTE_MS;
+        while self.gauges.front().is_some_and(|gauge| gauge.hour < hour) {
+            self.gauges.pop_front();
         }
+    }
+
+    fn flood(&self, minute: EventTime, count: u64, setting: Setting<'_>) -> Option<Excess> {
+        let gauge = self.gauges.iter().find(|gauge| gauge.hour == minute.floor(HOUR_MS))?;
+        judge_flood(count, gauge.median?, setting)
     }
 
     fn push(&mut self, closed: Closed, setting: Setting<'_>) {
@@ -93,12 +131,19 @@ impl Series {
         self.recent.push_back(closed);
         if self.recent.len() > WINDOW
             && let Some(old) = self.recent.pop_front()
-            && !old.frozen
         {
-            self.history.learn(old.minute, old.counts.total, setting.zone_offset_ms);
-            for (status, count) in old.counts.by_status {
-                *self.usual_status.entry(status).or_default() += count;
-            }
+            self.learn(old, setting);
+        }
+    }
+
+    fn learn(&mut self, old: Closed, setting: Setting<'_>) {
+        if old.frozen {
+            self.history.note_odd(old.minute, old.counts.total, setting.zone_offset_ms);
+            return;
+        }
+        self.history.learn(old.minute, old.counts.total, setting.zone_offset_ms);
+        for (status, count) in old.counts.by_status {
+            *self.usual_status.entry(status).or_default() += count;
         }
     }
 
@@ -159,23 +204,35 @@ impl Series {
         phase: u64,
         setting: Setting<'_>,
     ) -> Option<Spike> {
-        if self.open.is_some() || self.told.is_some() {
+        let closed_to = setting.watermark?.floor(MINUTE_MS);
+        let hour_before = minute.floor(HOUR_MS) - HOUR_MS;
+        let is_gauged = self.gauges.iter().any(|gauge| gauge.hour == hour_before + HOUR_MS);
+        if self.open.is_some() || !is_gauged && closed_to < hour_before {
             return None;
         }
-        let excess = judge(counts.total, minute, &self.history, setting).filter(|excess| excess.is_flood)?;
+        if !is_gauged {
+            // Nothing came since the hour before began, so what is known now was known then.
+            self.gauge_up_to(hour_before, setting);
+        }
+        let excess = self.flood(minute, counts.total, setting)?;
         let id = self.cells.clone().open(phase, minute);
         if !is_certain(id, minute, setting.watermark, setting.config.episode_gap_ms) {
             return None;
         }
-        self.foreseen = Some(minute);
         let mut spike = Spike::new(id, minute, counts.ingested_at, excess);
         let learned: u64 = self.usual_status.values().sum();
         spike.add(minute, counts, excess, &self.usual_status, learned);
         Some(spike)
     }
-}
 
-const UNKNOWN: Excess = Excess { baseline: 0.0, threshold: 0.0, is_flood: true };
+    /// Tells of an episode, if there is news.
+    pub(super) fn tell(&mut self, id: EpisodeId, alert: Alert, now: EventTime) -> Option<AlertChange> {
+        let mut known = self.told.filter(|(told, _)| *told == id).map(|(_, announced)| announced);
+        let change = announce(&mut known, alert, now);
+        self.told = known.map(|announced| (id, announced));
+        change
+    }
+}
 
 impl Spike {
     fn new(id: EpisodeId, minute: EventTime, ingested_at: EventTime, excess: Excess) -> Self {

@@ -6,11 +6,11 @@ use event::{EventTime, Observation};
 use serde::{Deserialize, Serialize};
 
 use super::Setting;
+use super::baseline::{DAY_MS, HOUR_MS};
 use super::describe::{Subject, describe};
 use super::minute::{Endpoint, MINUTE_MS, Minute};
 use super::series::{Series, Spike};
 use crate::detector::AlertChanges;
-use crate::episode::announce;
 use crate::stable;
 
 /// What is known of a tenant's traffic.
@@ -22,6 +22,8 @@ pub(super) struct TenantTraffic {
     /// Minutes that got rows since floods were last looked for.
     touched: BTreeSet<EventTime>,
     open_endpoints: BTreeSet<Endpoint>,
+    /// The hours of the last week in which anything came.
+    active_hours: BTreeSet<EventTime>,
 }
 
 impl TenantTraffic {
@@ -42,14 +44,16 @@ impl TenantTraffic {
         setting: Setting<'_>,
         alerts: &mut AlertChanges,
     ) -> u64 {
+        let mut evicted = 0;
         let open = self.pending.split_off(&closed_to);
         for (minute, requests) in std::mem::replace(&mut self.pending, open) {
             self.end_episodes(minute, setting, alerts);
             self.close_minute(minute, requests, setting, alerts);
+            evicted += self.evict(setting);
         }
         self.end_episodes(closed_to, setting, alerts);
         self.touched = self.touched.split_off(&closed_to);
-        self.evict(setting)
+        evicted
     }
 
     fn close_minute(
@@ -59,13 +63,15 @@ impl TenantTraffic {
         setting: Setting<'_>,
         alerts: &mut AlertChanges,
     ) {
-        self.whole.close_minute(minute, requests.total(), setting);
+        self.active_hours.insert(minute.floor(HOUR_MS));
+        self.active_hours = self.active_hours.split_off(&(minute.floor(HOUR_MS) - 7 * DAY_MS));
+        self.whole.close_whole_minute(minute, requests.total(), setting);
         let mut bad = Vec::new();
         let mut excess_by_route: Vec<(Box<str>, f64)> = Vec::new();
         for (endpoint, counts) in requests.endpoints {
             let total = counts.total as f64;
             let series = self.endpoints.entry(endpoint.clone()).or_default();
-            series.close_minute(minute, counts, setting);
+            series.close_minute(minute, counts, &self.active_hours, setting);
             let usual = series.history.of_all_hours().map_or(0.0, |usual| usual.median);
             excess_by_route.push((endpoint.route.clone(), total - usual));
             if let Some((_, excess)) = series.hit(setting) {
@@ -88,16 +94,15 @@ impl TenantTraffic {
         let explained: f64 = bad.iter().map(|(_, excess)| excess).sum();
         let too_many = bad.len() > setting.config.endpoints_at_once_max;
         let whole_speaks = self.whole.open.is_some()
-            || self.whole.told.is_some()
-            || whole.is_some_and(|(_, excess)| too_many || explained < 0.5 * excess);
+            || whole.is_some_and(|(whole, excess)| whole.is_flood || too_many || explained < 0.5 * excess);
         for (endpoint, _) in bad {
             let Some(series) = self.endpoints.get_mut(&endpoint) else { continue };
-            if whole_speaks && series.open.is_none() && series.told.is_none() {
+            if whole_speaks && series.open.is_none() {
                 series.freeze(minute);
                 continue;
             }
             series.extend(phase_of(setting, Some(&endpoint)));
-            tell(series, Some(&endpoint), minute, setting, alerts);
+            tell_open(series, Some(&endpoint), minute, setting, alerts);
             self.open_endpoints.insert(endpoint);
         }
         if whole_speaks && whole.is_some() {
@@ -107,7 +112,7 @@ impl TenantTraffic {
                     *spike.excess_by_route.entry(route).or_default() += excess;
                 }
             }
-            tell(&mut self.whole, None, minute, setting, alerts);
+            tell_open(&mut self.whole, None, minute, setting, alerts);
         }
         self.freeze_learning(minute);
     }
@@ -128,50 +133,30 @@ impl TenantTraffic {
     fn end_episodes(&mut self, closed_to: EventTime, setting: Setting<'_>, alerts: &mut AlertChanges) {
         let gap_ms = setting.config.episode_gap_ms;
         if let Some(spike) = self.whole.take_over(closed_to, gap_ms) {
-            close(&mut self.whole, &spike, None, closed_to, setting, alerts);
+            tell_spike(&mut self.whole, &spike, None, false, closed_to, setting, alerts);
         }
         let endpoints = &mut self.endpoints;
         self.open_endpoints.retain(|endpoint| {
             let Some(series) = endpoints.get_mut(endpoint) else { return false };
             if let Some(spike) = series.take_over(closed_to, gap_ms) {
-                close(series, &spike, Some(endpoint), closed_to, setting, alerts);
+                tell_spike(series, &spike, Some(endpoint), false, closed_to, setting, alerts);
             }
             series.open.is_some()
         });
     }
 
-    /// Tells of floods before their minute is over.
+    /// Tells of a flood before its minute is over.
     pub(super) fn foresee_floods(&mut self, setting: Setting<'_>, alerts: &mut AlertChanges) {
         let floor = setting.config.flood_ratio * setting.config.floor_per_minute;
-        let pending = &self.pending;
-        let (endpoints, whole) = (&mut self.endpoints, &mut self.whole);
+        let (pending, whole) = (&self.pending, &mut self.whole);
+        // A minute that may be one is looked at again when more rows come, or when the watermark
+        // makes its alert's id certain.
         self.touched.retain(|minute| {
-            let Some(requests) = pending.get(minute) else { return false };
-            let total = requests.total();
-            if (total.total as f64) < floor {
-                return false;
+            let Some(total) = pending.get(minute).map(Minute::total) else { return false };
+            if let Some(spike) = whole.foresee(*minute, &total, phase_of(setting, None), setting) {
+                tell_spike(whole, &spike, None, true, *minute, setting, alerts);
             }
-            if whole.open.is_some() || whole.told.is_some() {
-                return false;
-            }
-            let mut explained = 0;
-            let large = requests.endpoints.iter().filter(|(_, counts)| counts.total as f64 >= floor);
-            for (endpoint, counts) in large {
-                let series = endpoints.entry(endpoint.clone()).or_default();
-                if let Some(spike) =
-                    series.foresee(*minute, counts, phase_of(setting, Some(endpoint)), setting)
-                {
-                    tell_spike(series, &spike, Some(endpoint), *minute, setting, alerts);
-                }
-                explained += if series.told.is_some() { counts.total } else { 0 };
-            }
-            if explained * 2 < total.total
-                && let Some(spike) = whole.foresee(*minute, &total, phase_of(setting, None), setting)
-            {
-                tell_spike(whole, &spike, None, *minute, setting, alerts);
-            }
-            // Looked at again when more rows come, or when the watermark makes an id certain.
-            true
+            total.total as f64 >= floor
         });
     }
 
@@ -183,7 +168,7 @@ impl TenantTraffic {
         let mut by_age: Vec<_> = self
             .endpoints
             .iter()
-            .filter(|(_, series)| series.told.is_none())
+            .filter(|(_, series)| series.open.is_none())
             .map(|(endpoint, series)| (series.last_minute, endpoint.clone()))
             .collect();
         by_age.sort();
@@ -201,7 +186,7 @@ impl TenantTraffic {
     }
 }
 
-fn tell(
+fn tell_open(
     series: &mut Series,
     endpoint: Option<&Endpoint>,
     now: EventTime,
@@ -209,7 +194,7 @@ fn tell(
     alerts: &mut AlertChanges,
 ) {
     if let Some(spike) = series.open.clone() {
-        tell_spike(series, &spike, endpoint, now, setting, alerts);
+        tell_spike(series, &spike, endpoint, true, now, setting, alerts);
     }
 }
 
@@ -217,26 +202,14 @@ fn tell_spike(
     series: &mut Series,
     spike: &Spike,
     endpoint: Option<&Endpoint>,
-    now: EventTime,
-    setting: Setting<'_>,
-    alerts: &mut AlertChanges,
-) {
-    let alert = describe(spike, Subject { endpoint, setting });
-    alerts.extend(announce(&mut series.told, alert, now));
-}
-
-fn close(
-    series: &mut Series,
-    spike: &Spike,
-    endpoint: Option<&Endpoint>,
+    open: bool,
     now: EventTime,
     setting: Setting<'_>,
     alerts: &mut AlertChanges,
 ) {
     let mut alert = describe(spike, Subject { endpoint, setting });
-    alert.episode_open = false;
-    alerts.extend(announce(&mut series.told, alert, now));
-    series.told = None;
+    alert.episode_open = open;
+    alerts.extend(series.tell(spike.id, alert, now));
 }
 
 /// Where a key's cells begin.

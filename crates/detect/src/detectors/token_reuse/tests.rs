@@ -9,7 +9,9 @@ fn a_second_use_from_another_network_is_one_high_alert() {
         "09:26:53 issued token=t1 user_ref=u1 src_ip=203.0.113.24
          09:26:58 redeemed token=t1 user_ref=u1 src_ip=203.0.113.90 ua=mac
          09:27:11 rejected token=t1 user_ref=u1 src_ip=198.51.100.77 ua=iphone reason=already_used",
-        expect![""],
+        expect![[r#"
+            token.reuse.other_origin high page hmac256:k1:t1 count=2 09:26:58 to 09:27:11
+        "#]],
     );
 }
 
@@ -47,7 +49,9 @@ fn a_double_click_is_for_the_record_only() {
     check(
         "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac
          09:00:00.4 rejected token=t1 src_ip=203.0.113.90 ua=mac reason=already_used",
-        expect![""],
+        expect![[r#"
+            token.reuse.benign_double info hmac256:k1:t1 count=2 09:00:00 to 09:00:00
+        "#]],
     );
 }
 
@@ -56,7 +60,9 @@ fn the_same_browser_well_after_its_use_has_cached_the_token() {
     check(
         "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac
          09:00:11 rejected token=t1 src_ip=203.0.113.90 ua=mac reason=already_used",
-        expect![""],
+        expect![[r#"
+            token.reuse.same_origin low hmac256:k1:t1 count=2 09:00:00 to 09:00:11
+        "#]],
     );
 }
 
@@ -67,7 +73,10 @@ fn a_phone_that_leaves_the_wifi_does_not_page() {
          09:00:30 rejected token=t1 src_ip=198.51.100.77 ua=phone reason=already_used
          09:00:00 redeemed token=t2 src_ip=203.0.113.90 ua=phone
          09:00:31 rejected token=t2 src_ip=198.51.100.77 ua=phone reason=already_used",
-        expect![""],
+        expect![[r#"
+            token.reuse.network_switch medium hmac256:k1:t1 count=2 09:00:00 to 09:00:30
+            token.reuse.other_origin high page hmac256:k1:t2 count=2 09:00:00 to 09:00:31
+        "#]],
     );
 }
 
@@ -76,7 +85,9 @@ fn two_accepted_uses_are_a_failed_control() {
     check(
         "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac
          09:04:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac",
-        expect![""],
+        expect![[r#"
+            token.double_redeem critical page hmac256:k1:t1 count=2 09:00:00 to 09:04:00
+        "#]],
     );
 }
 
@@ -104,7 +115,11 @@ fn after_its_end_a_token_may_be_refused_but_not_accepted() {
          10:05:31 rejected token=t5 reason=expired
          09:00:00 issued token=t6 expires=09:20:00
          09:10:00 redeemed token=t6",
-        expect![""],
+        expect![[r#"
+            token.expired_use.accepted critical page hmac256:k1:t3 count=1 09:05:31 to 09:05:31
+            token.expired_use.rejected info hmac256:k1:t4 count=1 09:05:31 to 09:05:31
+            token.expired_use.rejected medium hmac256:k1:t5 count=1 10:05:31 to 10:05:31
+        "#]],
     );
 }
 
@@ -121,7 +136,12 @@ fn a_token_is_bound_to_its_user_its_partner_and_its_page() {
          09:00:05 redeemed token=t4 origin=evil.example
          09:00:00 issued token=t5 bound=https://shop.acme.example
          09:00:05 redeemed token=t5 origin=shop.acme.example",
-        expect![""],
+        expect![[r#"
+            token.wrong_partner high page hmac256:k1:t3 count=1 09:00:05 to 09:00:05
+            token.wrong_partner medium hmac256:k1:t4 count=1 09:00:05 to 09:00:05
+            token.wrong_user critical page hmac256:k1:t2 count=1 09:00:05 to 09:00:05
+            token.wrong_user high page hmac256:k1:t1 count=1 09:00:05 to 09:00:05
+        "#]],
     );
 }
 
@@ -130,7 +150,9 @@ fn one_token_under_two_partners_is_critical() {
     check(
         "09:00:00 redeemed token=t1 partner=prt_a
          09:00:05 rejected token=t1 partner=prt_b reason=wrong_partner",
-        expect![""],
+        expect![[r#"
+            token.replay_across_partners critical page hmac256:k1:t1 count=2 09:00:00 to 09:00:05
+        "#]],
     );
 }
 
@@ -143,7 +165,10 @@ fn a_revoked_token_is_refused_or_something_is_wrong() {
          09:00:31 redeemed token=t2
          09:00:00 revoked token=t3
          09:00:31 rejected token=t3 reason=revoked",
-        expect![""],
+        expect![[r#"
+            token.revoked_use critical page hmac256:k1:t2 count=1 09:00:31 to 09:00:31
+            token.revoked_use medium hmac256:k1:t3 count=1 09:00:31 to 09:00:31
+        "#]],
     );
 }
 
@@ -152,13 +177,15 @@ fn a_token_stolen_for_later_is_remembered() {
     let mut bench = Bench::new(&DetectConfig::default());
     for line in [
         "09:00:00 redeemed token=t1 src_ip=203.0.113.90",
-        "15:00:00 redeemed token=other src_ip=203.0.113.90",
-        "20:00:00 rejected token=t1 src_ip=198.51.100.77 reason=already_used",
+        "15:00:00 redeemed token=other src_ip=203.0.113.90 id=2",
+        "20:00:00 rejected token=t1 src_ip=198.51.100.77 reason=already_used id=3",
     ] {
         bench.record(&script(line));
     }
     let line = summary(&bench.finish().final_alerts());
-    expect![""].assert_eq(&line);
+    expect![[r#"
+        token.reuse.other_origin high page hmac256:k1:t1 count=2 09:00:00 to 20:00:00
+    "#]].assert_eq(&line);
 }
 
 #[test]

@@ -13,8 +13,26 @@ const FAST: &str = "auth.bruteforce.fast";
 
 /// What attackers try first.
 const GUESSED_USERS: [&str; 20] = [
-    "admin", "oracle", "postgres", "ubuntu", "test", "git", "jenkins", "mysql", "ftpuser", "guest", "pi", "user",
-    "tomcat", "nagios", "hadoop", "www", "support", "minecraft", "ec2-user", "ansible",
+    "admin",
+    "oracle",
+    "postgres",
+    "ubuntu",
+    "test",
+    "git",
+    "jenkins",
+    "mysql",
+    "ftpuser",
+    "guest",
+    "pi",
+    "user",
+    "tomcat",
+    "nagios",
+    "hadoop",
+    "www",
+    "support",
+    "minecraft",
+    "ec2-user",
+    "ansible",
 ];
 
 /// Many wrong passwords for one user, from one address, in less than a minute.

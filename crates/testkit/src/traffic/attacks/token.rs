@@ -46,7 +46,8 @@ pub(super) fn expired_accepted(plan: &mut Plan<'_>) -> Option<(EventTime, Actor)
     let (token, mut steps) = issue(plan);
     let client = browser(token.user, token.user.address());
     accept(token, token.expires_at() + plan.dice.between(60_000, 400_000), client, &mut steps);
-    let mut label = label(plan, token, "token_expired_accepted", "token.expired_use.accepted", client.address);
+    let mut label =
+        label(plan, token, "token_expired_accepted", "token.expired_use.accepted", client.address);
     label.lines = 2;
     plan.script(steps, label)
 }
@@ -56,7 +57,10 @@ fn issue(plan: &mut Plan<'_>) -> (Token, Vec<(EventTime, Fact)>) {
     let token = Token { id: plan.dice.roll(), user, issued_at: plan.now };
     let backend = Client { address: plan.partner.backend(token.id), agent: Agent::Backend };
     let steps = vec![
-        (plan.now, Fact::Request(Request { client: backend, target: Target::Sessions, status: 201, latency_ms: 40 })),
+        (
+            plan.now,
+            Fact::Request(Request { client: backend, target: Target::Sessions, status: 201, latency_ms: 40 }),
+        ),
         (plan.now, Fact::TokenIssued(token)),
     ];
     (token, steps)

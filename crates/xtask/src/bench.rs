@@ -1,0 +1,22 @@
+//! Measurements. Each prints a Markdown table that can go into the README as it is.
+
+mod end_to_end;
+mod figures;
+mod process;
+mod recall;
+mod report;
+
+use clap::Subcommand;
+
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// Normalize, detect, store and alerting together, from a full topic to lag 0: CPU, memory,
+    /// speed, stored bytes, and which of the labelled attacks were found.
+    EndToEnd(end_to_end::EndToEnd),
+}
+
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+    match bench {
+        Bench::EndToEnd(options) => end_to_end::run(options),
+    }
+}

@@ -1,0 +1,123 @@
+//! Processes under measurement, by what Linux counts for them.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+/// What one process used from its start to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured {
+    pub(crate) cpu_seconds: f64,
+    pub(crate) wall_seconds: f64,
+    pub(crate) resident_bytes_max: u64,
+}
+
+const SAMPLE_EVERY: Duration = Duration::from_millis(20);
+
+/// Runs a program to its end. CPU is what the kernel adds to our children's account when the
+/// program is waited for, so nothing of it is missed; memory is the high-water mark, looked at
+/// until the program is gone.
+pub(crate) fn measure(mut command: Command) -> anyhow::Result<Measured> {
+    let before = cpu_seconds_of_children()?;
+    let began = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("start {command:?}"))?;
+    let mut resident_bytes_max = 0;
+    let status = loop {
+        resident_bytes_max = resident_bytes_max.max(high_water_mark(child.id()));
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        pause();
+    };
+    ensure!(status.success(), "{command:?}: {status}");
+    Ok(Measured {
+        cpu_seconds: cpu_seconds_of_children()? - before,
+        wall_seconds: began.elapsed().as_secs_f64(),
+        resident_bytes_max,
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "samples are taken at intervals; there is nothing else to wait for"
+)]
+fn pause() {
+    std::thread::sleep(SAMPLE_EVERY);
+}
+
+/// User and system time of the children that were waited for: fields 16 and 17 of `stat`, in
+/// hundredths of a second.
+fn cpu_seconds_of_children() -> anyhow::Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").context("read /proc/self/stat; this needs Linux")?;
+    let ticks: Vec<u64> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(13)
+        .take(2)
+        .filter_map(|field| field.parse().ok())
+        .collect();
+    ensure!(ticks.len() == 2, "/proc/self/stat is not as expected: {stat}");
+    Ok(ticks.iter().sum::<u64>() as f64 / 100.0)
+}
+
+/// 0 once the process is gone.
+fn high_water_mark(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1_024
+}
+
+/// A program that runs until it is dropped.
+pub(crate) struct Background(Child);
+
+impl Background {
+    /// Starts it and waits for the line that says it is ready.
+    pub(crate) fn start(mut command: Command, ready: &str) -> anyhow::Result<(Self, String)> {
+        let mut child =
+            command.stdout(Stdio::piped()).spawn().with_context(|| format!("start {command:?}"))?;
+        let stdout = child.stdout.take().context("its output is piped")?;
+        let background = Self(child);
+        let mut lines = BufReader::new(stdout).lines();
+        while let Some(line) = lines.next().transpose()? {
+            if line.contains(ready) {
+                // What it says later must not fill the pipe.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok((background, line));
+            }
+        }
+        bail!("{command:?} ended before it said \"{ready}\"");
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.kill().and_then(|()| self.0.wait()) {
+            eprintln!("process {} is left behind: {error}", self.0.id());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_program_is_seen_to_be_busy() {
+        let mut busy = Command::new("sh");
+        busy.args(["-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"]);
+        let measured = measure(busy).unwrap();
+        assert!(measured.cpu_seconds > 0.0 && measured.cpu_seconds <= measured.wall_seconds + 0.02);
+        assert!(measured.resident_bytes_max > 100_000);
+    }
+
+    #[test]
+    fn a_program_that_fails_is_an_error() {
+        assert!(measure(Command::new("false")).is_err());
+    }
+}
