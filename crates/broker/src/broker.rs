@@ -26,9 +26,6 @@ use crate::topic_admin::TopicAdmin;
 use crate::topics::{self, Topics};
 use crate::transactions::Transactions;
 
-/// How long requests under way may take once the broker stops.
-const GRACE: Duration = Duration::from_secs(2);
-
 /// A running broker. Dropped without [`Broker::shutdown`], it stops like a killed process
 /// would: nothing that was acknowledged is lost.
 #[derive(Debug)]
@@ -88,9 +85,7 @@ impl Broker {
     pub async fn shutdown(mut self) -> Result<(), BrokerError> {
         self.node.stopping.cancel();
         self.connections.close();
-        if tokio::time::timeout(GRACE, self.connections.wait()).await.is_err() {
-            tracing::info!("closed connections that still waited");
-        }
+        self.connections.wait().await;
         for task in &self.tasks {
             task.abort();
         }

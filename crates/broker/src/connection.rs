@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,6 +25,9 @@ const UNANSWERED_MAX: usize = 64;
 /// Memory is taken as bytes arrive, in steps of this, not as a frame announces.
 const READ_STEP_BYTES: usize = 256 * 1024;
 const READ_STEP_BYTES_MIN: usize = 8 * 1024;
+
+/// How long requests under way may take once the broker stops.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A response to come; `None` when the client wants none.
 pub(crate) type Reply = Pin<Box<dyn Future<Output = Result<Option<Bytes>, FrameError>> + Send>>;
@@ -49,8 +53,11 @@ pub(crate) async fn serve(node: Arc<Node>, stream: TcpStream, peer: SocketAddr) 
         read = reading => {
             report(peer, read);
             if node.stopping.is_cancelled() {
-                // What was asked before we stopped is still answered.
-                join(peer, writing.await);
+                // What was asked before we stopped is still answered, unless it waits for others.
+                match tokio::time::timeout(GRACE, &mut writing).await {
+                    Ok(written) => join(peer, written),
+                    Err(_) => writing.abort(),
+                }
             } else {
                 writing.abort();
             }

@@ -6,6 +6,8 @@
 //! `journal` (where everything else goes). It refuses to open compressed records, to compact, to
 //! replicate, and to listen beyond loopback unless told that the network is trusted.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may"))]
+
 mod broker;
 mod config;
 mod error;

@@ -4,6 +4,7 @@
 //! configure the broker say that they are skipped.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
+#![allow(clippy::disallowed_methods, reason = "no one hands a test its environment or its clock")]
 
 mod harness;
 
