@@ -80,7 +80,7 @@ fn lines_posted_over_http_are_stored_once_they_are_acknowledged() {
     let (status, answer) =
         server.post(&format!("/v1/logs/{partner}/handshake"), gzip.finish().unwrap(), &[("content-encoding", "gzip")]);
     assert!((200..300).contains(&status), "{status} {answer}");
-    assert_eq!(answer["lines"], 500, "{answer}");
+    assert_eq!(answer["accepted"], 500, "{answer}");
     server.until_stored(&partner, 500);
     for bad in ["/v1/logs/..%2fx/y", "/v1/logs/a/b%20c"] {
         let (status, answer) = server.post(bad, b"x".to_vec(), &[]);

@@ -43,14 +43,19 @@ impl Home {
     pub fn new(extra_config: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let prefix = partner("wf");
+        // One key for every run, so that fingerprints, and alert ids with them, can be compared.
+        let key = dir.path().join("privacy.key");
+        std::fs::write(&key, "7f".repeat(32)).unwrap();
         // Sections of `extra_config` must not repeat these.
         let config = format!(
             "[kafka]\nprefix = '{prefix}'\nbrokers = '{}'\ndiscovery_ms = 200\n\
              [server]\nlisten = '127.0.0.1:0'\ndata_dir = '{}'\n\
              [broker]\nlisten = '127.0.0.1:0'\n\
-             [store]\ncommit_interval_ms = 200\n{extra_config}",
+             [store]\ncommit_interval_ms = 200\n\
+             [privacy]\nkey_file = '{}'\n{extra_config}",
             cluster().unwrap_or_default(),
             dir.path().join("data").display(),
+            key.display(),
         );
         std::fs::write(dir.path().join("watchfire.toml"), config).unwrap();
         Self { dir, token: None, prefix }
@@ -71,7 +76,7 @@ impl Home {
             .arg("--config")
             .arg(self.dir.path().join("watchfire.toml"))
             .args(flags)
-            .env("WATCHFIRE_LOG_FILTER", "info,deltalake=warn")
+            .env("WATCHFIRE_LOG_FILTER", "info")
             .stdout(Stdio::piped())
             .stderr(std::fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("stderr.log")).unwrap())
             .spawn()

@@ -103,6 +103,6 @@ fn a_second_server_on_the_same_data_is_refused_with_the_reason() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(!second.status.success() && said.contains("lock"), "{said}");
+    assert!(!second.status.success() && said.contains("in use"), "{said}");
     server.stop();
 }

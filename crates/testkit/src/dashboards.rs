@@ -62,7 +62,7 @@ pub fn metrics_in_query(query: &str) -> Vec<&str> {
             let lower = name.to_ascii_lowercase();
             if BY_LABELS.contains(&lower.as_str()) {
                 rest = if rest.starts_with('(') { past(rest, ')') } else { rest };
-            } else if !rest.starts_with('(') && !KEYWORDS.contains(&lower.as_str()) {
+            } else if !is_call(rest) && !KEYWORDS.contains(&lower.as_str()) {
                 metrics.push(name);
             }
         } else {
@@ -70,6 +70,12 @@ pub fn metrics_in_query(query: &str) -> Vec<&str> {
         }
     }
     metrics
+}
+
+/// Whether the word before was a function: `rate(…)`, `sum by (…) (…)`.
+fn is_call(rest: &str) -> bool {
+    let word = &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())];
+    rest.starts_with('(') || matches!(word, "by" | "without")
 }
 
 fn is_name(c: char) -> bool {

@@ -13,7 +13,9 @@ use crate::config::{Log, LogFormat};
 
 /// Log lines go to standard error; standard output is for people.
 pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|why| anyhow::anyhow!("log.filter: {why}"))?;
+    // At `info` these tell of every table commit; `log.filter` can still ask for them by name.
+    let quiet = "buoyant_kernel=warn,buoyant_kernel_engine=warn,deltalake=warn,deltalake_core=warn";
+    let filter = EnvFilter::try_new(format!("{quiet},{}", log.filter)).map_err(|why| anyhow::anyhow!("log.filter: {why}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

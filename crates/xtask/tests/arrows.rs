@@ -54,7 +54,7 @@ const ONE_VERSION: &[&str] = &["arrow", "parquet", "datafusion", "object_store",
 fn our_crates_lean_on_each_other_only_as_drawn() {
     let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
     let packages = packages();
-    let ours: BTreeSet<&str> = packages.iter().map(|package| name(package)).collect();
+    let ours: BTreeSet<&str> = packages.iter().map(name).collect();
     let mut crossed = Vec::new();
     for package in &packages {
         let from = name(package);
@@ -74,7 +74,7 @@ fn our_crates_lean_on_each_other_only_as_drawn() {
 #[test]
 fn every_crate_is_drawn_and_every_drawn_crate_is_there() {
     let packages = packages();
-    let ours: BTreeSet<&str> = packages.iter().map(|package| name(package)).collect();
+    let ours: BTreeSet<&str> = packages.iter().map(name).collect();
     let mut drawn: BTreeSet<&str> = ["event", "broker"].into();
     for (from, to) in ARROWS {
         drawn.insert(from);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use alerting::{AlertFilter, Control, PageRequest};
-use event::{Alert, AlertChange, Change, Scope};
+use event::{Alert, AlertChange, Change, Scope, Severity};
 use pipeline::StageStatus;
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
@@ -77,7 +77,8 @@ async fn tell(control: &Control, mut told: i64) -> i64 {
         let Some(last) = changes.last() else { break };
         told = last.sequence;
         for logged in &changes {
-            if logged.change.change == Change::Create {
+            // Informational alerts are signals for those who look for them, not news.
+            if logged.change.change == Change::Create && logged.change.alert.severity > Severity::Info {
                 println!("{}", line(&logged.change));
             }
         }
