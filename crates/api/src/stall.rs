@@ -81,22 +81,24 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-    #[tokio::test(start_paused = true)]
+    const TIMEOUT: Duration = Duration::from_millis(300);
+
+    #[tokio::test]
     async fn a_client_that_takes_nothing_is_dropped() {
         let (server, _client) = duplex(8);
-        let mut server = StallTimeout::new(server, Duration::from_secs(30));
+        let mut server = StallTimeout::new(server, TIMEOUT);
         let error = server.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_client_that_takes_a_little_now_and_then_is_not() {
         let (server, mut client) = duplex(8);
-        let mut server = StallTimeout::new(server, Duration::from_secs(30));
+        let mut server = StallTimeout::new(server, TIMEOUT);
         let reader = tokio::spawn(async move {
             let mut buffer = [0; 8];
             for _ in 0..8 {
-                tokio::time::sleep(Duration::from_secs(20)).await;
+                tokio::time::sleep(TIMEOUT / 3).await;
                 client.read_exact(&mut buffer).await.unwrap();
             }
         });

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -59,7 +60,7 @@ pub(crate) fn stream(
     task: StopOnDrop,
 ) -> BoxStream<'static, Result<RecordBatch, QueryError>> {
     let open = Some((parts, task));
-    Box::pin(futures::stream::unfold(open, move |open| async move {
+    let batches = futures::stream::unfold(open, move |open| async move {
         let (mut parts, task) = open?;
         match timeout_at(deadline.at, parts.recv()).await {
             Err(_) => Some((Err(QueryError::TooLong { limit: deadline.limit }), None)),
@@ -68,5 +69,7 @@ pub(crate) fn stream(
             Ok(Some(Part::End)) => None,
             Ok(None) => Some((Err(QueryError::engine_failed()), None)),
         }
-    }))
+    });
+    // An answer without rows is asked for its next batch once more by whoever looks ahead.
+    batches.fuse().boxed()
 }

@@ -26,21 +26,38 @@ pub(crate) fn check_operators(sql: &str) -> Result<(), QueryError> {
         .map_err(|cause| QueryError::Invalid(format!("SQL error: {cause}")))?;
     let operators = tokens.iter().filter(|token| is_operator(token)).count();
     match operators > OPERATORS_MAX {
-        true => Err(QueryError::Invalid(format!("query has {operators} operators, at most {OPERATORS_MAX} are planned"))),
+        true => Err(QueryError::Invalid(format!(
+            "query has {operators} operators, at most {OPERATORS_MAX} are planned"
+        ))),
         false => Ok(()),
     }
 }
 
 fn is_operator(token: &Token) -> bool {
     use Keyword::{
-        AND, AT, BETWEEN, COLLATE, EXCEPT, ILIKE, IN, INTERSECT, INTERVAL, IS, JOIN, LATERAL, LIKE, NOT, OR, SIMILAR,
-        UNION, WHEN,
+        AND, AT, BETWEEN, COLLATE, EXCEPT, ILIKE, IN, INTERSECT, INTERVAL, IS, JOIN, LATERAL, LIKE, NOT, OR,
+        SIMILAR, UNION, WHEN,
     };
     match token {
         Token::Word(word) => matches!(
             word.keyword,
-            AND | AT | BETWEEN | COLLATE | EXCEPT | ILIKE | IN | INTERSECT | INTERVAL | IS | JOIN | LATERAL | LIKE | NOT
-                | OR | SIMILAR | UNION | WHEN
+            AND | AT
+                | BETWEEN
+                | COLLATE
+                | EXCEPT
+                | ILIKE
+                | IN
+                | INTERSECT
+                | INTERVAL
+                | IS
+                | JOIN
+                | LATERAL
+                | LIKE
+                | NOT
+                | OR
+                | SIMILAR
+                | UNION
+                | WHEN
         ),
         Token::EOF | Token::Whitespace(_) | Token::Number(..) | Token::Char(_) => false,
         Token::SingleQuotedString(_) | Token::Comma | Token::SemiColon | Token::Period => false,
@@ -56,7 +73,9 @@ pub(crate) fn check_relations(statement: &Statement) -> Result<(), QueryError> {
     let mut weights = Weights { bodies: &found.common, known: HashMap::new(), open: HashSet::new() };
     let relations = found.all.iter().fold(0_u64, |sum, name| sum.saturating_add(weights.of(name)));
     match relations > RELATIONS_MAX {
-        true => Err(QueryError::Invalid(format!("query reads {relations} tables, at most {RELATIONS_MAX} are planned"))),
+        true => Err(QueryError::Invalid(format!(
+            "query reads {relations} tables, at most {RELATIONS_MAX} are planned"
+        ))),
         false => Ok(()),
     }
 }

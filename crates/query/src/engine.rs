@@ -73,7 +73,9 @@ impl QueryEngine {
         let runtime = threads::start(limits.concurrent).map_err(unavailable)?;
         let sessions = Sessions::new(tables, limits, spill_dir).map_err(QueryError::from_planning)?;
         let gate = Gate::new(limits.concurrent);
-        Ok(Self { shared: Arc::new(Shared { sessions: Arc::new(sessions), limits, gate, runtime: Some(runtime) }) })
+        Ok(Self {
+            shared: Arc::new(Shared { sessions: Arc::new(sessions), limits, gate, runtime: Some(runtime) }),
+        })
     }
 
     /// Answers a query with the rows that `scope` allows. The time limit counts from here to the
@@ -90,7 +92,8 @@ impl QueryEngine {
         let (sender, parts) = mpsc::channel(BATCHES_AHEAD);
         let truncated = Arc::new(AtomicBool::new(false));
         let stop = Stop::default();
-        let outlet = Outlet { begun, parts: sender, truncated: Arc::clone(&truncated), stop: stop.clone(), place };
+        let outlet =
+            Outlet { begun, parts: sender, truncated: Arc::clone(&truncated), stop: stop.clone(), place };
         let (sessions, scope, sql) = (Arc::clone(&self.shared.sessions), scope.clone(), sql.to_owned());
         let task = self.shared.runtime().spawn(run(sessions, limits, scope, sql, outlet));
         let task = StopOnDrop { task: task.abort_handle(), stop };
@@ -98,7 +101,9 @@ impl QueryEngine {
             Err(_) => Err(QueryError::TooLong { limit: limits.time }),
             Ok(Err(_)) => Err(QueryError::engine_failed()),
             Ok(Ok(Err(error))) => Err(error),
-            Ok(Ok(Ok(schema))) => Ok(QueryAnswer { schema, batches: stream(parts, deadline, task), truncated }),
+            Ok(Ok(Ok(schema))) => {
+                Ok(QueryAnswer { schema, batches: stream(parts, deadline, task), truncated })
+            }
         }
     }
 

@@ -100,7 +100,9 @@ mod tests {
 
     #[test]
     fn an_error_of_the_sql_keeps_its_text() {
-        let error = QueryError::from_planning(DataFusionError::Plan("no table 'file://x'".to_owned()).context("planning"));
+        let error = QueryError::from_planning(
+            DataFusionError::Plan("no table 'file://x'".to_owned()).context("planning"),
+        );
         assert!(matches!(&error, QueryError::Invalid(text) if text.contains("no table")), "{error}");
     }
 

@@ -27,7 +27,9 @@ pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let withheld = |name: &str| WITHHELD.contains(&name);
     SessionStateDefaults::default_scalar_functions()
         .into_iter()
-        .filter(|function| !withheld(function.name()) && !function.aliases().iter().any(|alias| withheld(alias)))
+        .filter(|function| {
+            !withheld(function.name()) && !function.aliases().iter().any(|alias| withheld(alias))
+        })
         .collect()
 }
 
@@ -38,10 +40,12 @@ mod tests {
     #[test]
     fn the_withheld_ones_exist_and_are_gone() {
         let names = |functions: Vec<Arc<ScalarUDF>>| {
-            let all = functions.iter().flat_map(|f| [f.name().to_owned()].into_iter().chain(f.aliases().to_vec()));
+            let all =
+                functions.iter().flat_map(|f| [f.name().to_owned()].into_iter().chain(f.aliases().to_vec()));
             all.collect::<Vec<String>>()
         };
-        let (before, after) = (names(SessionStateDefaults::default_scalar_functions()), names(scalar_functions()));
+        let (before, after) =
+            (names(SessionStateDefaults::default_scalar_functions()), names(scalar_functions()));
         for name in WITHHELD {
             assert!(!after.iter().any(|other| other == name), "{name}");
         }

@@ -11,9 +11,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::execution_plan::SchedulingType;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
-};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 use store::Table;
 
 /// Rows of a table that the caller may see.
@@ -27,7 +25,8 @@ pub(crate) struct Leaf {
 impl Leaf {
     pub(crate) fn new(table: Table, rows: Arc<dyn ExecutionPlan>) -> Self {
         // Makes the planner add points at which a query can be stopped.
-        let properties = rows.properties().as_ref().clone().with_scheduling_type(SchedulingType::NonCooperative);
+        let properties =
+            rows.properties().as_ref().clone().with_scheduling_type(SchedulingType::NonCooperative);
         Self { table, rows, properties: Arc::new(properties) }
     }
 }
@@ -58,7 +57,10 @@ impl ExecutionPlan for Leaf {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         match children.is_empty() {
             true => Ok(self),
             false => internal_err!("a leaf has no children"),

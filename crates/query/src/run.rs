@@ -41,7 +41,13 @@ pub(crate) struct Outlet {
 }
 
 /// Plans and runs a query. Ends early when nobody listens any more.
-pub(crate) async fn run(sessions: Arc<Sessions>, limits: QueryLimits, scope: Scope, sql: String, outlet: Outlet) {
+pub(crate) async fn run(
+    sessions: Arc<Sessions>,
+    limits: QueryLimits,
+    scope: Scope,
+    sql: String,
+    outlet: Outlet,
+) {
     // The place is free when the work has stopped, not when somebody stops waiting for it; but
     // before the end is told, so that who asks one thing after the other always finds it free.
     let Outlet { begun, parts, truncated, stop, place } = outlet;
@@ -117,7 +123,8 @@ fn failed(cause: DataFusionError, limits: &QueryLimits) -> QueryError {
 
 /// Looks again at what the statement became: a plan that reads, from tables that are meant for it.
 fn check(plan: &LogicalPlan) -> Result<(), QueryError> {
-    let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let only_reads =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if only_reads.verify_plan(plan).is_err() {
         return Err(not_a_read(&plan.display()));
     }

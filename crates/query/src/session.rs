@@ -36,13 +36,22 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(tables: Tables, limits: QueryLimits, spill: Option<PathBuf>) -> Result<Self, DataFusionError> {
+    pub(crate) fn new(
+        tables: Tables,
+        limits: QueryLimits,
+        spill: Option<PathBuf>,
+    ) -> Result<Self, DataFusionError> {
         let caches = RuntimeEnvBuilder::new().with_disk_manager_builder(disk(None)).build()?;
         Ok(Self { tables, limits, spill, functions: crate::functions::scalar_functions(), caches })
     }
 
     /// A session for a statement, in which the tables have exactly the rows that `scope` allows.
-    pub(crate) async fn open(&self, scope: &Scope, statement: &Statement, stop: Stop) -> Result<Opened, QueryError> {
+    pub(crate) async fn open(
+        &self,
+        scope: &Scope,
+        statement: &Statement,
+        stop: Stop,
+    ) -> Result<Opened, QueryError> {
         let (session, refused) = self.bare(stop).map_err(QueryError::from_planning)?;
         let named = named_tables(&session, statement).map_err(QueryError::from_planning)?;
         for table in Table::ALL {
@@ -86,7 +95,10 @@ pub(crate) struct Opened {
 
 /// The names of tables that a statement may read, so that only these are opened; `None` means all,
 /// for statements that look at the catalog.
-fn named_tables(session: &SessionContext, statement: &Statement) -> Result<Option<HashSet<String>>, DataFusionError> {
+fn named_tables(
+    session: &SessionContext,
+    statement: &Statement,
+) -> Result<Option<HashSet<String>>, DataFusionError> {
     let query = match statement {
         Statement::Explain(explain) => &explain.statement,
         other => other,

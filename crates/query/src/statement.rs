@@ -99,7 +99,10 @@ mod tests {
             "SELECT 1; SELECT 2",
         ] {
             let answer = parse(sql);
-            assert!(matches!(answer, Err(QueryError::Refused(_) | QueryError::Invalid(_))), "{sql}: {answer:?}");
+            assert!(
+                matches!(answer, Err(QueryError::Refused(_) | QueryError::Invalid(_))),
+                "{sql}: {answer:?}"
+            );
         }
     }
 

@@ -101,7 +101,10 @@ impl PhysicalExpr for Asking {
         vec![&self.condition]
     }
 
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
         match (children.pop(), children.is_empty()) {
             (Some(condition), true) => Ok(Arc::new(Self { condition, stop: self.stop.clone() })),
             _ => datafusion::common::internal_err!("a question has one condition"),

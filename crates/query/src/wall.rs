@@ -79,7 +79,9 @@ impl TableProvider for Walled {
         let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
         let harmless = filters.iter().filter(|filter| is_plain(filter)).cloned();
         let seen = match &self.wall {
-            Wall::Closed => Arc::new(EmptyExec::new(Arc::new(schema.project(&wanted)?))) as Arc<dyn ExecutionPlan>,
+            Wall::Closed => {
+                Arc::new(EmptyExec::new(Arc::new(schema.project(&wanted)?))) as Arc<dyn ExecutionPlan>
+            }
             Wall::Open => self.rows.scan(session, Some(&wanted), &harmless.collect::<Vec<_>>(), None).await?,
             Wall::Tenants(mine) => {
                 let mut read = wanted.clone();

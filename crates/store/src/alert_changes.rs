@@ -90,7 +90,9 @@ impl Read {
     fn array(&self, changes: &[AlertChange]) -> ArrayRef {
         match self {
             Self::Text(read) => Arc::new(changes.iter().map(read).collect::<StringArray>()),
-            Self::Json(read) => Arc::new(StringArray::from_iter_values(changes.iter().map(|c| read(c).to_string()))),
+            Self::Json(read) => {
+                Arc::new(StringArray::from_iter_values(changes.iter().map(|c| read(c).to_string())))
+            }
             Self::Int(read) => Arc::new(Int32Array::from_iter_values(changes.iter().map(read))),
             Self::Long(read) => Arc::new(Int64Array::from_iter_values(changes.iter().map(read))),
             Self::Real(read) => Arc::new(changes.iter().map(read).collect::<Float64Array>()),

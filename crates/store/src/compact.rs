@@ -1,13 +1,32 @@
-//! Compaction: a day's many small files become a few large ones.
+//! Compaction: eight small files of a day become one, sorted anew and with Bloom filters.
 
-use std::num::NonZeroU64;
+use std::sync::Arc;
 
-use deltalake::kernel::transaction::CommitProperties;
-use deltalake::operations::optimize::OptimizeType;
+use deltalake::DeltaTable;
+use deltalake::datafusion::execution::SendableRecordBatchStream;
+use deltalake::datafusion::execution::memory_pool::FairSpillPool;
+use deltalake::datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use deltalake::datafusion::prelude::{SessionConfig, SessionContext, col};
+use deltalake::kernel::{Action, Remove};
+use deltalake::logstore::ObjectStoreRef;
+use deltalake::protocol::DeltaOperation;
+use event::Positions;
+use futures::{StreamExt, TryStreamExt};
 
 use crate::StoreError;
-use crate::layout::{Age, writer_properties};
-use crate::tables::Opened;
+use crate::commit::{Written, discard, put, try_commit};
+use crate::conform::conform;
+use crate::data_file::Encoder;
+use crate::day::Day;
+use crate::durable::unique;
+use crate::layout::{Age, time_column};
+use crate::table::DAY;
+use crate::tables::{Opened, READING};
+use crate::tiers::{Candidate, merges};
+use crate::writer::blocking;
+
+/// Memory for sorting; what is more goes to temporary files.
+const SORT_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,32 +41,156 @@ pub struct Compacted {
     pub bytes_added: u64,
 }
 
+/// A file to merge.
+struct Small {
+    path: String,
+    day: String,
+    bytes: u64,
+    remove: Remove,
+}
+
 impl Opened {
     pub(crate) async fn compact(&self) -> Result<Compacted, StoreError> {
-        let delta = {
-            let mut state = self.state.lock().await;
-            state.refresh(self.table).await?;
-            state.delta.clone()
-        };
-        let mut optimize = delta
-            .optimize()
-            .with_type(OptimizeType::Compact)
-            .with_max_concurrent_tasks(1)
-            .with_writer_properties(writer_properties(self.table, Age::Compacted))
-            .with_commit_properties(
-                CommitProperties::default().with_create_checkpoint(false).with_cleanup_expired_logs(Some(false)),
-            );
-        if let Some(target) = NonZeroU64::new(self.options.file_bytes_target) {
-            optimize = optimize.with_target_size(target);
+        let mut done = Compacted::default();
+        // A merge may make the eighth file of the next size.
+        loop {
+            let delta = {
+                let mut state = self.state.lock().await;
+                state.refresh(self.table).await?;
+                state.delta.clone()
+            };
+            let groups = self.groups(&delta).await?;
+            if groups.is_empty() {
+                return Ok(done);
+            }
+            for files in groups {
+                let added = self.merge(&delta, &files).await?;
+                done.files_removed += files.len() as u64;
+                done.bytes_removed += files.iter().map(|file| file.bytes).sum::<u64>();
+                done.files_added += added.len() as u64;
+                done.bytes_added += added.iter().map(|file| file.add.size as u64).sum::<u64>();
+            }
         }
-        let (_, metrics) =
-            optimize.await.map_err(|cause| StoreError::from_delta(self.table.name(), "compact", cause))?;
-        self.state.lock().await.refresh(self.table).await?;
-        Ok(Compacted {
-            files_removed: metrics.num_files_removed,
-            files_added: metrics.num_files_added,
-            bytes_removed: metrics.files_removed.total_size as u64,
-            bytes_added: metrics.files_added.total_size as u64,
-        })
+    }
+
+    /// Which files to merge with which.
+    async fn groups(&self, delta: &DeltaTable) -> Result<Vec<Vec<Small>>, StoreError> {
+        let files: Vec<Small> = delta
+            .get_active_add_actions_by_partitions(&[])
+            .map_ok(|file| Small {
+                path: file.path().into_owned(),
+                day: file.partition_values_map().remove(DAY).flatten().unwrap_or_default(),
+                bytes: file.size().unsigned_abs(),
+                remove: file.remove_action(false),
+            })
+            .try_collect()
+            .await
+            .map_err(|cause| StoreError::from_delta(self.table.name(), "list files", cause))?;
+        let candidates =
+            files.iter().map(|file| Candidate { day: file.day.clone(), bytes: file.bytes }).collect();
+        let mut files: Vec<Option<Small>> = files.into_iter().map(Some).collect();
+        let groups = merges(candidates, self.options.file_bytes_target);
+        Ok(groups
+            .into_iter()
+            .map(|group| group.into_iter().filter_map(|i| files[i].take()).collect())
+            .collect())
+    }
+
+    async fn merge(&self, delta: &DeltaTable, files: &[Small]) -> Result<Vec<Written>, StoreError> {
+        let day = files.first().and_then(|file| Day::from_iso(&file.day)).unwrap_or(Day(0));
+        let objects = delta.object_store();
+        let mut written = Vec::new();
+        let rows = self.sorted(delta, files).await?;
+        let outcome = match self.rewrite(rows, day, &objects, &mut written).await {
+            Ok(()) => self.replace(files, &written).await,
+            Err(cause) => Err(cause),
+        };
+        if outcome.is_err() {
+            discard(&objects, &written).await;
+        }
+        outcome.map(|()| written)
+    }
+
+    /// The rows of some files in the table's order.
+    async fn sorted(
+        &self,
+        delta: &DeltaTable,
+        files: &[Small],
+    ) -> Result<SendableRecordBatchStream, StoreError> {
+        let failed = |cause| StoreError::unavailable("read files to merge", cause);
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(SORT_BYTES)));
+        let config = SessionConfig::new().with_target_partitions(1);
+        let session = SessionContext::new_with_config_rt(config, runtime.build_arc().map_err(failed)?);
+        let paths = files.iter().map(|file| file.path.clone());
+        let provider = delta
+            .table_provider()
+            .with_session(Arc::clone(&READING))
+            .with_file_paths(paths)
+            .await
+            .map_err(failed)?;
+        let order = ["tenant", time_column(self.table)].map(|column| col(column).sort(true, true));
+        let rows = session.read_table(provider).and_then(|rows| rows.sort(order.to_vec())).map_err(failed)?;
+        rows.execute_stream().await.map_err(failed)
+    }
+
+    async fn rewrite(
+        &self,
+        mut rows: SendableRecordBatchStream,
+        day: Day,
+        objects: &ObjectStoreRef,
+        written: &mut Vec<Written>,
+    ) -> Result<(), StoreError> {
+        let mut open: Option<Encoder> = None;
+        while let Some(batch) = rows.next().await {
+            let mut batch = batch.map_err(|cause| StoreError::unavailable("read files to merge", cause))?;
+            if let Ok(column) = batch.schema().index_of(DAY) {
+                batch.remove_column(column);
+            }
+            let batch = conform(self.table, &self.physical, &batch)?;
+            let (table, schema) = (self.table, Arc::clone(&self.physical));
+            let encoder = blocking("encode rows", move || {
+                let mut encoder = match open {
+                    Some(encoder) => encoder,
+                    None => Encoder::new(table, Age::Compacted, day, schema)?,
+                };
+                encoder.write(&batch)?;
+                Ok::<_, parquet::errors::ParquetError>(encoder)
+            })
+            .await?;
+            let full = encoder.bytes() as u64 >= self.options.file_bytes_target
+                || encoder.rows() >= self.options.file_rows_max.saturating_mul(4);
+            open = if full {
+                written.push(
+                    put(objects, blocking("encode rows", move || encoder.finish()).await?, false).await?,
+                );
+                None
+            } else {
+                Some(encoder)
+            };
+        }
+        if let Some(encoder) = open {
+            written
+                .push(put(objects, blocking("encode rows", move || encoder.finish()).await?, false).await?);
+        }
+        Ok(())
+    }
+
+    /// Commits the new files in place of the old ones.
+    async fn replace(&self, files: &[Small], written: &[Written]) -> Result<(), StoreError> {
+        let mut state = self.state.lock().await;
+        let removes = files.iter().map(|file| Action::Remove(file.remove.clone()));
+        let actions = removes.chain(written.iter().map(|file| Action::Add(file.add.clone()))).collect();
+        let operation =
+            DeltaOperation::Optimize { predicate: None, target_size: self.options.file_bytes_target as i64 };
+        let id = unique();
+        let committed = try_commit(&state, actions, &Positions::default(), &id, operation).await;
+        // Reads what was committed, by us or by others, into the books.
+        let seen = state.refresh(self.table).await?;
+        match committed {
+            Err(cause) if !seen.contains(&id) => {
+                Err(StoreError::from_delta(self.table.name(), "compact", cause))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -12,10 +12,16 @@ use crate::{StoreError, Table};
 /// The batch with exactly the columns of `physical`, in its order. A producer of an older version
 /// may lack columns; one of a newer version has some that would be lost without a word, so that
 /// is refused.
-pub(crate) fn conform(table: Table, physical: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, StoreError> {
+pub(crate) fn conform(
+    table: Table,
+    physical: &SchemaRef,
+    batch: &RecordBatch,
+) -> Result<RecordBatch, StoreError> {
     let unusable = |reason: String| StoreError::Unusable { table: table.name(), reason };
     let schema = batch.schema();
-    if let Some(unknown) = schema.fields().iter().find(|field| physical.field_with_name(field.name()).is_err()) {
+    if let Some(unknown) =
+        schema.fields().iter().find(|field| physical.field_with_name(field.name()).is_err())
+    {
         return Err(unusable(format!("a batch has column {} that the table does not have", unknown.name())));
     }
     let mut columns = Vec::with_capacity(physical.fields().len());
@@ -23,8 +29,10 @@ pub(crate) fn conform(table: Table, physical: &SchemaRef, batch: &RecordBatch) -
         let column = match batch.column_by_name(field.name()) {
             None => new_null_array(field.data_type(), batch.num_rows()),
             Some(column) if column.data_type() == field.data_type() => Arc::clone(column),
-            Some(column) if same_kind(column.data_type(), field.data_type()) => cast(column, field.data_type())
-                .map_err(|cause| unusable(format!("column {} does not convert: {cause}", field.name())))?,
+            Some(column) if same_kind(column.data_type(), field.data_type()) => {
+                cast(column, field.data_type())
+                    .map_err(|cause| unusable(format!("column {} does not convert: {cause}", field.name())))?
+            }
             Some(column) => {
                 let (found, expected) = (column.data_type(), field.data_type());
                 return Err(unusable(format!("column {} is {found}, expected {expected}", field.name())));

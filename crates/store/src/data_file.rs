@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use arrow::compute::interleave_record_batch;
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use chrono::Utc;
 use deltalake::kernel::Add;
@@ -26,6 +27,43 @@ pub(crate) struct DataFile {
     pub(crate) stats: String,
 }
 
+/// A Parquet file that is being written, batch by batch.
+pub(crate) struct Encoder {
+    table: Table,
+    day: Day,
+    rows: usize,
+    writer: ArrowWriter<Vec<u8>>,
+}
+
+impl Encoder {
+    pub(crate) fn new(table: Table, age: Age, day: Day, schema: SchemaRef) -> Result<Self, ParquetError> {
+        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(writer_properties(table, age)))?;
+        Ok(Self { table, day, rows: 0, writer })
+    }
+
+    /// Adds rows, which come after those before in the table's order.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+        self.rows += batch.num_rows();
+        self.writer.write(batch)
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// About how large the file is by now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.writer.bytes_written() + self.writer.in_progress_size()
+    }
+
+    pub(crate) fn finish(mut self) -> Result<DataFile, ParquetError> {
+        let footer = self.writer.finish()?;
+        let stats = delta_stats(&footer, stats_columns(self.table));
+        let bytes = std::mem::take(self.writer.inner_mut());
+        Ok(DataFile { day: self.day, rows: self.rows, bytes, stats })
+    }
+}
+
 /// Encodes the given rows, (batch, row), in the given order. The batches have one schema.
 pub(crate) fn encode(
     table: Table,
@@ -35,18 +73,15 @@ pub(crate) fn encode(
     rows: &[(usize, usize)],
 ) -> Result<DataFile, ParquetError> {
     let schema = batches.first().map_or_else(|| table.schema(), RecordBatch::schema);
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, schema, Some(writer_properties(table, age)))?;
+    let mut encoder = Encoder::new(table, age, day, schema)?;
     let all: Vec<&RecordBatch> = batches.iter().collect();
     for chunk in rows.chunks(CHUNK_ROWS) {
         match as_slice(chunk) {
-            Some((batch, first)) => writer.write(&batches[batch].slice(first, chunk.len()))?,
-            None => writer.write(&interleave_record_batch(&all, chunk)?)?,
+            Some((batch, first)) => encoder.write(&batches[batch].slice(first, chunk.len()))?,
+            None => encoder.write(&interleave_record_batch(&all, chunk)?)?,
         }
     }
-    let footer = writer.close()?;
-    let stats = delta_stats(&footer, stats_columns(table));
-    Ok(DataFile { day, rows: rows.len(), bytes, stats })
+    encoder.finish()
 }
 
 /// Where a chunk begins if it is simply some rows of one batch in order, as it mostly is: nothing
@@ -69,7 +104,7 @@ impl DataFile {
             path,
             size: self.bytes.len() as i64,
             partition_values: HashMap::from([(DAY.to_owned(), Some(self.day.to_iso()))]),
-            modification_time: Utc::now().timestamp_millis(),
+            modification_time: file_time(),
             data_change,
             stats: Some(self.stats.clone()),
             tags: None,
@@ -79,4 +114,13 @@ impl DataFile {
             clustering_provider: None,
         }
     }
+}
+
+/// Milliseconds since the epoch, for the log to say how old a file is.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it dates a file that is being written now; no row depends on it"
+)]
+fn file_time() -> i64 {
+    Utc::now().timestamp_millis()
 }

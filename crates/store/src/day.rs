@@ -21,6 +21,12 @@ impl Day {
         let date = DateTime::from_timestamp(i64::from(self.0) * 86_400, 0).map(|time| time.date_naive());
         date.unwrap_or(NaiveDate::MIN).to_string()
     }
+
+    /// The day of a partition value.
+    pub(crate) fn from_iso(text: &str) -> Option<Self> {
+        let date: NaiveDate = text.parse().ok()?;
+        i32::try_from(date.signed_duration_since(NaiveDate::default()).num_days()).ok().map(Self)
+    }
 }
 
 /// The day of a row that happened at `time` and was ingested at `ingested`, both microseconds.
@@ -61,6 +67,7 @@ mod tests {
         let time = 20_526 * MICROS_PER_DAY + NOON;
         assert_eq!(day_of(Some(time), Some(time + MICROS_PER_DAY)), Day(20_526));
         assert_eq!(Day(20_526).to_iso(), "2026-03-14");
+        assert_eq!(Day::from_iso("2026-03-14"), Some(Day(20_526)));
     }
 
     #[test]

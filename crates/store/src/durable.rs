@@ -14,8 +14,8 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutMode, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -71,7 +71,11 @@ impl ObjectStore for Durable {
         self.files.list(prefix)
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         self.files.list_with_offset(prefix, offset)
     }
 
@@ -144,9 +148,8 @@ fn put(path: &FilePath, payload: &PutPayload, replace: bool) -> io::Result<()> {
     staged.push(format!("#{}", StdRng::from_os_rng().random::<u64>()));
     let staged = PathBuf::from(staged);
 
-    let named = write_synced(&staged, payload).and_then(|()| {
-        if replace { fs::rename(&staged, path) } else { fs::hard_link(&staged, path) }
-    });
+    let named = write_synced(&staged, payload)
+        .and_then(|()| if replace { fs::rename(&staged, path) } else { fs::hard_link(&staged, path) });
     if named.is_err() || !replace {
         // Already gone is as good; a leftover costs space and is never read.
         fs::remove_file(&staged).ok();

@@ -35,7 +35,8 @@ impl State {
                         }
                     }
                     Action::CommitInfo(info) => {
-                        appends.extend(info.info.get(APPEND_ID).and_then(|id| id.as_str()).map(str::to_owned));
+                        appends
+                            .extend(info.info.get(APPEND_ID).and_then(|id| id.as_str()).map(str::to_owned));
                     }
                     _ => {}
                 }

@@ -34,14 +34,36 @@ pub(crate) const fn ingest_column(table: Table) -> Option<&'static str> {
 pub(crate) const fn stats_columns(table: Table) -> &'static [&'static str] {
     match table {
         Table::Events => &[
-            "tenant", "time", "ingest_time", "env", "feed", "kafka_topic", "kafka_partition", "kafka_offset",
-            "action", "outcome", "user_ref", "api_key_id", "src_ip", "status",
+            "tenant",
+            "time",
+            "ingest_time",
+            "env",
+            "feed",
+            "kafka_topic",
+            "kafka_partition",
+            "kafka_offset",
+            "action",
+            "outcome",
+            "user_ref",
+            "api_key_id",
+            "src_ip",
+            "status",
         ],
         Table::AlertChanges => &[
-            "tenant", "triggered_at", "first_seen", "last_seen", "alert_id", "detector", "class", "severity_id",
-            "entity", "episode_open",
+            "tenant",
+            "triggered_at",
+            "first_seen",
+            "last_seen",
+            "alert_id",
+            "detector",
+            "class",
+            "severity_id",
+            "entity",
+            "episode_open",
         ],
-        Table::Rejects => &["tenant", "time", "feed", "kafka_topic", "kafka_partition", "kafka_offset", "reason"],
+        Table::Rejects => {
+            &["tenant", "time", "feed", "kafka_topic", "kafka_partition", "kafka_offset", "reason"]
+        }
     }
 }
 
@@ -49,7 +71,14 @@ pub(crate) const fn stats_columns(table: Table) -> &'static [&'static str] {
 const fn unique_texts(table: Table) -> &'static [&'static str] {
     match table {
         Table::Events => &[
-            "event_id", "source_event_id", "original_time", "request_id", "trace_id", "message", "raw_hash", "raw",
+            "event_id",
+            "source_event_id",
+            "original_time",
+            "request_id",
+            "trace_id",
+            "message",
+            "raw_hash",
+            "raw",
             "unmapped",
         ],
         Table::AlertChanges => &[],
@@ -70,7 +99,9 @@ const fn rising_numbers(table: Table) -> &'static [&'static str] {
 const fn opaque_texts(table: Table) -> &'static [&'static str] {
     match table {
         Table::Events => &["message", "raw", "unmapped", "raw_hash", "original_time"],
-        Table::AlertChanges => &["title", "description", "parameters", "details", "techniques", "evidence", "query_sql"],
+        Table::AlertChanges => {
+            &["title", "description", "parameters", "details", "techniques", "evidence", "query_sql"]
+        }
         Table::Rejects => &["detail", "excerpt", "raw_hash"],
     }
 }
@@ -78,7 +109,9 @@ const fn opaque_texts(table: Table) -> &'static [&'static str] {
 /// What analysts look one thing up by; compaction gives these Bloom filters.
 const fn lookup_columns(table: Table) -> &'static [&'static str] {
     match table {
-        Table::Events => &["event_id", "user_ref", "api_key_id", "api_key_fp", "token_fp", "session_id", "src_ip"],
+        Table::Events => {
+            &["event_id", "user_ref", "api_key_id", "api_key_fp", "token_fp", "session_id", "src_ip"]
+        }
         Table::AlertChanges => &["alert_id", "entity"],
         Table::Rejects => &["reject_id"],
     }
@@ -142,7 +175,13 @@ mod tests {
     fn the_layout_names_only_columns_that_exist() {
         for table in Table::ALL {
             let schema = table.schema();
-            let named = [stats_columns(table), unique_texts(table), rising_numbers(table), opaque_texts(table), lookup_columns(table)];
+            let named = [
+                stats_columns(table),
+                unique_texts(table),
+                rising_numbers(table),
+                opaque_texts(table),
+                lookup_columns(table),
+            ];
             for column in named.concat().into_iter().chain([time_column(table)]).chain(ingest_column(table)) {
                 assert!(schema.field_with_name(column).is_ok(), "{table}.{column}");
             }

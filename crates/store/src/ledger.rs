@@ -88,7 +88,11 @@ impl Ledger {
                 }
             }
             let committed = self.logged[first].expect("it is stored");
-            return Err(StoreError::AlreadyStored { topic: Arc::clone(&first.0), partition: first.1, committed });
+            return Err(StoreError::AlreadyStored {
+                topic: Arc::clone(&first.0),
+                partition: first.1,
+                committed,
+            });
         }
         for (place, next) in &places {
             let logged = self.logged.get(place).copied().flatten();
@@ -149,7 +153,10 @@ mod tests {
         let mut ledger = ledger(&[(0, 10)]);
         let batch = up_to(&[(0, 10)]);
         let expected = ledger.expect(&batch);
-        assert!(matches!(ledger.check(&batch, &expected), Err(StoreError::AlreadyStored { committed: 10, .. })));
+        assert!(matches!(
+            ledger.check(&batch, &expected),
+            Err(StoreError::AlreadyStored { committed: 10, .. })
+        ));
     }
 
     #[test]

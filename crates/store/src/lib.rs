@@ -11,6 +11,7 @@ mod table;
 mod alert_changes;
 mod tables;
 
+mod commit;
 mod compact;
 mod conform;
 mod data_file;
@@ -24,6 +25,7 @@ mod maintain;
 mod open;
 mod order;
 mod stats;
+mod tiers;
 mod writer;
 
 pub use alert_changes::alert_changes_batch;

@@ -1,7 +1,10 @@
-//! Keeps the log short: a checkpoint every so many commits, then old log entries go.
+//! Keeps the log short and the folder clean: checkpoints, then old log entries and files go.
 
+use deltalake::kernel::transaction::CommitProperties;
+use deltalake::operations::vacuum::VacuumMode;
 use deltalake::protocol::checkpoints;
 
+use crate::StoreError;
 use crate::tables::Opened;
 
 impl Opened {
@@ -20,5 +23,22 @@ impl Opened {
             Ok(removed) => tracing::debug!(table = %self.table, version, removed, "checkpoint written"),
             Err(cause) => tracing::warn!(table = %self.table, version, %cause, "checkpoint failed"),
         }
+    }
+
+    pub(crate) async fn vacuum(&self) -> Result<usize, StoreError> {
+        let delta = {
+            let mut state = self.state.lock().await;
+            state.refresh(self.table).await?;
+            state.delta.clone()
+        };
+        let properties =
+            CommitProperties::default().with_create_checkpoint(false).with_cleanup_expired_logs(Some(false));
+        let (_, removed) = delta
+            .vacuum()
+            .with_mode(VacuumMode::Full)
+            .with_commit_properties(properties)
+            .await
+            .map_err(|cause| StoreError::from_delta(self.table.name(), "vacuum", cause))?;
+        Ok(removed.files_deleted.len())
     }
 }

@@ -42,6 +42,10 @@ fn folder_of(table: Table, root: &Url) -> Result<Url, StoreError> {
         .extend([table.name(), ""]);
     if url.scheme() == "file" {
         let folder = url.to_file_path().map_err(|()| unusable("the root is no local folder".to_owned()))?;
+        if folder.to_string_lossy().contains('%') {
+            // The Delta library decodes it once more, and looks for another folder.
+            return Err(unusable("the path of its folder must not have a %".to_owned()));
+        }
         std::fs::create_dir_all(&folder).map_err(|cause| StoreError::unavailable("create folder", cause))?;
     }
     Ok(url)
@@ -54,8 +58,14 @@ async fn create(table: Table, at: &DeltaTable, options: &StoreOptions) -> Result
         .with_table_name(table.name())
         .with_columns(delta_fields(table)?)
         .with_partition_columns([DAY])
-        .with_configuration_property(TableProperty::DataSkippingStatsColumns, Some(stats_columns(table).join(",")))
-        .with_configuration_property(TableProperty::CheckpointInterval, Some(options.checkpoint_every.to_string()))
+        .with_configuration_property(
+            TableProperty::DataSkippingStatsColumns,
+            Some(stats_columns(table).join(",")),
+        )
+        .with_configuration_property(
+            TableProperty::CheckpointInterval,
+            Some(options.checkpoint_every.to_string()),
+        )
         .with_configuration_property(TableProperty::LogRetentionDuration, Some("interval 6 hours"))
         .with_configuration_property(TableProperty::DeletedFileRetentionDuration, Some("interval 1 days"))
         .await;
@@ -70,10 +80,11 @@ async fn create(table: Table, at: &DeltaTable, options: &StoreOptions) -> Result
 }
 
 fn delta_fields(table: Table) -> Result<Vec<StructField>, StoreError> {
-    let schema: StructType = (&table.delta_schema()).try_into_kernel().map_err(|cause| StoreError::Unusable {
-        table: table.name(),
-        reason: format!("its columns have no Delta type: {cause}"),
-    })?;
+    let schema: StructType =
+        (&table.delta_schema()).try_into_kernel().map_err(|cause| StoreError::Unusable {
+            table: table.name(),
+            reason: format!("its columns have no Delta type: {cause}"),
+        })?;
     Ok(schema.fields().cloned().collect())
 }
 
@@ -101,19 +112,27 @@ async fn evolve(table: Table, opened: DeltaTable) -> Result<DeltaTable, StoreErr
         return Ok(opened);
     }
     tracing::info!(%table, columns = missing.len(), "adding columns");
-    opened.add_columns().with_fields(missing).await.map_err(|cause| {
-        StoreError::from_delta(table.name(), "add columns", cause)
-    })
+    opened
+        .add_columns()
+        .with_fields(missing)
+        .await
+        .map_err(|cause| StoreError::from_delta(table.name(), "add columns", cause))
 }
 
 /// The columns of the table's data files: all but the partition's.
 pub(crate) fn physical_schema(table: Table, opened: &DeltaTable) -> Result<SchemaRef, StoreError> {
-    let snapshot = opened.snapshot().map_err(|cause| StoreError::from_delta(table.name(), "read columns", cause))?;
-    let schema: Schema = snapshot.schema().as_ref().try_into_arrow().map_err(|cause| StoreError::Unusable {
-        table: table.name(),
-        reason: format!("its columns have no Arrow type: {cause}"),
-    })?;
-    let fields: Vec<Field> =
-        schema.fields().iter().filter(|field| field.name() != DAY).map(|field| field.as_ref().clone()).collect();
+    let snapshot =
+        opened.snapshot().map_err(|cause| StoreError::from_delta(table.name(), "read columns", cause))?;
+    let schema: Schema =
+        snapshot.schema().as_ref().try_into_arrow().map_err(|cause| StoreError::Unusable {
+            table: table.name(),
+            reason: format!("its columns have no Arrow type: {cause}"),
+        })?;
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .filter(|field| field.name() != DAY)
+        .map(|field| field.as_ref().clone())
+        .collect();
     Ok(Arc::new(Schema::new(fields)))
 }

@@ -36,8 +36,10 @@ pub(crate) fn by_day(table: Table, batches: &[RecordBatch]) -> BTreeMap<Day, Row
 
 /// For every row the place of its tenant among all tenants, so that sorting compares numbers.
 fn tenant_ranks(batches: &[RecordBatch]) -> Vec<Vec<u32>> {
-    let tenants: Vec<_> =
-        batches.iter().map(|batch| batch.column_by_name("tenant").and_then(|c| c.as_string_opt::<i32>())).collect();
+    let tenants: Vec<_> = batches
+        .iter()
+        .map(|batch| batch.column_by_name("tenant").and_then(|c| c.as_string_opt::<i32>()))
+        .collect();
     let mut ranks: BTreeMap<&str, u32> =
         tenants.iter().flatten().flat_map(|column| column.iter().flatten()).map(|name| (name, 0)).collect();
     for (rank, value) in ranks.values_mut().enumerate() {
@@ -48,7 +50,9 @@ fn tenant_ranks(batches: &[RecordBatch]) -> Vec<Vec<u32>> {
         .iter()
         .zip(&tenants)
         .map(|(batch, column)| match column {
-            Some(column) => (0..column.len()).map(|i| rank_of(column.is_valid(i).then(|| column.value(i)))).collect(),
+            Some(column) => {
+                (0..column.len()).map(|i| rank_of(column.is_valid(i).then(|| column.value(i)))).collect()
+            }
             None => vec![0; batch.num_rows()],
         })
         .collect()

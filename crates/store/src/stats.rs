@@ -66,15 +66,19 @@ fn group_statistics<'a>(group: &'a RowGroupMetaData, name: &str) -> Option<&'a S
 
 fn is_time(group: &RowGroupMetaData, name: &str) -> bool {
     use parquet::basic::LogicalType::Timestamp;
-    group.columns().iter().find(|column| column.column_path().string() == name).is_some_and(|column| {
-        matches!(column.column_descr().logical_type_ref(), Some(Timestamp { .. }))
-    })
+    group
+        .columns()
+        .iter()
+        .find(|column| column.column_path().string() == name)
+        .is_some_and(|column| matches!(column.column_descr().logical_type_ref(), Some(Timestamp { .. })))
 }
 
 fn bounds(statistics: &Statistics, time: bool) -> Option<(Bound, Bound)> {
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(|text| Bound::Text(text.to_owned()));
     match statistics {
-        Statistics::Int32(s) => Some((Bound::Number((*s.min_opt()?).into()), Bound::Number((*s.max_opt()?).into()))),
+        Statistics::Int32(s) => {
+            Some((Bound::Number((*s.min_opt()?).into()), Bound::Number((*s.max_opt()?).into())))
+        }
         Statistics::Int64(s) if time => Some((Bound::Micros(*s.min_opt()?), Bound::Micros(*s.max_opt()?))),
         Statistics::Int64(s) => Some((Bound::Number(*s.min_opt()?), Bound::Number(*s.max_opt()?))),
         Statistics::ByteArray(s) => Some((text(s.min_opt()?.data())?, text(s.max_opt()?.data())?)),
@@ -112,7 +116,9 @@ mod tests {
     #[test]
     fn bounds_and_nulls_are_those_of_the_rows() {
         let mut builder = EventBatchBuilder::default();
-        for (tenant, millis, status) in [("prt_a", 1_773_480_413_589, None), ("prt_b", 1_773_480_413_001, Some(401))] {
+        for (tenant, millis, status) in
+            [("prt_a", 1_773_480_413_589, None), ("prt_b", 1_773_480_413_001, Some(401))]
+        {
             let time = Some(EventTime(millis));
             builder.append(&EventRow { tenant: Some(tenant.into()), time, status, ..EventRow::default() });
         }
@@ -122,7 +128,10 @@ mod tests {
         let stats: Value = serde_json::from_str(&file.stats).expect("JSON");
 
         assert_eq!(stats["numRecords"], 2);
-        assert_eq!((&stats["minValues"]["tenant"], &stats["maxValues"]["tenant"]), (&json!("prt_a"), &json!("prt_b")));
+        assert_eq!(
+            (&stats["minValues"]["tenant"], &stats["maxValues"]["tenant"]),
+            (&json!("prt_a"), &json!("prt_b"))
+        );
         assert_eq!(stats["minValues"]["time"], "2026-03-14T09:26:53.001Z");
         assert_eq!(stats["maxValues"]["time"], "2026-03-14T09:26:53.589Z");
         assert_eq!((&stats["nullCount"]["status"], &stats["minValues"]["status"]), (&json!(1), &json!(401)));

@@ -19,7 +19,7 @@ use crate::{Compacted, StoreError, Table, open};
 
 /// How tables are read: text as plain text, which every client of Arrow knows, and filters on
 /// columns before the others are decoded.
-static READING: LazyLock<Arc<SessionState>> = LazyLock::new(|| {
+pub(crate) static READING: LazyLock<Arc<SessionState>> = LazyLock::new(|| {
     let mut config = SessionConfig::new();
     config.options_mut().execution.parquet.schema_force_view_types = false;
     config.options_mut().execution.parquet.pushdown_filters = true;
@@ -33,7 +33,8 @@ pub struct StoreOptions {
     pub checkpoint_every: u64,
     /// Rows in one data file at most; what encoding holds in memory grows with it.
     pub file_rows_max: usize,
-    /// Files smaller than this are merged by compaction.
+    /// Files smaller than this are merged by compaction, to about this size. A merge holds one
+    /// such file in memory.
     pub file_bytes_target: u64,
     /// Options of the storage backend, e.g. `aws_region`; none for local folders.
     pub storage: HashMap<String, String>,
@@ -44,7 +45,7 @@ impl Default for StoreOptions {
         Self {
             checkpoint_every: 100,
             file_rows_max: 500_000,
-            file_bytes_target: 128 * 1024 * 1024,
+            file_bytes_target: 64 * 1024 * 1024,
             storage: HashMap::new(),
         }
     }
@@ -75,6 +76,7 @@ pub(crate) struct Opened {
     pub(crate) table: Table,
     pub(crate) physical: SchemaRef,
     pub(crate) options: StoreOptions,
+    pub(crate) local: bool,
     pub(crate) state: Mutex<State>,
 }
 
@@ -100,7 +102,12 @@ impl Tables {
 
     /// The next offset to read of a partition, according to the table; `None` if nothing of it is
     /// stored. A reader starts, and after [`StoreError::Overtaken`] restarts, from here.
-    pub async fn committed(&self, table: Table, topic: &str, partition: i32) -> Result<Option<i64>, StoreError> {
+    pub async fn committed(
+        &self,
+        table: Table,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Option<i64>, StoreError> {
         self.get(table).committed(topic, partition).await
     }
 
@@ -121,6 +128,12 @@ impl Tables {
         self.get(table).compact().await
     }
 
+    /// Removes files that no snapshot of the last day needs: those that were merged, and those of
+    /// writes that were killed. Returns how many.
+    pub async fn vacuum(&self, table: Table) -> Result<usize, StoreError> {
+        self.get(table).vacuum().await
+    }
+
     /// The table as of now, for SQL. It does not change while it is held.
     pub async fn provider(&self, table: Table) -> Result<Arc<dyn TableProvider>, StoreError> {
         self.get(table).provider().await
@@ -136,7 +149,8 @@ impl Opened {
         let delta = open::open(table, root, options).await?;
         let physical = open::physical_schema(table, &delta)?;
         let state = State { delta, ledger: Ledger::default(), listed: Instant::now() };
-        Ok(Self { table, physical, options: options.clone(), state: Mutex::new(state) })
+        let (options, local) = (options.clone(), root.scheme() == "file");
+        Ok(Self { table, physical, options, local, state: Mutex::new(state) })
     }
 
     async fn committed(&self, topic: &str, partition: i32) -> Result<Option<i64>, StoreError> {

@@ -3,25 +3,23 @@
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add, Transaction};
+use deltalake::kernel::Action;
 use deltalake::logstore::ObjectStoreRef;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use event::Positions;
-use object_store::ObjectStoreExt;
-use object_store::path::Path;
-use serde_json::json;
 
+use crate::StoreError;
+use crate::commit::{Written, discard, put, try_commit};
 use crate::conform::conform;
 use crate::data_file::encode;
 use crate::durable::unique;
-use crate::follow::APPEND_ID;
 use crate::layout::Age;
-use crate::ledger::{Expected, Ledger};
+use crate::ledger::Expected;
 use crate::order::by_day;
 use crate::table::DAY;
-use crate::tables::{Appended, Opened, State};
-use crate::StoreError;
+use crate::tables::{Appended, Opened};
+
+const COMMIT: &str = "commit";
 
 impl Opened {
     pub(crate) async fn append(
@@ -49,24 +47,32 @@ impl Opened {
         }
 
         let mut written = Vec::new();
-        let outcome = match self.write_files(batches, &objects, &mut written).await {
-            Ok(()) => self.commit(&written, positions, &expected).await,
-            Err(cause) => Err(cause),
-        };
-        match outcome {
+        if let Err(cause) = self.write_files(batches, &objects, &mut written).await {
+            // A full disk must not get fuller with every attempt.
+            discard(&objects, &written).await;
+            return Err(cause);
+        }
+        match self.commit(&written, positions, &expected).await {
             Ok(version) => {
                 self.maintain(version).await;
                 let bytes = written.iter().map(|file| file.add.size as u64).sum();
                 let rows = written.iter().map(|file| file.rows).sum();
                 Ok(Appended { rows, files: written.len(), version, bytes })
             }
-            // Whether a commit got through may be unknown; then its files must stay.
-            Err(refused @ (StoreError::AlreadyStored { .. } | StoreError::Overtaken { .. })) => {
-                discard(&objects, &written).await;
-                Err(refused)
+            Err(cause) => {
+                if self.is_final(&cause) {
+                    discard(&objects, &written).await;
+                }
+                Err(cause)
             }
-            Err(cause) => Err(cause),
         }
+    }
+
+    /// Whether a commit that failed cannot become part of the log any more. A local folder's cannot:
+    /// the log was read again since. A request to a remote store may still be on its way.
+    fn is_final(&self, cause: &StoreError) -> bool {
+        let refused = matches!(cause, StoreError::AlreadyStored { .. } | StoreError::Overtaken { .. });
+        refused || (self.local && matches!(cause, StoreError::Unavailable { action: COMMIT, .. }))
     }
 
     async fn version(&self) -> u64 {
@@ -91,17 +97,11 @@ impl Opened {
             for from in (0..rows.len()).step_by(self.options.file_rows_max.max(1)) {
                 let to = rows.len().min(from + self.options.file_rows_max.max(1));
                 let (batches, rows) = (Arc::clone(&batches), Arc::clone(&rows));
-                let mut file = blocking("encode rows", move || {
+                let file = blocking("encode rows", move || {
                     encode(table, Age::Fresh, day, &batches, &rows[from..to])
                 })
                 .await?;
-                let path = file.path(&unique());
-                let add = file.add(path.clone(), true);
-                objects
-                    .put(&Path::from(path), std::mem::take(&mut file.bytes).into())
-                    .await
-                    .map_err(|cause| StoreError::unavailable("write data file", cause))?;
-                written.push(Written { add, rows: file.rows });
+                written.push(put(objects, file, true).await?);
             }
         }
         Ok(())
@@ -119,7 +119,12 @@ impl Opened {
         let append = unique();
         let adds = written.iter().map(|file| Action::Add(file.add.clone())).collect();
         let before = state.delta.version().unwrap_or_default();
-        match try_commit(&state, adds, positions, &append).await {
+        let operation = DeltaOperation::Write {
+            mode: SaveMode::Append,
+            partition_by: Some(vec![DAY.to_owned()]),
+            predicate: None,
+        };
+        match try_commit(&state, adds, positions, &append, operation).await {
             Ok((version, snapshot)) => {
                 state.delta.state = Some(snapshot);
                 if version != before + 1 {
@@ -135,51 +140,8 @@ impl Opened {
                     return Ok(state.delta.version().unwrap_or_default());
                 }
                 state.ledger.check(positions, expected)?;
-                Err(StoreError::from_delta(self.table.name(), "commit", cause))
+                Err(StoreError::from_delta(self.table.name(), COMMIT, cause))
             }
-        }
-    }
-}
-
-/// A data file that is put but not yet committed.
-struct Written {
-    add: Add,
-    rows: usize,
-}
-
-async fn try_commit(
-    state: &State,
-    adds: Vec<Action>,
-    positions: &Positions,
-    append: &str,
-) -> Result<(u64, deltalake::table::state::DeltaTableState), deltalake::DeltaTableError> {
-    let transactions = positions
-        .iter()
-        .map(|(topic, partition, next)| Transaction::new(Ledger::app_id(&(Arc::clone(topic), partition)), next))
-        .collect();
-    let properties = CommitProperties::default()
-        .with_metadata([(APPEND_ID.to_owned(), json!(append)), ("isBlindAppend".to_owned(), json!(true))])
-        .with_application_transactions(transactions)
-        .with_create_checkpoint(false)
-        .with_cleanup_expired_logs(Some(false));
-    let operation = DeltaOperation::Write {
-        mode: SaveMode::Append,
-        partition_by: Some(vec![DAY.to_owned()]),
-        predicate: None,
-    };
-    let snapshot = state.delta.snapshot()?;
-    let finalized = CommitBuilder::from(properties)
-        .with_actions(adds)
-        .build(Some(snapshot), state.delta.log_store(), operation)
-        .await?;
-    Ok((finalized.version(), finalized.snapshot()))
-}
-
-/// Removes files that will never be part of the table. What stays behind costs space only.
-async fn discard(objects: &ObjectStoreRef, written: &[Written]) {
-    for file in written {
-        if let Err(cause) = objects.delete(&Path::from(file.add.path.as_str())).await {
-            tracing::warn!(%cause, "could not remove a file of a refused append");
         }
     }
 }

@@ -5,8 +5,9 @@
 //! A token has one episode in its life, so its alert id holds no time, and it never closes by
 //! itself: a reuse stays a reuse until a person has looked.
 //!
-//! After the token's end the facts shrink to what a later presentation is compared with
-//! (`remembered.rs`), and after `memory_ms` they are forgotten without a word.
+//! A stolen token may come back hours after its end, so the facts are kept for `memory_ms` and
+//! then forgotten without a word. Where a tenant has more tokens than fit, of the coldest only
+//! that is kept which a later presentation is compared with (`remembered.rs`).
 
 mod classes;
 mod classify;
@@ -85,7 +86,6 @@ impl TokenReuseConfig {
 /// The detector.
 pub(crate) struct TokenReuse {
     config: TokenReuseConfig,
-    allowed_lateness_ms: i64,
     tokens: Keyed<Token>,
     remembered: Remembered,
     watermark: Option<EventTime>,
@@ -138,7 +138,6 @@ impl TokenReuse {
     pub(crate) fn new(config: &DetectConfig) -> Self {
         Self {
             config: config.token_reuse.clone(),
-            allowed_lateness_ms: config.watermark.allowed_lateness_ms,
             tokens: Keyed::new(config.keys_per_tenant_max),
             remembered: Remembered::new(config.keys_per_tenant_max.saturating_mul(8)),
             watermark: None,
@@ -158,6 +157,10 @@ impl TokenReuse {
         };
         let late = self.watermark.is_some_and(|watermark| time < watermark);
         let (_, token) = self.tokens.get_mut(id)?;
+        if time >= token.facts.over_at(&self.config) {
+            // Forgotten by rights, though the watermark has not got there yet.
+            *token = Token::default();
+        }
         let news = token.facts.add(o, late);
         token.untold |= news;
         self.totals.late += u64::from(late && news);
@@ -182,30 +185,30 @@ impl TokenReuse {
         }
         let wake = match &token.announced {
             Some(announced) if token.untold => announced.next_minute(),
-            _ => token.facts.ends(&self.config),
+            _ => token.facts.over_at(&self.config),
         };
         self.tokens.wake_at(id, wake);
     }
 
-    /// A token's time has come: tell what was held back, or shrink it, or forget it.
+    /// A token's time has come: tell what was held back, or forget it.
     fn wake(&mut self, id: SlotId, up_to: EventTime, alerts: &mut AlertChanges) {
         self.tell(id, up_to, alerts);
         let Some((_, token)) = self.tokens.get_mut(id) else { return };
-        let ends = token.facts.ends(&self.config) + self.allowed_lateness_ms;
-        let forget = ends + self.config.memory_ms;
-        if up_to >= forget || (up_to >= ends && token.announced.is_none()) {
-            self.retire(id);
+        let over_at = token.facts.over_at(&self.config);
+        if up_to >= over_at {
+            self.tokens.remove(id);
         } else {
-            self.tokens.wake_at(id, if up_to < ends { ends } else { forget });
+            self.tokens.wake_at(id, over_at);
         }
     }
 
-    /// Keeps of a token only what a later presentation is compared with.
-    fn retire(&mut self, id: SlotId) {
-        if let Some(Slot { key: Key { tenant, name }, value: token, .. }) = self.tokens.remove(id)
-            && token.announced.is_none()
-        {
-            self.remembered.put(&tenant, &name, &token.facts, token.facts.ends(&self.config));
+    /// Too many tokens: of the coldest only what a later presentation is compared with is kept.
+    fn shorten(&mut self) {
+        for Slot { key, value: token, .. } in self.tokens.evict() {
+            if token.announced.is_none() {
+                let over_at = token.facts.over_at(&self.config);
+                self.remembered.put(&key.tenant, &key.name, &token.facts, over_at);
+            }
         }
     }
 }
@@ -224,11 +227,7 @@ impl Detector for TokenReuse {
         for (id, time) in news {
             self.tell(id, time, alerts);
         }
-        for Slot { key, value: token, .. } in self.tokens.evict() {
-            if token.announced.is_none() {
-                self.remembered.put(&key.tenant, &key.name, &token.facts, token.facts.ends(&self.config));
-            }
-        }
+        self.shorten();
     }
 
     fn on_watermark(&mut self, up_to: EventTime, alerts: &mut AlertChanges) {
@@ -236,7 +235,7 @@ impl Detector for TokenReuse {
         for id in self.tokens.take_due(up_to) {
             self.wake(id, up_to, alerts);
         }
-        self.remembered.forget(up_to - self.config.memory_ms - self.allowed_lateness_ms);
+        self.remembered.forget(up_to);
     }
 
     fn snapshot(&self) -> DetectorState {

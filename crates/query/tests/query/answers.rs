@@ -16,7 +16,8 @@ async fn every_query_gives_its_answer() {
     let mut wrong = String::new();
     for file in files() {
         let text = std::fs::read_to_string(&file).expect("a readable file");
-        let cases: Vec<&str> = text.split("\n\n").map(without_comments).filter(|case| case.starts_with("query")).collect();
+        let cases: Vec<&str> =
+            text.split("\n\n").map(without_comments).filter(|case| case.starts_with("query")).collect();
         assert!(!cases.is_empty(), "{} has no case", file.display());
         for case in cases {
             let (sql, expected) = case.split_once("\n----").expect("a case has SQL, ---- and rows");
@@ -27,7 +28,8 @@ async fn every_query_gives_its_answer() {
                 Err(error) => vec![format!("error: {error}")],
             };
             if answer != expected {
-                write!(wrong, "\n{}:\n{sql}\n----\n{}\n", file.display(), answer.join("\n")).expect("a string grows");
+                write!(wrong, "\n{}:\n{sql}\n----\n{}\n", file.display(), answer.join("\n"))
+                    .expect("a string grows");
             }
         }
     }
@@ -35,7 +37,10 @@ async fn every_query_gives_its_answer() {
 }
 
 fn without_comments(case: &str) -> &str {
-    match case.strip_prefix("# ") { Some(comment) => comment.split_once("\n").map_or("", |(_, rest)| rest), None => case }
+    match case.strip_prefix("# ") {
+        Some(comment) => comment.split_once("\n").map_or("", |(_, rest)| rest),
+        None => case,
+    }
 }
 
 fn files() -> Vec<PathBuf> {
@@ -54,7 +59,9 @@ async fn who_may_see_all_sees_all_and_who_may_see_none_sees_none() {
     assert_eq!(lab.lines(&scope(ACME), count).await, [EVENTS.to_string()]);
     assert_eq!(lab.lines(&scope("prt_nobody"), count).await, ["0"]);
     assert_eq!(lab.lines(&Scope::Tenants([].into()), count).await, ["0"]);
-    let both = Scope::Tenants([ACME, crate::support::RIVAL].map(|id| event::Tenant::parse(id).expect("a tenant")).into());
+    let both = Scope::Tenants(
+        [ACME, crate::support::RIVAL].map(|id| event::Tenant::parse(id).expect("a tenant")).into(),
+    );
     assert_eq!(lab.lines(&both, "SELECT count(*) FROM alerts").await, ["2"]);
 }
 

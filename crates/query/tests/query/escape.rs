@@ -119,7 +119,11 @@ const ORACLES: &[&str] = &[
 ];
 
 fn filled(template: &str, table: &str, own: &str, other: &str, folder: &str) -> String {
-    template.replace("{table}", table).replace("{own}", own).replace("{other}", other).replace("{folder}", folder)
+    template
+        .replace("{table}", table)
+        .replace("{own}", own)
+        .replace("{other}", other)
+        .replace("{folder}", folder)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +136,8 @@ async fn whatever_is_asked_only_own_rows_are_answered() {
         for template in READS {
             // The name of the other partner in the question must not be taken for an answer.
             for table in ["events", "alert_changes", "alerts", "rejects"] {
-                let whole = if table == "events" || template.len() < 40 { wrap(template) } else { Vec::new() };
+                let whole =
+                    if table == "events" || template.len() < 40 { wrap(template) } else { Vec::new() };
                 for wrapped in whole {
                     let sql = filled(&wrapped, table, own, other, &folder);
                     let answer = lab.ask(&scope(own), &sql).await;
@@ -164,7 +169,8 @@ fn check(sql: &str, answer: Result<Vec<String>, QueryError>, foreign: &str, fold
     for text in texts {
         // A constant of the question may come back as a column of its own, or as a predicate.
         let text = text.replace(&format!("'prt_{foreign}'"), "").replace(&format!("\"prt_{foreign}\""), "");
-        let echoed = sql.contains("AS tenant") || sql.contains("(SELECT 'prt_") || sql.contains("tenant AS (");
+        let echoed =
+            sql.contains("AS tenant") || sql.contains("(SELECT 'prt_") || sql.contains("tenant AS (");
         let text = if echoed { text.replace(&format!("prt_{foreign}"), "") } else { text };
         assert!(!text.contains(foreign), "{sql}\nanswers {text}");
         assert!(!text.contains(folder) && !text.contains(".parquet"), "{sql}\nnames a file: {text}");
@@ -190,7 +196,8 @@ async fn what_is_not_reading_our_tables_is_refused() {
             }
         }
     }
-    let left: Vec<_> = std::fs::read_dir(lab.folder.path()).expect("a folder").flatten().map(|e| e.file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(lab.folder.path()).expect("a folder").flatten().map(|e| e.file_name()).collect();
     assert_eq!(left.len(), 4, "three tables and the folder to spill to: {left:?}");
     assert_eq!(lab.lines(&Scope::All, "SELECT count(*) FROM events").await, ["200"]);
 }

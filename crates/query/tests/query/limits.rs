@@ -44,7 +44,8 @@ async fn more_rows_than_allowed_are_cut_and_the_answer_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_memory_bomb_gets_a_clear_answer() {
     let lab = Lab::with(QueryLimits { memory_bytes: 1024 * 1024, ..QueryLimits::default() }).await;
-    let sql = "SELECT array_agg(concat(a.event_id, b.event_id, c.event_id)) FROM events a, events b, events c";
+    let sql =
+        "SELECT array_agg(concat(a.event_id, b.event_id, c.event_id)) FROM events a, events b, events c";
 
     let error = lab.ask(&scope(ACME), sql).await.err().expect("too much");
 
@@ -70,7 +71,7 @@ async fn one_partner_cannot_keep_the_others_waiting() {
     let (acme, rival) = (scope(ACME), scope(RIVAL));
 
     let bomb = lab.engine.query(&acme, BOMB).await.expect("it runs");
-    let second = lab.engine.query(&acme, "SELECT 1").await.err().expect("one at a time for one of two places");
+    let second = lab.engine.query(&acme, "SELECT 1").await.expect_err("one at a time for one of two places");
     assert!(matches!(second, QueryError::Busy(1)), "{second:?}");
     assert_eq!(lab.lines(&rival, "SELECT count(*) FROM events").await, ["100"]);
 
@@ -96,7 +97,12 @@ async fn long_or_deep_sql_is_turned_away() {
     let long = format!("SELECT {}1", "1+".repeat(40_000));
     let deep = format!("SELECT {}1{}", "(".repeat(2_000), ")".repeat(2_000));
     let nested = format!("{}SELECT 1{}", "SELECT * FROM (".repeat(300), ")".repeat(300));
-    for sql in [long, deep, nested, "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT * FROM r".to_owned()] {
+    for sql in [
+        long,
+        deep,
+        nested,
+        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT * FROM r".to_owned(),
+    ] {
         let error = lab.ask(&acme, &sql).await.err().expect("turned away");
         assert!(matches!(error, QueryError::Invalid(_)), "{error:?}");
     }
@@ -115,7 +121,10 @@ async fn long_or_deep_sql_is_turned_away() {
     let unions = vec!["SELECT 1"; 400].join(" UNION ALL ");
     assert_eq!(lab.lines(&acme, &unions).await.len(), 400);
     let list = (0..8_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
-    assert_eq!(lab.lines(&acme, &format!("SELECT count(*) FROM events WHERE status IN ({list})")).await, ["100"]);
+    assert_eq!(
+        lab.lines(&acme, &format!("SELECT count(*) FROM events WHERE status IN ({list})")).await,
+        ["100"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use event::{
-    Alert, AlertChange, Change, EventBatchBuilder, EventRow, EventTime, Positions, RejectBatchBuilder, RejectRow,
-    Scope, Severity, Tenant,
+    Alert, AlertChange, Change, EventBatchBuilder, EventRow, EventTime, Positions, RejectBatchBuilder,
+    RejectRow, Scope, Severity, Tenant,
 };
 use futures::TryStreamExt;
 use query::{QueryEngine, QueryError, QueryLimits};
@@ -62,7 +62,10 @@ impl Lab {
     }
 
     pub(crate) async fn lines(&self, scope: &Scope, sql: &str) -> Vec<String> {
-        self.ask(scope, sql).await.unwrap_or_else(|error| panic!("{}: {error}", sql.chars().take(200).collect::<String>())).lines
+        self.ask(scope, sql)
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error}", sql.chars().take(200).collect::<String>()))
+            .lines
     }
 }
 
@@ -72,7 +75,8 @@ pub(crate) fn scope(tenant: &str) -> Scope {
 
 fn lines(batch: &RecordBatch) -> Vec<String> {
     let line = |row: usize| {
-        let values = batch.columns().iter().map(|column| array_value_to_string(column, row).expect("a value"));
+        let values =
+            batch.columns().iter().map(|column| array_value_to_string(column, row).expect("a value"));
         values.collect::<Vec<_>>().join(" ")
     };
     (0..batch.num_rows()).map(line).collect()
@@ -95,7 +99,13 @@ async fn fill(tables: &Tables) {
                 user_ref: Some(if tenant == ACME { n.to_string() } else { format!("usr_{word}_{n}") }.into()),
                 action: Some(if n % 10 == 0 { "login" } else { "http.request" }.into()),
                 outcome: Some(if n % 4 == 0 { "failure" } else { "success" }.into()),
-                status: Some(if n % 4 == 0 { 401 } else if tenant == ACME { 200 } else { 0 }),
+                status: Some(if n % 4 == 0 {
+                    401
+                } else if tenant == ACME {
+                    200
+                } else {
+                    0
+                }),
                 src_ip: Some(format!("203.0.113.{}", n % 20).into()),
                 message: Some(format!("secret of {word}").into()),
                 ..EventRow::default()

@@ -104,7 +104,8 @@ async fn positions_are_kept_even_when_there_are_no_rows() {
 
     assert_eq!(appended, Appended { version: 1, ..Appended::default() });
     assert_eq!(tables.committed(Table::Rejects, TOPIC, 3).await.expect("known"), Some(7));
-    let nothing = tables.append(Table::Rejects, Vec::new(), &Positions::default()).await.expect("nothing to do");
+    let nothing =
+        tables.append(Table::Rejects, Vec::new(), &Positions::default()).await.expect("nothing to do");
     assert_eq!(nothing.version, 1);
 }
 

@@ -51,7 +51,11 @@ fn change(revision: u32, change: Change) -> AlertChange {
         baseline: None,
         parameters: BTreeMap::from([("grace_seconds".to_owned(), json!(5))]),
         details: BTreeMap::new(),
-        techniques: vec![Technique { v18: "T1539".into(), v19: "T1539".into(), name: "Steal Web Session Cookie".into() }],
+        techniques: vec![Technique {
+            v18: "T1539".into(),
+            v19: "T1539".into(),
+            name: "Steal Web Session Cookie".into(),
+        }],
         owasp_api: Some("API2".to_owned()),
         owasp_event: None,
         evidence: vec![evidence],
@@ -87,15 +91,21 @@ fn text(column: &arrow::array::ArrayRef) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_of_an_older_version_gets_the_columns_it_lacks() {
     let folder = Folder::new();
-    create(&folder, &[("tenant", PrimitiveType::String), ("ours", PrimitiveType::Long), ("day", PrimitiveType::Date)])
-        .await;
+    create(
+        &folder,
+        &[("tenant", PrimitiveType::String), ("ours", PrimitiveType::Long), ("day", PrimitiveType::Date)],
+    )
+    .await;
 
     let tables = folder.open().await;
     let (batches, read) = events(0, 0, 10);
     tables.append(Table::Events, batches, &read).await.expect("appended");
 
     assert_eq!(count(&tables).await, 10);
-    assert_eq!(number(&tables, "SELECT count(*) FROM events WHERE ours IS NULL AND kafka_offset < 5").await, 5);
+    assert_eq!(
+        number(&tables, "SELECT count(*) FROM events WHERE ours IS NULL AND kafka_offset < 5").await,
+        5
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

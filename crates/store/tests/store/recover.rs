@@ -1,6 +1,7 @@
 //! What a restart finds, after a clean stop and after a kill at any moment.
 
-use store::{StoreOptions, Table};
+use store::{StoreError, StoreOptions, Table, Tables};
+use url::Url;
 
 use crate::support::{Folder, TOPIC, count, events};
 
@@ -42,7 +43,8 @@ async fn files_of_a_write_that_was_killed_are_not_rows() {
     let file = std::fs::read_dir(&day).expect("a folder").flatten().next().expect("a file").path();
     std::fs::copy(&file, day.join("part-0123.zstd.parquet")).expect("copied");
     std::fs::write(day.join("part-4567.zstd.parquet#89"), b"PAR1 torn").expect("written");
-    std::fs::write(folder.path().join("events/_delta_log/00000000000000000002.json#12"), b"{\"add").expect("written");
+    std::fs::write(folder.path().join("events/_delta_log/00000000000000000002.json#12"), b"{\"add")
+        .expect("written");
 
     let tables = folder.open().await;
 
@@ -51,6 +53,26 @@ async fn files_of_a_write_that_was_killed_are_not_rows() {
     let (rows, read) = events(0, 10, 20);
     tables.append(Table::Events, rows, &read).await.expect("and on it goes");
     assert_eq!(count(&tables).await, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_may_have_any_name() {
+    let folder = Folder::new();
+    for name in ["with a space", "über", "a+b", "#1", "q?x=1", "day=1"] {
+        let root = Url::from_directory_path(folder.path().join(name)).expect("a path");
+        let tables =
+            Tables::open(&root, StoreOptions::default()).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        let (rows, read) = events(0, 0, 10);
+        tables.append(Table::Events, rows, &read).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        drop(tables);
+        let tables = Tables::open(&root, StoreOptions::default()).await.expect("it opens again");
+        assert_eq!(count(&tables).await, 10, "{name}");
+        assert!(folder.path().join(name).join("events").is_dir(), "{name}");
+    }
+    let root = Url::from_directory_path(folder.path().join("a%20b")).expect("a path");
+    let refused =
+        Tables::open(&root, StoreOptions::default()).await.err().expect("read twice, it is another name");
+    assert!(matches!(refused, StoreError::Unusable { .. }), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -125,10 +125,11 @@ impl Facts {
         said.or_else(|| self.issues.iter().map(|issue| issue.at + config.ttl_ms).min())
     }
 
-    /// From when on nothing ordinary is expected of the token.
-    pub(super) fn ends(&self, config: &TokenReuseConfig) -> EventTime {
-        let newest = self.newest.unwrap_or_default() + config.ttl_ms;
-        self.expires_at(config).map_or(newest, |expires| expires.max(newest)) + config.skew_ms
+    /// When the facts are forgotten: so long after the last of them, or after the token's end.
+    pub(super) fn over_at(&self, config: &TokenReuseConfig) -> EventTime {
+        let Some(newest) = self.newest else { return EventTime(i64::MAX) };
+        let ends = self.expires_at(config).map_or(newest, |expires| expires.max(newest));
+        ends + config.ttl_ms + config.skew_ms + config.memory_ms
     }
 
     /// Accepted presentations, earliest first.

@@ -1,6 +1,4 @@
-//! What stays of a token after its end: forty bytes instead of four hundred.
-//!
-//! A day's worth of tokens must fit in memory, because a stolen one may come back hours later.
+//! What stays of a token where there are too many: a hundred bytes instead of five hundred.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +13,13 @@ use crate::stable;
 pub(super) struct Remembered {
     tenants: BTreeMap<Tenant, BTreeMap<u64, Brief>>,
     tokens_per_tenant_max: usize,
+    looked_at: EventTime,
 }
 
 /// The one use that later ones are compared with.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Brief {
-    ended_at: EventTime,
+    over_at: EventTime,
     issued_at: Option<EventTime>,
     expires_at: Option<EventTime>,
     redeemed: Option<Redeemed>,
@@ -37,19 +36,20 @@ struct Redeemed {
 
 impl Remembered {
     pub(super) fn new(tokens_per_tenant_max: usize) -> Self {
-        Self { tenants: BTreeMap::new(), tokens_per_tenant_max }
+        Self { tenants: BTreeMap::new(), tokens_per_tenant_max, looked_at: EventTime(0) }
     }
 
     /// Takes over what a snapshot held, under this process's bound.
     pub(super) fn restore(&mut self, saved: Self) {
         self.tenants = saved.tenants;
+        self.looked_at = saved.looked_at;
     }
 
     /// Remembers a token in brief.
-    pub(super) fn put(&mut self, tenant: &Tenant, token_fp: &str, facts: &Facts, ended_at: EventTime) {
+    pub(super) fn put(&mut self, tenant: &Tenant, token_fp: &str, facts: &Facts, over_at: EventTime) {
         let issue = facts.issues.first();
         let brief = Brief {
-            ended_at,
+            over_at,
             issued_at: issue.map(|issue| issue.at),
             expires_at: issue.and_then(|issue| issue.expires_at),
             redeemed: facts.accepted().next().map(|p| Redeemed {
@@ -98,12 +98,12 @@ impl Remembered {
         Some(facts)
     }
 
-    /// Forgets tokens that ended before this.
-    pub(super) fn forget(&mut self, before: EventTime) {
-        // Looking at every token is only worth it now and then.
-        if before.floor(HOUR_MS) == before.floor(HOUR_MS / 60) {
+    /// Forgets tokens that are over. Looking at every token is only worth it once an hour.
+    pub(super) fn forget(&mut self, now: EventTime) {
+        let hour = now.floor(HOUR_MS);
+        if std::mem::replace(&mut self.looked_at, hour) != hour {
             for tokens in self.tenants.values_mut() {
-                tokens.retain(|_, brief| brief.ended_at >= before);
+                tokens.retain(|_, brief| brief.over_at > now);
             }
             self.tenants.retain(|_, tokens| !tokens.is_empty());
         }
@@ -117,7 +117,7 @@ impl Remembered {
 const HOUR_MS: i64 = 3_600_000;
 
 fn drop_oldest(tokens: &mut BTreeMap<u64, Brief>, surplus: usize) {
-    let mut by_age: Vec<_> = tokens.iter().map(|(token, brief)| (brief.ended_at, *token)).collect();
+    let mut by_age: Vec<_> = tokens.iter().map(|(token, brief)| (brief.over_at, *token)).collect();
     by_age.sort_unstable();
     for (_, token) in by_age.into_iter().take(surplus.max(1)) {
         tokens.remove(&token);

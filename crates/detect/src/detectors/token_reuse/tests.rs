@@ -185,7 +185,8 @@ fn a_token_stolen_for_later_is_remembered() {
     let line = summary(&bench.finish().final_alerts());
     expect![[r#"
         token.reuse.other_origin high page hmac256:k1:t1 count=2 09:00:00 to 20:00:00
-    "#]].assert_eq(&line);
+    "#]]
+    .assert_eq(&line);
 }
 
 #[test]

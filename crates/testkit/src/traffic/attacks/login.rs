@@ -35,11 +35,15 @@ const GUESSED_USERS: [&str; 20] = [
     "ansible",
 ];
 
+/// Accounts that nobody logs in to: else their owners' next login would be a success after
+/// failures too, and no label would say so.
+const IDLE_USERS: [&str; 3] = ["root", "svc-mirror", "svc-report"];
+
 /// Many wrong passwords for one user, from one address, in less than a minute.
 pub(super) fn brute_force_user(plan: &mut Plan<'_>) -> Option<(EventTime, Actor)> {
     let from = plan.attacker(2);
     let fails = plan.dice.between(16, 28);
-    let user = *plan.dice.pick(&["root", "deploy", "backup"]);
+    let user = *plan.dice.pick(&IDLE_USERS);
     let mut time = plan.now;
     let mut steps = Vec::new();
     for _ in 0..fails {
