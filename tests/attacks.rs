@@ -17,15 +17,28 @@ fn stolen_token(partner: &str, at: DateTime<Utc>, seq: i64, token: &str) -> Vec<
         )
     };
     vec![
-        line(seq, at, r#""event":"session_token.issued","api_key_id":"key_live_1","src_ip":"203.0.113.24","user_agent":"acme-backend/2.14""#),
-        line(seq + 1, at + Duration::seconds(5), r#""event":"session_token.redeemed","outcome":"success","src_ip":"203.0.113.90","user_agent":"Mozilla/5.0 (Macintosh)""#),
-        line(seq + 2, at + Duration::seconds(18), r#""event":"session_token.rejected","outcome":"failure","reason":"already_used","src_ip":"198.51.100.77","user_agent":"Mozilla/5.0 (iPhone)""#),
+        line(
+            seq,
+            at,
+            r#""event":"session_token.issued","api_key_id":"key_live_1","src_ip":"203.0.113.24","user_agent":"acme-backend/2.14""#,
+        ),
+        line(
+            seq + 1,
+            at + Duration::seconds(5),
+            r#""event":"session_token.redeemed","outcome":"success","src_ip":"203.0.113.90","user_agent":"Mozilla/5.0 (Macintosh)""#,
+        ),
+        line(
+            seq + 2,
+            at + Duration::seconds(18),
+            r#""event":"session_token.rejected","outcome":"failure","reason":"already_used","src_ip":"198.51.100.77","user_agent":"Mozilla/5.0 (iPhone)""#,
+        ),
     ]
 }
 
 #[test]
 fn a_token_shown_again_from_elsewhere_is_one_high_alert_with_both_uses_as_evidence() {
-    let (partner, token) = (partner("reuse"), "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68");
+    let (partner, token) =
+        (partner("reuse"), "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68");
     let mut home = Home::new("");
     let mut server = home.start();
     let lines = stolen_token(&partner, Utc::now() - Duration::seconds(30), 1, token);
@@ -39,7 +52,10 @@ fn a_token_shown_again_from_elsewhere_is_one_high_alert_with_both_uses_as_eviden
     let alerts = server.alerts(&partner);
     assert_eq!(alerts.len(), 1, "{alerts:#?}");
     let alert = &alerts[0];
-    assert_eq!((alert["class"].as_str(), alert["severity"].as_str()), (Some("token.reuse.other_origin"), Some("high")));
+    assert_eq!(
+        (alert["class"].as_str(), alert["severity"].as_str()),
+        (Some("token.reuse.other_origin"), Some("high"))
+    );
     assert_eq!(alert["tenant"], partner.as_str());
     let evidence = alert["evidence"].as_array().unwrap();
     let addresses: Vec<&str> = evidence.iter().filter_map(|one| one["src_ip"].as_str()).collect();
@@ -57,7 +73,11 @@ fn a_token_shown_again_from_elsewhere_is_one_high_alert_with_both_uses_as_eviden
             continue;
         }
         let bytes = std::fs::read(&path).unwrap();
-        assert!(!bytes.windows(token.len()).any(|window| window == token.as_bytes()), "raw token in {}", path.display());
+        assert!(
+            !bytes.windows(token.len()).any(|window| window == token.as_bytes()),
+            "raw token in {}",
+            path.display()
+        );
     }
     assert!(!home.stderr().contains(token), "raw token in the log");
 }
@@ -70,7 +90,11 @@ fn guessing_passwords_from_one_address_and_then_getting_in_are_alerts_of_their_o
     let began = Utc::now() - Duration::seconds(120);
     let line = |n: i64, text: &str| {
         let at = began + Duration::seconds(n);
-        format!("<38>{} edge-1 sshd[{}]: {text} from 198.51.100.7 port 53502 ssh2", at.format("%b %e %H:%M:%S"), 1_000 + n)
+        format!(
+            "<38>{} edge-1 sshd[{}]: {text} from 198.51.100.7 port 53502 ssh2",
+            at.format("%b %e %H:%M:%S"),
+            1_000 + n
+        )
     };
     let mut lines: Vec<String> = (0..14).map(|n| line(n * 2, "Failed password for root")).collect();
     lines.push(line(40, "Accepted password for root"));

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use crate::harness::{Home, partner};
 
-const GOOD: &str = r#"{"v":1,"ts":"TS","seq":1,"event":"api.request","env":"production","partner_id":"prt_x"}"#;
+const GOOD: &str =
+    r#"{"v":1,"ts":"TS","seq":1,"event":"api.request","env":"production","partner_id":"prt_x"}"#;
 
 fn good() -> String {
     GOOD.replace("TS", &chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
@@ -39,15 +40,20 @@ fn every_poisoned_record_ends_as_one_event_or_one_reject_and_its_neighbours_are_
     server.send(&partner, "handshake", &lines);
     // The array holds two.
     server.until_stored(&partner, lines.len() as i64 + 1);
-    let clean = server.count(&format!("SELECT count(*) FROM events WHERE tenant = '{partner}' AND action = 'api.request'"));
+    let clean = server
+        .count(&format!("SELECT count(*) FROM events WHERE tenant = '{partner}' AND action = 'api.request'"));
     assert!(clean >= poison.len() as i64 + 3, "the neighbours and the array's two are events: {clean}");
-    let reasons = server.sql(&format!("SELECT reason, kafka_offset, detail FROM rejects WHERE tenant = '{partner}'"));
+    let reasons =
+        server.sql(&format!("SELECT reason, kafka_offset, detail FROM rejects WHERE tenant = '{partner}'"));
     for wanted in ["too_deep", "too_long", "invalid_json", "unknown_format", "time_out_of_range"] {
         assert!(reasons.iter().any(|row| row["reason"] == wanted), "{wanted} is missing in {reasons:#?}");
     }
     assert!(reasons.iter().all(|row| row["kafka_offset"].is_i64()), "every reject has its place");
     let metrics = server.get_text("/metrics");
-    assert!(metrics.contains("watchfire_rejects_total{reason=\"too_deep\"} 1"), "rejects are counted by reason");
+    assert!(
+        metrics.contains("watchfire_rejects_total{reason=\"too_deep\"} 1"),
+        "rejects are counted by reason"
+    );
     server.stop();
 }
 
@@ -62,7 +68,8 @@ fn a_gzip_bomb_is_refused_and_the_server_lives() {
         bomb.write_all(&zeroes).unwrap();
     }
     let bomb = bomb.finish().unwrap();
-    let (status, answer) = server.post(&format!("/v1/logs/{partner}/x"), bomb, &[("content-encoding", "gzip")]);
+    let (status, answer) =
+        server.post(&format!("/v1/logs/{partner}/x"), bomb, &[("content-encoding", "gzip")]);
     assert_eq!(status, 413, "{answer}");
     assert!(answer["detail"].is_string(), "problem+json: {answer}");
     assert_eq!(server.get_status("/healthz"), 200);
@@ -77,8 +84,11 @@ fn lines_posted_over_http_are_stored_once_they_are_acknowledged() {
     let body: String = (0..500).map(|_| good() + "\n").collect();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(body.as_bytes()).unwrap();
-    let (status, answer) =
-        server.post(&format!("/v1/logs/{partner}/handshake"), gzip.finish().unwrap(), &[("content-encoding", "gzip")]);
+    let (status, answer) = server.post(
+        &format!("/v1/logs/{partner}/handshake"),
+        gzip.finish().unwrap(),
+        &[("content-encoding", "gzip")],
+    );
     assert!((200..300).contains(&status), "{status} {answer}");
     assert_eq!(answer["accepted"], 500, "{answer}");
     server.until_stored(&partner, 500);

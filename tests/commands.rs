@@ -25,7 +25,17 @@ fn an_unknown_key_is_refused_by_name() {
 fn the_same_seed_generates_the_same_lines() {
     let generate = |seed: &str| {
         let made = watchfire()
-            .args(["generate", "--seed", seed, "--events", "2000", "--start", "2026-03-14T09:00:00Z", "--out", "-"])
+            .args([
+                "generate",
+                "--seed",
+                seed,
+                "--events",
+                "2000",
+                "--start",
+                "2026-03-14T09:00:00Z",
+                "--out",
+                "-",
+            ])
             .output()
             .unwrap();
         assert!(made.status.success());
@@ -40,9 +50,19 @@ fn query_prints_a_table_and_refuses_to_write() {
     let partner = partner("query");
     let mut home = Home::new("");
     let mut server = home.start();
-    server.send(&partner, "x", &["203.0.113.24 - - [14/Mar/2026:09:26:53 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\""]);
+    server.send(
+        &partner,
+        "x",
+        &["203.0.113.24 - - [14/Mar/2026:09:26:53 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\""],
+    );
     server.until_stored(&partner, 1);
-    let ask = |sql: &str| watchfire().args(["query", "--url", &server.api, sql]).env("WATCHFIRE_TOKEN", &server.token).output().unwrap();
+    let ask = |sql: &str| {
+        watchfire()
+            .args(["query", "--url", &server.api, sql])
+            .env("WATCHFIRE_TOKEN", &server.token)
+            .output()
+            .unwrap()
+    };
     let answered = ask(&format!("SELECT method, status FROM events WHERE tenant = '{partner}'"));
     let table = String::from_utf8_lossy(&answered.stdout).into_owned();
     assert!(answered.status.success() && table.contains("| GET") && table.contains("1 rows"), "{table}");
@@ -55,7 +75,8 @@ fn query_prints_a_table_and_refuses_to_write() {
 #[test]
 fn a_listener_beyond_loopback_is_refused_with_the_cure() {
     let dir = tempfile::tempdir().unwrap();
-    let refused = watchfire().args(["serve", "--listen", "0.0.0.0:0", "--data-dir"]).arg(dir.path()).output().unwrap();
+    let refused =
+        watchfire().args(["serve", "--listen", "0.0.0.0:0", "--data-dir"]).arg(dir.path()).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("allow_insecure_listen"), "{said}");
 }

@@ -17,14 +17,19 @@ fn every_metric_that_a_dashboard_names_is_served() {
         served.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let dashboards = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dashboards");
     let mut named = BTreeSet::new();
-    for path in files(&dashboards).into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "json")) {
+    for path in
+        files(&dashboards).into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "json"))
+    {
         named.extend(testkit::dashboards::metric_names(&std::fs::read_to_string(path).unwrap()));
     }
     assert!(named.len() > 10, "the dashboards were found: {named:?}");
     let unserved: Vec<&String> = named
         .iter()
         .filter(|name| {
-            let family = ["_total", "_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+            let family = ["_total", "_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end))
+                .unwrap_or(name);
             // The embedded broker's own metrics are not there on a cluster.
             let absent = crate::harness::cluster().is_some() && name.starts_with("watchfire_broker_");
             !families.contains(family) && !families.contains(name.as_str()) && !absent

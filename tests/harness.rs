@@ -78,11 +78,24 @@ impl Home {
             .args(flags)
             .env("WATCHFIRE_LOG_FILTER", "info")
             .stdout(Stdio::piped())
-            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("stderr.log")).unwrap())
+            .stderr(
+                std::fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(self.dir.path().join("stderr.log"))
+                    .unwrap(),
+            )
             .spawn()
             .unwrap();
         let lines = lines_of(&mut child);
-        let mut server = Server { child, lines, kafka: String::new(), api: String::new(), token: String::new(), printed: Vec::new() };
+        let mut server = Server {
+            child,
+            lines,
+            kafka: String::new(),
+            api: String::new(),
+            token: String::new(),
+            printed: Vec::new(),
+        };
         server.read_greeting(self);
         server.until("ready", |server| server.get_status("/readyz") == 200);
         server
@@ -123,7 +136,10 @@ pub struct Server {
 impl Server {
     fn read_greeting(&mut self, home: &mut Home) {
         loop {
-            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no greeting; stderr:\n{}", home.stderr()));
+            let line = self
+                .lines
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|_| panic!("no greeting; stderr:\n{}", home.stderr()));
             let mut words = line.split_whitespace();
             match (words.next(), words.next()) {
                 (Some("kafka"), Some(address)) => self.kafka = address.to_owned(),
@@ -190,7 +206,8 @@ impl Server {
 
     /// The rows of a query.
     pub fn sql(&self, sql: &str) -> Vec<Value> {
-        let (status, answer) = self.post("/v1/query", sql.as_bytes().to_vec(), &[("content-type", "text/plain")]);
+        let (status, answer) =
+            self.post("/v1/query", sql.as_bytes().to_vec(), &[("content-type", "text/plain")]);
         assert_eq!(status, 200, "{sql}: {answer}");
         answer["rows"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
     }
@@ -245,7 +262,8 @@ impl Server {
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 

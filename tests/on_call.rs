@@ -27,24 +27,35 @@ fn on_call_is_paged_once_though_the_receiver_fails_hangs_and_pushes_back() {
     std::fs::write(&routing, "0123456789abcdef0123456789abcdef").unwrap();
     std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     let text = std::fs::read_to_string(&config).unwrap();
-    let text = text.replace("ROUTING", &routing.to_string_lossy()).replace("SECRET", &secret.to_string_lossy());
+    let text =
+        text.replace("ROUTING", &routing.to_string_lossy()).replace("SECRET", &secret.to_string_lossy());
     std::fs::write(&config, text).unwrap();
 
     let mut server = home.start();
     let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
     let token = "1c2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
     let line = |seq: i64, rest: &str| {
-        format!(r#"{{"v":1,"ts":"{now}","seq":{seq},"env":"production","partner_id":"{partner}","token":"{token}",{rest}}}"#)
+        format!(
+            r#"{{"v":1,"ts":"{now}","seq":{seq},"env":"production","partner_id":"{partner}","token":"{token}",{rest}}}"#
+        )
     };
     let lines = [
-        line(1, r#""event":"session_token.redeemed","outcome":"success","src_ip":"203.0.113.90","user_agent":"A""#),
-        line(2, r#""event":"session_token.rejected","outcome":"failure","reason":"already_used","src_ip":"198.51.100.77","user_agent":"B""#),
+        line(
+            1,
+            r#""event":"session_token.redeemed","outcome":"success","src_ip":"203.0.113.90","user_agent":"A""#,
+        ),
+        line(
+            2,
+            r#""event":"session_token.rejected","outcome":"failure","reason":"already_used","src_ip":"198.51.100.77","user_agent":"B""#,
+        ),
     ];
     server.send(&partner, "handshake", &lines);
     let accepted = |receiver: &Receiver| {
         receiver.received().into_iter().filter(|one| (200..300).contains(&one.status)).collect::<Vec<_>>()
     };
-    server.until("both receivers have it", |_| !accepted(&pagerduty).is_empty() && !accepted(&webhook).is_empty());
+    server.until("both receivers have it", |_| {
+        !accepted(&pagerduty).is_empty() && !accepted(&webhook).is_empty()
+    });
 
     // A kill does not page again.
     server.kill();
@@ -54,7 +65,10 @@ fn on_call_is_paged_once_though_the_receiver_fails_hangs_and_pushes_back() {
     let pages = accepted(&pagerduty);
     assert_eq!(pages.len(), 1, "{pages:#?}");
     let body: serde_json::Value = serde_json::from_slice(&pages[0].body).unwrap();
-    assert_eq!((body["event_action"].as_str(), body["payload"]["severity"].as_str()), (Some("trigger"), Some("error")));
+    assert_eq!(
+        (body["event_action"].as_str(), body["payload"]["severity"].as_str()),
+        (Some("trigger"), Some("error"))
+    );
     let keys: BTreeSet<String> = pagerduty
         .received()
         .iter()

@@ -14,7 +14,9 @@ fn stored_sample(source: &str) -> i64 {
     let mut server = home.start();
     server.send(&partner, "x", &lines);
     server.until_stored(&partner, lines.len() as i64);
-    let read = server.sql(&format!("SELECT source_format, count(*) AS n FROM events WHERE tenant = '{partner}' GROUP BY 1"));
+    let read = server.sql(&format!(
+        "SELECT source_format, count(*) AS n FROM events WHERE tenant = '{partner}' GROUP BY 1"
+    ));
     assert!(read.iter().any(|row| row["source_format"] == source), "{source} is recognised: {read:?}");
     server.stop();
     lines.len() as i64
@@ -39,7 +41,8 @@ fn kcat_is_a_shipper_like_any_other() {
     let path = format!("{}/../../schemas/sshd/sample.log", env!("CARGO_MANIFEST_DIR"));
     let lines = std::fs::read_to_string(&path).unwrap().lines().count() as i64;
     let topic = format!("logs.{partner}.auth");
-    let sent = Command::new("kcat").args(["-P", "-b", &server.kafka, "-t", &topic, "-l", &path]).status().unwrap();
+    let sent =
+        Command::new("kcat").args(["-P", "-b", &server.kafka, "-t", &topic, "-l", &path]).status().unwrap();
     assert!(sent.success());
     server.until_stored(&partner, lines);
     server.stop();
@@ -49,7 +52,8 @@ fn kcat_is_a_shipper_like_any_other() {
 fn a_real_sshd_log_is_stored_in_full_and_its_attackers_are_raised() {
     let Some(data) = test_data() else { return };
     let path = data.join("auth/elastic_auth_mar27-30.log");
-    let lines: Vec<String> = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).lines().map(str::to_owned).collect();
+    let lines: Vec<String> =
+        String::from_utf8_lossy(&std::fs::read(&path).unwrap()).lines().map(str::to_owned).collect();
     let partner = partner("sshd");
     let mut home = Home::new("");
     let mut server = home.start();

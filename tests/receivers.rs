@@ -42,7 +42,8 @@ impl Receiver {
         let script = Arc::new(Mutex::new(script.into_iter()));
         let log = Arc::clone(&received);
         let handler = move |headers: HeaderMap, body: Bytes| {
-            let (log, answer) = (Arc::clone(&log), script.lock().unwrap().next().unwrap_or(Answer::Status(202)));
+            let (log, answer) =
+                (Arc::clone(&log), script.lock().unwrap().next().unwrap_or(Answer::Status(202)));
             async move { respond(answer, headers, body, &log).await }
         };
         let app = Router::new().fallback(post(handler));

@@ -9,7 +9,20 @@ use crate::harness::{Home, partner, watchfire};
 fn traffic(events: usize) -> Vec<(String, String, String)> {
     let events = events.to_string();
     let made = watchfire()
-        .args(["generate", "--seed", "11", "--partners", "3", "--events", &events, "--density", "5", "--attacks", "--out", "-"])
+        .args([
+            "generate",
+            "--seed",
+            "11",
+            "--partners",
+            "3",
+            "--events",
+            &events,
+            "--density",
+            "5",
+            "--attacks",
+            "--out",
+            "-",
+        ])
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -32,8 +45,11 @@ fn run(lines: &[(String, String, String)], kills: usize) -> Left {
     let parts = kills + 1;
     for part in 0..parts {
         for &(tenant, feed) in &feeds {
-            let own: Vec<&str> =
-                lines.iter().filter(|(t, f, _)| t == tenant && f == feed).map(|(_, _, line)| line.as_str()).collect();
+            let own: Vec<&str> = lines
+                .iter()
+                .filter(|(t, f, _)| t == tenant && f == feed)
+                .map(|(_, _, line)| line.as_str())
+                .collect();
             let (from, to) = (own.len() * part / parts, own.len() * (part + 1) / parts);
             server.send(&format!("{unique}_{tenant}"), feed, &own[from..to]);
         }
@@ -43,7 +59,9 @@ fn run(lines: &[(String, String, String)], kills: usize) -> Left {
             server = home.start();
         }
     }
-    let stored = format!("SELECT (SELECT count(*) FROM events WHERE tenant LIKE '{unique}%') + (SELECT count(*) FROM rejects WHERE tenant LIKE '{unique}%') AS n");
+    let stored = format!(
+        "SELECT (SELECT count(*) FROM events WHERE tenant LIKE '{unique}%') + (SELECT count(*) FROM rejects WHERE tenant LIKE '{unique}%') AS n"
+    );
     server.until("every line stored", |server| server.count(&stored) >= lines.len() as i64);
     server.until("detectors at the end", |server| {
         let metrics = server.get_text("/metrics");
@@ -55,12 +73,21 @@ fn run(lines: &[(String, String, String)], kills: usize) -> Left {
     assert_eq!(server.count(&stored), lines.len() as i64, "nothing is stored twice");
     let rows = rows
         .iter()
-        .map(|row| format!("{}/{}/{}/{}", row["kafka_topic"], row["kafka_partition"], row["kafka_offset"], row["kafka_line"]).replace(&unique, ""))
+        .map(|row| {
+            format!(
+                "{}/{}/{}/{}",
+                row["kafka_topic"], row["kafka_partition"], row["kafka_offset"], row["kafka_line"]
+            )
+            .replace(&unique, "")
+        })
         .collect();
     let feeds = feeds.iter().map(|(tenant, _)| *tenant).collect::<BTreeSet<_>>();
     let alerts = feeds.iter().flat_map(|tenant| server.alerts(&format!("{unique}_{tenant}")));
     let alerts = alerts
-        .map(|alert| format!("{} {} {} {}", alert["class"], alert["entity"], alert["first_seen"], alert["count"]).replace(&unique, ""))
+        .map(|alert| {
+            format!("{} {} {} {}", alert["class"], alert["entity"], alert["first_seen"], alert["count"])
+                .replace(&unique, "")
+        })
         .collect();
     server.stop();
     (rows, alerts)
@@ -82,7 +109,11 @@ fn a_stop_finishes_what_it_is_at_and_says_what_it_did() {
     let partner = partner("stop");
     let mut home = Home::new("");
     let server = home.start();
-    server.send(&partner, "x", &["203.0.113.24 - - [14/Mar/2026:09:26:53 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\""]);
+    server.send(
+        &partner,
+        "x",
+        &["203.0.113.24 - - [14/Mar/2026:09:26:53 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\""],
+    );
     let printed = server.stop().join("\n");
     assert!(printed.contains("stopping: SIGTERM") && printed.contains("stopped: "), "{printed}");
     let mut again = home.start();

@@ -128,7 +128,8 @@ pub(crate) async fn respond(answer: QueryAnswer, format: Format) -> Result<Respo
         match answering.next().await? {
             Some(bytes) => held.extend_from_slice(&bytes),
             None => {
-                let truncated = HeaderValue::from_static(if answering.is_truncated() { "true" } else { "false" });
+                let truncated =
+                    HeaderValue::from_static(if answering.is_truncated() { "true" } else { "false" });
                 let headers = [(TRUNCATED.clone(), truncated)];
                 return Ok((headers, [(CONTENT_TYPE, format.content_type())], held).into_response());
             }
@@ -186,7 +187,8 @@ impl Answering {
 
     fn renamed(&self, batch: RecordBatch) -> Result<RecordBatch, ApiError> {
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let renamed = RecordBatch::try_new_with_options(Arc::clone(&self.schema), batch.columns().to_vec(), &rows);
+        let renamed =
+            RecordBatch::try_new_with_options(Arc::clone(&self.schema), batch.columns().to_vec(), &rows);
         renamed.map_err(ApiError::internal)
     }
 
@@ -218,7 +220,11 @@ fn with_unique_names(schema: &SchemaRef) -> SchemaRef {
             count += 1;
             name = format!("{}_{count}", field.name());
         }
-        if name == *field.name() { Arc::clone(field) } else { Arc::new(field.as_ref().clone().with_name(name)) }
+        if name == *field.name() {
+            Arc::clone(field)
+        } else {
+            Arc::new(field.as_ref().clone().with_name(name))
+        }
     };
     let fields: Vec<_> = schema.fields().iter().map(unique).collect();
     Arc::new(Schema::new(fields))

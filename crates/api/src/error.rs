@@ -80,26 +80,36 @@ impl ApiError {
     fn problem(&self) -> Problem {
         let (status, slug, title) = match self {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "The request is not valid"),
-            Self::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated", "A valid token is needed"),
+            Self::Unauthenticated(_) => {
+                (StatusCode::UNAUTHORIZED, "unauthenticated", "A valid token is needed")
+            }
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "This token may not do that"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "No such answer format"),
             Self::SlowBody(_) => (StatusCode::REQUEST_TIMEOUT, "slow-body", "The body came too slowly"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
-            Self::UnsupportedMedia(_) => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's type is not understood")
-            }
+            Self::UnsupportedMedia(_) => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "The body's type is not understood",
+            ),
             Self::Query { slug, title, .. } => (query_status(slug), *slug, *title),
-            Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
+            Self::TooManyRequests { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests")
+            }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
-            Self::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable for now"),
+            Self::Unavailable { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable for now")
+            }
         };
         Problem::new(status, slug, title, self.to_string())
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyRequests { retry_after, .. } | Self::Unavailable { retry_after, .. } => Some(*retry_after),
+            Self::TooManyRequests { retry_after, .. } | Self::Unavailable { retry_after, .. } => {
+                Some(*retry_after)
+            }
             _ => None,
         }
     }
@@ -175,10 +185,9 @@ impl From<QueryError> for ApiError {
 impl From<IntakeError> for ApiError {
     fn from(error: IntakeError) -> Self {
         match error {
-            IntakeError::Busy { retry_after } => Self::TooManyRequests {
-                detail: "the intake is busy; send this again later",
-                retry_after,
-            },
+            IntakeError::Busy { retry_after } => {
+                Self::TooManyRequests { detail: "the intake is busy; send this again later", retry_after }
+            }
             IntakeError::TooLarge => Self::TooLarge("a line is larger than the broker takes".to_owned()),
             IntakeError::Unavailable(cause) => {
                 Self::unavailable("the broker has not confirmed the lines; send them again", cause)

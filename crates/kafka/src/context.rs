@@ -38,7 +38,13 @@ const COMMITTED_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20
 
 impl Context {
     pub(crate) fn new(name: impl Into<String>, start_at: StartAt) -> Self {
-        Self { name: name.into(), start_at, changes: Mutex::default(), committed: Mutex::default(), lag: LagBoard::default() }
+        Self {
+            name: name.into(),
+            start_at,
+            changes: Mutex::default(),
+            committed: Mutex::default(),
+            lag: LagBoard::default(),
+        }
     }
 
     pub(crate) fn take_changes(&self) -> Vec<AssignmentChange> {

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use broker::{Broker, BrokerConfig};
-use kafka::{Budget, Connection, KafkaSource, LogWriter, OutRecord, SourceOptions, StartAt, TransactionSink, topics};
+use kafka::{
+    Budget, Connection, KafkaSource, LogWriter, OutRecord, SourceOptions, StartAt, TransactionSink, topics,
+};
 use pipeline::{Metrics, Polled, Reader, RecordView, Sink, Source, SourceError, TopicPartition};
 use prometheus_client::registry::Registry;
 
@@ -78,9 +80,16 @@ impl Reader for Seen {
         self.owned.retain(|owned| !partitions.contains(owned));
     }
     fn record(&mut self, record: RecordView<'_>) {
-        let owned = self.owned.iter().any(|owned| owned.topic == *record.topic && owned.partition == record.partition);
+        let owned = self
+            .owned
+            .iter()
+            .any(|owned| owned.topic == *record.topic && owned.partition == record.partition);
         assert!(owned, "a record of a partition that is not ours");
-        self.records.push((record.partition, record.offset, String::from_utf8_lossy(record.payload).into_owned()));
+        self.records.push((
+            record.partition,
+            record.offset,
+            String::from_utf8_lossy(record.payload).into_owned(),
+        ));
     }
 }
 
@@ -106,7 +115,12 @@ fn fill(kafka: &Kafka, topic: &str, lines: usize) {
 fn out(topic: &Arc<str>, seen: &mut Seen) -> Vec<OutRecord> {
     seen.records
         .drain(..)
-        .map(|(_, _, line)| OutRecord { topic: Arc::clone(topic), partition: None, key: None, payload: line.into_bytes() })
+        .map(|(_, _, line)| OutRecord {
+            topic: Arc::clone(topic),
+            partition: None,
+            key: None,
+            payload: line.into_bytes(),
+        })
         .collect()
 }
 
@@ -122,7 +136,8 @@ fn a_stage_that_dies_between_reading_and_committing_leaves_every_record_exactly_
     let mut delivered = 0;
     for attempt in 0.. {
         let mut source = kafka.source("copy", &group, &[&input], StartAt::Committed);
-        let mut sink = TransactionSink::new(&kafka.connection, "copy", &id, &source, metrics.clone()).unwrap();
+        let mut sink =
+            TransactionSink::new(&kafka.connection, "copy", &id, &source, metrics.clone()).unwrap();
         let (mut seen, mut batches) = (Seen::default(), 0);
         while delivered < 1_000 {
             let polled = source.next_batch(&mut seen).unwrap();
@@ -139,7 +154,8 @@ fn a_stage_that_dies_between_reading_and_committing_leaves_every_record_exactly_
         }
     }
     let mut copies: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut source, mut seen) = (kafka.source("check", &unique("check"), &[&output], StartAt::Committed), Seen::default());
+    let (mut source, mut seen) =
+        (kafka.source("check", &unique("check"), &[&output], StartAt::Committed), Seen::default());
     read_until(&mut source, &mut seen, |seen, polled| seen.records.len() >= 1_000 && polled.caught_up);
     for (_, _, line) in seen.records {
         *copies.entry(line).or_default() += 1;
@@ -157,7 +173,8 @@ fn an_older_holder_of_a_transactional_id_is_fenced() {
     let source = kafka.source("fence", &unique("group"), &[&topic], StartAt::Committed);
     let mut older = TransactionSink::new(&kafka.connection, "fence", &id, &source, metrics.clone()).unwrap();
     let _newer = TransactionSink::new(&kafka.connection, "fence", &id, &source, metrics).unwrap();
-    let record = OutRecord { topic: Arc::clone(&topic), partition: None, key: None, payload: b"late".to_vec() };
+    let record =
+        OutRecord { topic: Arc::clone(&topic), partition: None, key: None, payload: b"late".to_vec() };
     let refused = older.deliver(vec![record], &event::Positions::default());
     assert!(matches!(refused, Err(pipeline::SinkError::Fenced(_))), "{refused:?}");
 }
@@ -214,7 +231,8 @@ fn a_topic_that_appears_later_is_noticed_by_its_pattern() {
     let kafka = Kafka::start();
     let prefix = unique("late");
     let pattern = format!("^{prefix}\\.[a-z]+$");
-    let (mut source, mut seen) = (kafka.source("late", &unique("group"), &[&pattern], StartAt::Committed), Seen::default());
+    let (mut source, mut seen) =
+        (kafka.source("late", &unique("group"), &[&pattern], StartAt::Committed), Seen::default());
     source.next_batch(&mut seen).unwrap();
     let topic = format!("{prefix}.new");
     kafka.topic(&topic, 1);
@@ -227,9 +245,11 @@ fn two_members_share_the_partitions_and_the_rest_comes_back_when_one_leaves() {
     let kafka = Kafka::start();
     let (topic, group) = (unique("logs.share"), unique("group"));
     kafka.topic(&topic, 4);
-    let (mut one, mut seen_one) = (kafka.source("one", &group, &[&topic], StartAt::Committed), Seen::default());
+    let (mut one, mut seen_one) =
+        (kafka.source("one", &group, &[&topic], StartAt::Committed), Seen::default());
     read_until(&mut one, &mut seen_one, |seen, _| seen.owned.len() == 4);
-    let (mut two, mut seen_two) = (kafka.source("two", &group, &[&topic], StartAt::Committed), Seen::default());
+    let (mut two, mut seen_two) =
+        (kafka.source("two", &group, &[&topic], StartAt::Committed), Seen::default());
     let began = Instant::now();
     while seen_one.owned.len() != 2 || seen_two.owned.len() != 2 {
         one.next_batch(&mut seen_one).unwrap();

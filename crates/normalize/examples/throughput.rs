@@ -104,9 +104,19 @@ fn second(n: usize) -> String {
 fn partner(n: usize) -> String {
     let (time, user, token) = (second(n / 100), n % 5_000, n / 3);
     let (event, extra) = match n % 3 {
-        0 => ("issued", format!(r#""api_key_id":"key_live_{:04}","bound_origin":"https://shop.acme.example","expires_at":"2026-03-14T09:31:53.589Z""#, n % 50)),
+        0 => (
+            "issued",
+            format!(
+                r#""api_key_id":"key_live_{:04}","bound_origin":"https://shop.acme.example","expires_at":"2026-03-14T09:31:53.589Z""#,
+                n % 50
+            ),
+        ),
         1 => ("redeemed", r#""outcome":"success","parent_origin":"https://shop.acme.example""#.to_owned()),
-        _ => ("rejected", r#""outcome":"failure","reason":"already_used","parent_origin":"https://evil.example""#.to_owned()),
+        _ => (
+            "rejected",
+            r#""outcome":"failure","reason":"already_used","parent_origin":"https://evil.example""#
+                .to_owned(),
+        ),
     };
     format!(
         r#"{{"v":1,"ts":"2026-03-14T09:{time}.589Z","seq":{n},"event":"session_token.{event}","env":"production","partner_id":"prt_acme","user_ref":"usr_{user}","token_fp":"hmac256:k3:{token:032x}",{extra},"src_ip":"203.0.113.{ip}","user_agent":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)","http":{{"method":"POST","path":"/v1/sessions","status":201,"tls":"TLSv1.3"}},"request_id":"req_01JPA{n:05}"}}"#,
@@ -115,7 +125,10 @@ fn partner(n: usize) -> String {
 }
 
 fn raw_token(n: usize) -> String {
-    partner(n).replace(&format!("\"token_fp\":\"hmac256:k3:{:032x}\"", n / 3), &format!("\"token\":\"{:064x}\"", n / 3))
+    partner(n).replace(
+        &format!("\"token_fp\":\"hmac256:k3:{:032x}\"", n / 3),
+        &format!("\"token\":\"{:064x}\"", n / 3),
+    )
 }
 
 fn nginx(n: usize) -> String {

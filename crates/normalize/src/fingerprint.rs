@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn only_a_whole_fingerprint_is_one() {
-        for text in ["hmac256:k1:abc", "hmac256::0123", "9f2c", "hmac256:k1:2dedb0c9e14eb74b93ba3e8670b0356300"] {
+        for text in
+            ["hmac256:k1:abc", "hmac256::0123", "9f2c", "hmac256:k1:2dedb0c9e14eb74b93ba3e8670b0356300"]
+        {
             assert!(!Fingerprinter::is_fingerprint(text), "{text}");
         }
     }

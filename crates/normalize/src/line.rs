@@ -128,11 +128,19 @@ impl LineReader {
 
     /// The line's source: named by the record's header, else by the topic's configuration, else
     /// recognised.
-    fn source<'s>(&self, schemas: &'s Schemas, raw: &RawLog<'_>, text: &str) -> Result<&'s Source, Unreadable> {
+    fn source<'s>(
+        &self,
+        schemas: &'s Schemas,
+        raw: &RawLog<'_>,
+        text: &str,
+    ) -> Result<&'s Source, Unreadable> {
         let configured = || self.formats.get(&**raw.topic).or_else(|| self.formats.get(&*raw.source.feed));
         if let Some(name) = raw.format.or_else(|| configured().map(String::as_str)) {
             return schemas.get(name).ok_or_else(|| {
-                Unreadable::new(RejectReason::UnknownFormat, "no source has the name that the record or topic gives")
+                Unreadable::new(
+                    RejectReason::UnknownFormat,
+                    "no source has the name that the record or topic gives",
+                )
             });
         }
         if let Some(source) = recognise(text, schemas) {

@@ -176,7 +176,8 @@ impl<'a> Draft<'_, 'a> {
         let token = percent_decoded(value);
         self.flag(Some("token_in_url"));
         if is_redacted(&token) {
-            self.row.token_fp = crate::Fingerprinter::is_fingerprint(&token).then(|| Cow::Owned(token.into_owned()));
+            self.row.token_fp =
+                crate::Fingerprinter::is_fingerprint(&token).then(|| Cow::Owned(token.into_owned()));
             return;
         }
         if !convert::is_token(&token) {
@@ -211,13 +212,16 @@ impl<'a> Draft<'_, 'a> {
                 }
             }
             (Value::List(items), None) => {
-                for item in items.iter_mut().filter(|item| matches!(item, Value::Object(_) | Value::List(_))) {
+                for item in items.iter_mut().filter(|item| matches!(item, Value::Object(_) | Value::List(_)))
+                {
                     self.withhold(path, "", item, None);
                 }
             }
             (Value::Null | Value::Bool(_), _) | (_, None) => {}
             (value, Some(kind)) => {
-                let Some(text) = text_of(value).filter(|text| !text.is_empty() && !is_redacted(text)) else { return };
+                let Some(text) = text_of(value).filter(|text| !text.is_empty() && !is_redacted(text)) else {
+                    return;
+                };
                 self.secrets.add(kind, &text);
                 self.redacted(kind, path);
                 *value = Value::Text(Cow::Owned(replacement(&text, kind, self.fingerprinter)));

@@ -80,14 +80,16 @@ impl Normalizer {
         self.progress(raw, EventTime::MIN);
         let limits = self.reader.limits().clone();
         if raw.payload.len() > limits.record_bytes_max {
-            let unreadable = Unreadable::new(RejectReason::TooLong, "the record is longer than a record may be");
+            let unreadable =
+                Unreadable::new(RejectReason::TooLong, "the record is longer than a record may be");
             return self.reject(raw, 0, raw.payload, None, unreadable);
         }
         let mut lines = Lines::of(raw.payload);
         let mut number = 0;
         while let Some(bytes) = lines.next() {
             if number as usize == limits.lines_max {
-                let detail = format!("{} bytes follow the last line that is read", bytes.len() + lines.remainder());
+                let detail =
+                    format!("{} bytes follow the last line that is read", bytes.len() + lines.remainder());
                 let unreadable = Unreadable::new(RejectReason::TooManyLines, detail);
                 return self.reject(raw, number, bytes, None, unreadable);
             }

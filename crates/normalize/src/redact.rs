@@ -92,9 +92,9 @@ impl Secrets {
 
     /// Whether each stands in the text once at most, so only in the field that it was taken from.
     pub(crate) fn stand_alone(&self, text: &str) -> bool {
-        self.known.iter().all(|known| {
-            memchr::memmem::find_iter(text.as_bytes(), known.value.as_bytes()).nth(1).is_none()
-        })
+        self.known
+            .iter()
+            .all(|known| memchr::memmem::find_iter(text.as_bytes(), known.value.as_bytes()).nth(1).is_none())
     }
 
     fn searchable(&self) -> impl Iterator<Item = &Known> {

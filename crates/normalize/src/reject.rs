@@ -13,12 +13,7 @@ const WINDOW: usize = 4;
 pub(crate) fn id(raw: &RawLog<'_>, line: i32) -> String {
     tagged(
         "rej_",
-        &[
-            raw.topic.as_bytes(),
-            &raw.partition.to_be_bytes(),
-            &raw.offset.to_be_bytes(),
-            &line.to_be_bytes(),
-        ],
+        &[raw.topic.as_bytes(), &raw.partition.to_be_bytes(), &raw.offset.to_be_bytes(), &line.to_be_bytes()],
     )
 }
 

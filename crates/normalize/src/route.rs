@@ -3,8 +3,7 @@
 
 const SEGMENTS_MAX: usize = 8;
 const SEGMENT_BYTES_MAX: usize = 40;
-const METHODS: [&str; 9] =
-    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
+const METHODS: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
 
 /// The route of a call, e.g. `GET /v1/profiles/{id}/orders`.
 pub(crate) fn route(method: &str, path: &str) -> String {

@@ -61,7 +61,8 @@ impl Schemas {
         for entry in std::fs::read_dir(dir).map_err(|error| unreadable(dir, error))? {
             let folder = entry.map_err(|error| unreadable(dir, error))?.path();
             let file = folder.join("schema.yaml");
-            let (Some(name), true) = (folder.file_name().and_then(|name| name.to_str()), file.is_file()) else {
+            let (Some(name), true) = (folder.file_name().and_then(|name| name.to_str()), file.is_file())
+            else {
                 continue;
             };
             let yaml = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;

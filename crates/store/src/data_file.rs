@@ -18,6 +18,8 @@ use crate::table::DAY;
 
 /// Rows that are gathered at a time: what sorting costs in memory beyond the batches themselves.
 const CHUNK_ROWS: usize = 8_192;
+/// Rows in order of one batch that are worth a write of their own.
+const SLICE_ROWS: usize = 256;
 
 /// A Parquet file that is not yet anywhere.
 pub(crate) struct DataFile {
@@ -75,21 +77,45 @@ pub(crate) fn encode(
     let schema = batches.first().map_or_else(|| table.schema(), RecordBatch::schema);
     let mut encoder = Encoder::new(table, age, day, schema)?;
     let all: Vec<&RecordBatch> = batches.iter().collect();
-    for chunk in rows.chunks(CHUNK_ROWS) {
-        match as_slice(chunk) {
-            Some((batch, first)) => encoder.write(&batches[batch].slice(first, chunk.len()))?,
-            None => encoder.write(&interleave_record_batch(&all, chunk)?)?,
+    for piece in pieces(rows) {
+        match piece {
+            Piece::Slice { batch, first, rows } => encoder.write(&batches[batch].slice(first, rows))?,
+            Piece::Mixed(rows) => encoder.write(&interleave_record_batch(&all, rows)?)?,
         }
     }
     encoder.finish()
 }
 
-/// Where a chunk begins if it is simply some rows of one batch in order, as it mostly is: nothing
-/// needs to be copied then.
-fn as_slice(chunk: &[(usize, usize)]) -> Option<(usize, usize)> {
-    let &(batch, first) = chunk.first()?;
-    let in_order = chunk.iter().enumerate().all(|(i, row)| *row == (batch, first + i));
-    in_order.then_some((batch, first))
+/// Rows to be written at once.
+#[derive(Debug, PartialEq)]
+enum Piece<'a> {
+    /// Some rows of one batch as they stand: nothing needs to be copied.
+    Slice { batch: usize, first: usize, rows: usize },
+    /// Rows from here and there.
+    Mixed(&'a [(usize, usize)]),
+}
+
+/// Cuts rows into pieces. A batch is mostly of one partner and in order, so most rows are slices.
+fn pieces(rows: &[(usize, usize)]) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let (mut from, mut mixed_from) = (0, 0);
+    while from < rows.len() {
+        let run = run_length(&rows[from..]);
+        if run >= SLICE_ROWS {
+            pieces.extend(rows[mixed_from..from].chunks(CHUNK_ROWS).map(Piece::Mixed));
+            pieces.push(Piece::Slice { batch: rows[from].0, first: rows[from].1, rows: run });
+            mixed_from = from + run;
+        }
+        from += run;
+    }
+    pieces.extend(rows[mixed_from..].chunks(CHUNK_ROWS).map(Piece::Mixed));
+    pieces
+}
+
+/// How many rows from the first one on follow each other in their batch.
+fn run_length(rows: &[(usize, usize)]) -> usize {
+    let (batch, first) = rows[0];
+    rows.iter().enumerate().take_while(|(i, row)| **row == (batch, first + i)).count()
 }
 
 impl DataFile {
@@ -123,4 +149,23 @@ impl DataFile {
 )]
 fn file_time() -> i64 {
     Utc::now().timestamp_millis()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_runs_are_slices_and_the_rest_is_gathered() {
+        let run = |batch: usize, from: usize, to: usize| (from..to).map(move |row| (batch, row));
+        let rows: Vec<_> =
+            run(0, 5, 10).chain(run(1, 0, 300)).chain(run(0, 0, 5)).chain(run(2, 7, 9)).collect();
+        let expected = [
+            Piece::Mixed(&rows[..5]),
+            Piece::Slice { batch: 1, first: 0, rows: 300 },
+            Piece::Mixed(&rows[305..]),
+        ];
+        assert_eq!(pieces(&rows), expected);
+        assert_eq!(pieces(&[]), []);
+    }
 }

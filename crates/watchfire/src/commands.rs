@@ -1,11 +1,11 @@
 //! The commands beside `serve`.
 
-pub(crate) mod send;
-pub(crate) mod generate;
-pub(crate) mod check;
-pub(crate) mod query;
-pub(crate) mod broker;
 pub(crate) mod bench_limits;
+pub(crate) mod broker;
+pub(crate) mod check;
+pub(crate) mod generate;
+pub(crate) mod query;
+pub(crate) mod send;
 
 use kafka::Connection;
 

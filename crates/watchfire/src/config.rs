@@ -195,7 +195,11 @@ pub(crate) struct Detect {
 
 impl Default for Detect {
     fn default() -> Self {
-        Self { commit_interval_ms: 100, snapshot_interval_seconds: 30, detectors: detect::DetectConfig::default() }
+        Self {
+            commit_interval_ms: 100,
+            snapshot_interval_seconds: 30,
+            detectors: detect::DetectConfig::default(),
+        }
     }
 }
 
@@ -289,8 +293,10 @@ impl Config {
     /// The detectors' view of what is agreed with partners.
     pub(crate) fn tell_detectors_of_contracts(&mut self) {
         for (tenant, partner) in &self.partners {
-            let contract =
-                detect::Contract { requests_per_minute: partner.requests_per_minute, zone: partner.zone.clone() };
+            let contract = detect::Contract {
+                requests_per_minute: partner.requests_per_minute,
+                zone: partner.zone.clone(),
+            };
             self.detect.detectors.contracts.insert(tenant.clone(), contract);
         }
     }

@@ -28,7 +28,8 @@ pub(crate) fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> 
         demo::add_partners(&mut config);
     }
     config.tell_detectors_of_contracts();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(8 << 20).build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(8 << 20).build()?;
     let outcome = runtime.block_on(run(config, args));
     runtime.shutdown_timeout(Duration::from_secs(5));
     outcome

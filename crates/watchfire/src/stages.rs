@@ -1,9 +1,9 @@
 //! The four stages: what each does with a record, and what comes of a batch.
 
-pub(crate) mod normalize;
-pub(crate) mod detect;
-pub(crate) mod store;
 pub(crate) mod alerting;
+pub(crate) mod detect;
+pub(crate) mod normalize;
+pub(crate) mod store;
 
 pub(crate) mod topics;
 

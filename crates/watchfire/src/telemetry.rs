@@ -15,7 +15,8 @@ use crate::config::{Log, LogFormat};
 pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
     // At `info` these tell of every table commit; `log.filter` can still ask for them by name.
     let quiet = "buoyant_kernel=warn,buoyant_kernel_engine=warn,deltalake=warn,deltalake_core=warn";
-    let filter = EnvFilter::try_new(format!("{quiet},{}", log.filter)).map_err(|why| anyhow::anyhow!("log.filter: {why}"))?;
+    let filter = EnvFilter::try_new(format!("{quiet},{}", log.filter))
+        .map_err(|why| anyhow::anyhow!("log.filter: {why}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -32,12 +33,20 @@ impl Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let usage = Usage::now();
         let counter = ConstCounter::new(usage.cpu_seconds);
-        let descriptor =
-            encoder.encode_descriptor("process_cpu_seconds", "CPU seconds used", None, MetricType::Counter)?;
+        let descriptor = encoder.encode_descriptor(
+            "process_cpu_seconds",
+            "CPU seconds used",
+            None,
+            MetricType::Counter,
+        )?;
         counter.encode(descriptor)?;
         let gauge = ConstGauge::new(usage.resident_bytes as i64);
-        let descriptor =
-            encoder.encode_descriptor("process_resident_memory_bytes", "Memory in use", None, MetricType::Gauge)?;
+        let descriptor = encoder.encode_descriptor(
+            "process_resident_memory_bytes",
+            "Memory in use",
+            None,
+            MetricType::Gauge,
+        )?;
         gauge.encode(descriptor)
     }
 }

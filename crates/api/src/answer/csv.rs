@@ -32,7 +32,9 @@ impl Encoder for Csv {
         let columns: Vec<_> = batch
             .columns()
             .iter()
-            .map(|column| Ok((column, ArrayFormatter::try_new(column, &options)?, is_harmless(column.data_type()))))
+            .map(|column| {
+                Ok((column, ArrayFormatter::try_new(column, &options)?, is_harmless(column.data_type())))
+            })
             .collect::<Result<_, ArrowError>>()?;
         let mut lines = String::new();
         for row in 0..batch.num_rows() {

@@ -70,8 +70,10 @@ async fn csv_tells_null_from_nothing() {
 
 #[tokio::test]
 async fn csv_runs_no_formula() {
-    let cells = ["=1+1", "+49", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "a=b", "say \"hi\", all", "x"];
-    let text = body(vec![Ok(batch(vec![("=c", Arc::new(StringArray::from(cells.to_vec())))]))], Format::Csv).await;
+    let cells =
+        ["=1+1", "+49", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "a=b", "say \"hi\", all", "x"];
+    let text =
+        body(vec![Ok(batch(vec![("=c", Arc::new(StringArray::from(cells.to_vec())))]))], Format::Csv).await;
     let expected = "\"'=c\"\r\n\"'=1+1\"\r\n\"'+49\"\r\n\"'-1\"\r\n\"'@SUM(A1)\"\r\n\"'\t=1\"\r\n\"'\r=1\"\r\n\
                     \"'\n=1\"\r\n\"'＝1\"\r\na=b\r\n\"say \"\"hi\"\", all\"\r\nx\r\n";
     assert_eq!(text.unwrap(), expected);
@@ -96,7 +98,8 @@ async fn arrow_comes_back_as_it_was() {
 #[tokio::test]
 async fn columns_of_one_name_are_told_apart() {
     let two: ArrayRef = Arc::new(Int64Array::from(vec![1]));
-    let text = body(vec![Ok(batch(vec![("n", Arc::clone(&two)), ("n", two)]))], Format::Ndjson).await.unwrap();
+    let text =
+        body(vec![Ok(batch(vec![("n", Arc::clone(&two)), ("n", two)]))], Format::Ndjson).await.unwrap();
     assert_eq!(text, "{\"n\":1,\"n_2\":1}\n");
 }
 

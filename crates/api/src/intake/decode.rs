@@ -51,7 +51,9 @@ impl Limits {
             Encoding::Gzip | Encoding::Zstd => self.compressed_bytes_max,
         };
         if bytes > bytes_max {
-            return Err(ApiError::TooLarge(format!("the body is larger than {bytes_max} bytes; send it in parts")));
+            return Err(ApiError::TooLarge(format!(
+                "the body is larger than {bytes_max} bytes; send it in parts"
+            )));
         }
         Ok(())
     }
@@ -126,7 +128,8 @@ impl<'a> Decoder<'a> {
                     return Err(ApiError::intake_full());
                 }
                 let mut zstd = ZstdDecoder::new().map_err(ApiError::internal)?;
-                zstd.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX)).map_err(ApiError::internal)?;
+                zstd.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))
+                    .map_err(ApiError::internal)?;
                 Self::Zstd { decoder: Box::new(zio::Writer::new(out, zstd)), begun: false }
             }
         })

@@ -153,7 +153,9 @@ mod tests {
 
     #[test]
     fn a_broken_array_a_void_and_too_many_lines_are_refused() {
-        for (layout, body) in [(Layout::Json, "[1,"), (Layout::Lines, "\n\r\n"), (Layout::Lines, "a\nb\nc\nd")] {
+        for (layout, body) in
+            [(Layout::Json, "[1,"), (Layout::Lines, "\n\r\n"), (Layout::Lines, "a\nb\nc\nd")]
+        {
             assert!(split(&Bytes::from_static(body.as_bytes()), layout, 3).is_err(), "{body:?}");
         }
     }

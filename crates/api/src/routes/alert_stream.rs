@@ -71,7 +71,8 @@ pub(crate) async fn follow(
     let newest = app.control.newest_sequence();
     let newest_now = *newest.borrow();
     // A number from before a restored backup may lie ahead of the log: what comes next is still news.
-    let position = last_event_id(&headers)?.or(begin.after).map_or(newest_now, |after| after.clamp(0, newest_now));
+    let position =
+        last_event_id(&headers)?.or(begin.after).map_or(newest_now, |after| after.clamp(0, newest_now));
     let follower = Follower {
         app,
         principal: caller.principal,
@@ -93,7 +94,8 @@ pub(crate) async fn follow(
 fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
     let Some(value) = headers.get("last-event-id") else { return Ok(None) };
     let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-    id.map(Some).ok_or_else(|| ApiError::BadRequest("Last-Event-ID is a number that this stream gave out".to_owned()))
+    id.map(Some)
+        .ok_or_else(|| ApiError::BadRequest("Last-Event-ID is a number that this stream gave out".to_owned()))
 }
 
 /// One client, following.

@@ -77,7 +77,9 @@ pub(crate) async fn send(
     }
     let format = format(reading, &headers)?;
     let Some(layout) = Layout::parse(text(&headers, &CONTENT_TYPE)?) else {
-        return Err(ApiError::UnsupportedMedia("send application/x-ndjson, text/plain or application/json".to_owned()));
+        return Err(ApiError::UnsupportedMedia(
+            "send application/x-ndjson, text/plain or application/json".to_owned(),
+        ));
     };
 
     let mut held = app.intake_bytes.open(topic.tenant.clone());

@@ -31,7 +31,9 @@ pub(crate) async fn print(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     if !is_operator(&app, &headers, peer.map(|Extension(peer)| peer)).await {
-        return Err(ApiError::Unauthenticated("metrics are for loopback, or for a token that reads every partner's data"));
+        return Err(ApiError::Unauthenticated(
+            "metrics are for loopback, or for a token that reads every partner's data",
+        ));
     }
     let mut text = String::new();
     text::encode(&mut text, &app.registry).map_err(ApiError::internal)?;

@@ -81,7 +81,8 @@ async fn a_filter_that_means_nothing_is_refused() {
         "sevrity=high",
         "limit=1&limit=2",
     ] {
-        let response = server.get(&format!("/v1/alerts?{filter}"), &server.tokens.analyst).send().await.unwrap();
+        let response =
+            server.get(&format!("/v1/alerts?{filter}"), &server.tokens.analyst).send().await.unwrap();
         assert_eq!(problem(response, 400).await, "bad-request", "{filter}");
     }
 }
@@ -150,11 +151,15 @@ async fn people_work_on_alerts_and_leave_a_trail() {
     let closed: Value = act(deed).await.unwrap().json().await.unwrap();
     assert_eq!((&closed["state"], &closed["closed_by"]), (&"closed".into(), &"analyst".into()));
     let history = server.json("/v1/alerts/alr_acme_bad/history", &server.tokens.analyst).await;
-    let actions: Vec<_> = history["changes"].as_array().unwrap().iter().map(|change| &change["action"]).collect();
+    let actions: Vec<_> =
+        history["changes"].as_array().unwrap().iter().map(|change| &change["action"]).collect();
     assert_eq!(actions, [&Value::Null, &"acknowledge".into(), &"close".into()]);
     assert_eq!(history["changes"][2]["note"], "a drill");
     let seen_by_partner = server.json("/v1/alerts/alr_acme_bad", &server.tokens.acme).await;
-    assert_eq!((&seen_by_partner["verdict"], &seen_by_partner["closed_by"]), (&"false_positive".into(), &Value::Null));
+    assert_eq!(
+        (&seen_by_partner["verdict"], &seen_by_partner["closed_by"]),
+        (&"false_positive".into(), &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -177,7 +182,8 @@ async fn what_cannot_be_done_is_said() {
     let acknowledge = json!({"action": "acknowledge"});
     problem(act("alr_none", analyst, acknowledge.clone()).await.unwrap(), 404).await;
     problem(act("alr_globex", &server.tokens.globex, acknowledge).await.unwrap(), 403).await;
-    problem(server.get("/v1/alerts/alr_globex/history", &server.tokens.acme).send().await.unwrap(), 404).await;
+    problem(server.get("/v1/alerts/alr_globex/history", &server.tokens.acme).send().await.unwrap(), 404)
+        .await;
     let text = server.post("/v1/alerts/alr_globex/actions", analyst).body("acknowledge");
     problem(text.send().await.unwrap(), 415).await;
 }

@@ -77,7 +77,8 @@ async fn an_analyst_may_not_send_logs() {
         let response = server.post("/v1/logs/acme/edge", token).body("line\n").send().await.unwrap();
         assert_eq!(problem(response, 403).await, "forbidden");
     }
-    let response = server.post("/v1/logs/acme/edge", &server.tokens.admin).body("line\n").send().await.unwrap();
+    let response =
+        server.post("/v1/logs/acme/edge", &server.tokens.admin).body("line\n").send().await.unwrap();
     assert_eq!(response.status(), 200);
 }
 

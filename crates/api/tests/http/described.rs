@@ -10,7 +10,10 @@ fn the_checked_in_text_is_what_the_code_says() {
         std::fs::write(&file, &text).unwrap();
     }
     let checked_in = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(checked_in == text, "openapi.json differs from the code: run the test again with BLESS=1, read the diff");
+    assert!(
+        checked_in == text,
+        "openapi.json differs from the code: run the test again with BLESS=1, read the diff"
+    );
 }
 
 #[test]

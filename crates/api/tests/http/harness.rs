@@ -82,7 +82,17 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(api::serve(listener, state, async { drop(stopped.await) }));
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { address, control, intake, parts, tokens, client, stop: Some(stop), running, _directory: directory }
+        Self {
+            address,
+            control,
+            intake,
+            parts,
+            tokens,
+            client,
+            stop: Some(stop),
+            running,
+            _directory: directory,
+        }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
@@ -214,7 +224,11 @@ pub(crate) struct Parts(pub(crate) Mutex<Vec<PartHealth>>);
 
 impl Default for Parts {
     fn default() -> Self {
-        let part = PartHealth { name: "normalize".into(), ready: true, detail: "logs.acme.edge is caught up".into() };
+        let part = PartHealth {
+            name: "normalize".into(),
+            ready: true,
+            detail: "logs.acme.edge is caught up".into(),
+        };
         Self(Mutex::new(vec![part]))
     }
 }

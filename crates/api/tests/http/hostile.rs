@@ -85,7 +85,13 @@ async fn an_id_from_elsewhere_is_just_not_found() {
 async fn a_header_is_a_value_or_a_refusal() {
     let server = Server::start().await;
     let long = "f".repeat(65);
-    for bad in ["wf-format: a b", "wf-format: \u{e9}", "wf-format: ../x", "wf-format: a\r\nwf-format: b", "wf-format: "] {
+    for bad in [
+        "wf-format: a b",
+        "wf-format: \u{e9}",
+        "wf-format: ../x",
+        "wf-format: a\r\nwf-format: b",
+        "wf-format: ",
+    ] {
         let answer = post(&server, "/v1/logs/acme/edge", &format!("{bad}\r\n")).await;
         assert_eq!(status(&answer), "400", "{bad}");
     }

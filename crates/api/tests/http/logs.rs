@@ -29,7 +29,11 @@ async fn send(server: &Server, headers: &[(&str, &str)], body: impl Into<Vec<u8>
 
 fn lines(server: &Server) -> Vec<String> {
     let appended = server.intake.appended.lock().unwrap();
-    appended.iter().flat_map(|(_, lines, ..)| lines).map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+    appended
+        .iter()
+        .flat_map(|(_, lines, ..)| lines)
+        .map(|line| String::from_utf8_lossy(line).into_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -63,7 +67,9 @@ async fn compressed_lines_are_the_same_lines() {
     let server = Server::start().await;
     let body = b"one\ntwo\n";
     let zstd = zstd::encode_all(&body[..], 3).unwrap();
-    for (encoding, body) in [("gzip", gzip(body)), ("zstd", zstd), ("identity", body.to_vec()), ("GZIP", gzip(body))] {
+    for (encoding, body) in
+        [("gzip", gzip(body)), ("zstd", zstd), ("identity", body.to_vec()), ("GZIP", gzip(body))]
+    {
         let response = send(&server, &[("content-encoding", encoding)], body).await;
         assert_eq!(response.status(), 200, "{encoding}");
     }
@@ -107,7 +113,8 @@ async fn a_body_that_makes_no_sense_is_400() {
 #[tokio::test]
 async fn anothers_logs_are_403() {
     let server = Server::start().await;
-    let response = server.post("/v1/logs/globex/edge", &server.tokens.acme_shipper).body("line\n").send().await;
+    let response =
+        server.post("/v1/logs/globex/edge", &server.tokens.acme_shipper).body("line\n").send().await;
     assert_eq!(problem(response.unwrap(), 403).await, "forbidden");
 }
 
@@ -136,7 +143,10 @@ async fn bombs_and_loads_are_413() {
         "POST {EDGE} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Length: 9999999\r\n\r\n",
         server.tokens.acme_shipper
     );
-    assert!(server.raw(announced.as_bytes()).await.starts_with("HTTP/1.1 413"), "before a byte of it has come");
+    assert!(
+        server.raw(announced.as_bytes()).await.starts_with("HTTP/1.1 413"),
+        "before a byte of it has come"
+    );
     *server.intake.fails.lock().unwrap() = Some(IntakeError::TooLarge);
     problem(send(&server, &[], "line\n").await, 413).await;
     assert!(lines(&server).is_empty());
@@ -151,14 +161,19 @@ async fn what_is_not_lines_is_415() {
         ("content-encoding", "br"),
         ("content-encoding", "gzip, gzip"),
     ] {
-        assert_eq!(problem(send(&server, &[header], "x").await, 415).await, "unsupported-media-type", "{header:?}");
+        assert_eq!(
+            problem(send(&server, &[header], "x").await, 415).await,
+            "unsupported-media-type",
+            "{header:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_busy_broker_is_429_and_an_absent_one_503() {
     let server = Server::start().await;
-    *server.intake.fails.lock().unwrap() = Some(IntakeError::Busy { retry_after: Duration::from_millis(2_500) });
+    *server.intake.fails.lock().unwrap() =
+        Some(IntakeError::Busy { retry_after: Duration::from_millis(2_500) });
     let response = send(&server, &[], "line\n").await;
     assert_eq!(response.headers()["retry-after"], "3");
     problem(response, 429).await;

@@ -14,7 +14,10 @@ async fn a_part_that_is_not_ready_is_named() {
     let detail = "logs.acme.edge: no leader".to_owned();
     server.parts.0.lock().unwrap().push(PartHealth { name: "detect".into(), ready: false, detail });
     let response = server.get("/readyz", "").send().await.unwrap();
-    assert_eq!((response.status().as_u16(), response.headers()["content-type"].to_str().unwrap()), (503, "application/json"));
+    assert_eq!(
+        (response.status().as_u16(), response.headers()["content-type"].to_str().unwrap()),
+        (503, "application/json")
+    );
     let readiness: Value = response.json().await.unwrap();
     assert_eq!((&readiness["parts"][1]["name"], &readiness["ready"]), (&"detect".into(), &false.into()));
     assert_eq!(readiness["parts"][1]["detail"], "logs.acme.edge: no leader", "loopback sees details");
@@ -23,9 +26,8 @@ async fn a_part_that_is_not_ready_is_named() {
 #[tokio::test]
 async fn details_and_metrics_are_for_operators() {
     let server = Server::start().await;
-    let as_seen_through_a_proxy = |path: &str, token: &str| {
-        server.get(path, token).header("x-forwarded-for", "203.0.113.9").send()
-    };
+    let as_seen_through_a_proxy =
+        |path: &str, token: &str| server.get(path, token).header("x-forwarded-for", "203.0.113.9").send();
     let readiness: Value = as_seen_through_a_proxy("/readyz", "").await.unwrap().json().await.unwrap();
     assert_eq!(readiness["parts"][0].get("detail"), None);
     for token in ["", server.tokens.acme.as_str(), server.tokens.acme_shipper.as_str()] {
@@ -44,7 +46,12 @@ async fn metrics_count_by_route_not_by_path() {
         server.get(path, &server.tokens.acme).send().await.unwrap();
     }
     server.request("BREW".parse().unwrap(), "/v1/alerts/x", "").send().await.unwrap();
-    server.post("/v1/logs/acme/edge", &server.tokens.acme_shipper).body("12345\n67890\n").send().await.unwrap();
+    server
+        .post("/v1/logs/acme/edge", &server.tokens.acme_shipper)
+        .body("12345\n67890\n")
+        .send()
+        .await
+        .unwrap();
     let text = server.get("/metrics", "").send().await.unwrap().text().await.unwrap();
     for line in [
         "watchfire_http_requests_total{route=\"/v1/alerts/{id}\",method=\"GET\",status=\"404\"} 2",
@@ -92,7 +99,8 @@ async fn the_api_describes_itself() {
         assert!(page.contains(file));
         assert_eq!(server.get(&format!("/docs/{file}"), "").send().await.unwrap().status(), 200, "{file}");
     }
-    let initializer = server.get("/docs/swagger-initializer.js", "").send().await.unwrap().text().await.unwrap();
+    let initializer =
+        server.get("/docs/swagger-initializer.js", "").send().await.unwrap().text().await.unwrap();
     assert!(initializer.contains("/openapi.json"), "{initializer}");
 }
 

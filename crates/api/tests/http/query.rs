@@ -28,7 +28,8 @@ async fn rows(server: &Server, token: &str, sql: &str) -> Value {
     answer["rows"].take()
 }
 
-const FIRST: &str = "SELECT event_id, status, user_agent FROM events WHERE tenant = 'acme' ORDER BY status LIMIT 1";
+const FIRST: &str =
+    "SELECT event_id, status, user_agent FROM events WHERE tenant = 'acme' ORDER BY status LIMIT 1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn json_tells_columns_rows_and_whether_there_is_more() {
@@ -38,7 +39,10 @@ async fn json_tells_columns_rows_and_whether_there_is_more() {
     assert_eq!(response.headers()["wf-truncated"], "false");
     let answer: Value = response.json().await.unwrap();
     assert_eq!(answer["columns"][1], json!({"name": "status", "type": "Int32"}));
-    assert_eq!(answer["rows"][0], json!({"event_id": "evt_acme_0", "status": 0, "user_agent": "=cmd|' /C calc'!A0"}));
+    assert_eq!(
+        answer["rows"][0],
+        json!({"event_id": "evt_acme_0", "status": 0, "user_agent": "=cmd|' /C calc'!A0"})
+    );
     assert_eq!(answer["truncated"], false);
 }
 
@@ -53,7 +57,8 @@ async fn other_formats_are_asked_for_by_accept() {
     let csv = csv.text().await.unwrap();
     assert_eq!(csv, "event_id,status,user_agent\r\nevt_acme_0,0,\"'=cmd|' /C calc'!A0\"\r\n");
     let count = "SELECT count(*) AS n FROM events";
-    let arrow = ask(&server, token, count, "application/vnd.apache.arrow.stream").await.bytes().await.unwrap();
+    let arrow =
+        ask(&server, token, count, "application/vnd.apache.arrow.stream").await.bytes().await.unwrap();
     let batch = StreamReader::try_new(&arrow[..], None).unwrap().next().unwrap().unwrap();
     assert_eq!(batch.column(0).as_primitive::<Int64Type>().value(0), EVENTS);
     assert_eq!(problem(ask(&server, token, FIRST, "text/html").await, 406).await, "not-acceptable");
@@ -146,7 +151,10 @@ async fn limits_of_time_and_memory_have_names() {
     let limits = QueryLimits { memory_bytes: 1 << 20, ..QueryLimits::default() };
     let server = Server::start_limited(|_| {}, limits).await;
     let sql = "SELECT array_agg(concat(a.event_id, b.event_id)) FROM events a, events b";
-    assert_eq!(problem(ask(&server, &server.tokens.acme, sql, "*/*").await, 422).await, "query-too-much-memory");
+    assert_eq!(
+        problem(ask(&server, &server.tokens.acme, sql, "*/*").await, 422).await,
+        "query-too-much-memory"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

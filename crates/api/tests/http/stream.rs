@@ -121,9 +121,14 @@ async fn a_listener_that_comes_back_misses_nothing_and_hears_nothing_twice() {
 #[tokio::test]
 async fn a_listener_hears_its_own_partner_only() {
     let server = Server::start().await;
-    let mut globex = Listener::connect(&server, &server.tokens.globex, &format!("{STREAM}?after=0"), None).await;
-    server.raise(&[alert("alr_a", "acme", Severity::High, 1), alert("alr_g", "globex", Severity::High, 1)]).await;
-    server.raise(&[alert("alr_a2", "acme", Severity::High, 2), alert("alr_g2", "globex", Severity::High, 2)]).await;
+    let mut globex =
+        Listener::connect(&server, &server.tokens.globex, &format!("{STREAM}?after=0"), None).await;
+    server
+        .raise(&[alert("alr_a", "acme", Severity::High, 1), alert("alr_g", "globex", Severity::High, 1)])
+        .await;
+    server
+        .raise(&[alert("alr_a2", "acme", Severity::High, 2), alert("alr_g2", "globex", Severity::High, 2)])
+        .await;
     assert_eq!(globex.alert_ids(2).await, ["alr_g", "alr_g2"]);
 }
 
@@ -208,7 +213,8 @@ async fn a_listener_that_takes_nothing_is_dropped() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut deaf = socket.connect(server.address).await.unwrap();
-    let request = format!("GET {STREAM} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", server.tokens.acme);
+    let request =
+        format!("GET {STREAM} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", server.tokens.acme);
     deaf.write_all(request.as_bytes()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     problem(server.get(STREAM, &server.tokens.acme).send().await.unwrap(), 429).await;

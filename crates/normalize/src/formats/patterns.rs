@@ -75,9 +75,10 @@ fn literal_prefix(expression: &str) -> String {
     let end = rest.find(|c| !plain(c)).unwrap_or(rest.len());
     let repeats = rest[end..].starts_with(['?', '*', '+', '{']);
     // A count behind a character is about that character alone.
-    rest[..end].char_indices().last().map_or(String::new(), |(last, _)| {
-        rest[..if repeats { last } else { end }].to_owned()
-    })
+    rest[..end]
+        .char_indices()
+        .last()
+        .map_or(String::new(), |(last, _)| rest[..if repeats { last } else { end }].to_owned())
 }
 
 #[cfg(test)]

@@ -24,8 +24,9 @@ pub(crate) const NAMES: [&str; 7] =
 
 /// Takes a line apart.
 pub(crate) fn header(line: &str) -> Result<Header<'_>, Unreadable> {
-    split(line)
-        .ok_or_else(|| Unreadable::new(RejectReason::UnknownFormat, "the line has no syslog time stamp and host"))
+    split(line).ok_or_else(|| {
+        Unreadable::new(RejectReason::UnknownFormat, "the line has no syslog time stamp and host")
+    })
 }
 
 fn split(line: &str) -> Option<Header<'_>> {
@@ -111,13 +112,15 @@ mod tests {
 
     #[test]
     fn a_repeated_message_is_the_message_inside() {
-        let read = header("Mar 14 09:26:53 h sshd[1]: message repeated 5 times: [ Failed x]").expect("syslog");
+        let read =
+            header("Mar 14 09:26:53 h sshd[1]: message repeated 5 times: [ Failed x]").expect("syslog");
         assert_eq!((read.repeated, read.message), (Some("5"), "Failed x"));
     }
 
     #[test]
     fn other_text_is_no_syslog() {
-        for line in ["", "hello world", "<999999>Mar 14 09:26:53 h x", "Mär 14 09:26:53 h x: y", "{\"a\":1}"] {
+        for line in ["", "hello world", "<999999>Mar 14 09:26:53 h x", "Mär 14 09:26:53 h x: y", "{\"a\":1}"]
+        {
             assert!(header(line).is_err(), "{line}");
         }
     }

@@ -85,9 +85,10 @@ impl Template {
         let mut fields = Fields::with_slots(slots);
         match self.fill(line, &mut fields) {
             Some(()) => Ok(fields),
-            None => {
-                Err(Unreadable::new(RejectReason::UnknownFormat, "the line does not fit the source's template"))
-            }
+            None => Err(Unreadable::new(
+                RejectReason::UnknownFormat,
+                "the line does not fit the source's template",
+            )),
         }
     }
 
@@ -135,7 +136,8 @@ impl Variable {
         let mut from = 0;
         loop {
             let at = from + memchr::memmem::find(&bytes[from..], self.until.as_bytes())?;
-            let escaped = self.quoted && bytes[..at].iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 1;
+            let escaped =
+                self.quoted && bytes[..at].iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 1;
             if !escaped && next.is_none_or(|next| next.stands_at(rest, at + self.until.len())) {
                 return Some(at);
             }
@@ -147,7 +149,8 @@ impl Variable {
     /// one value into the value before it, e.g. ` [` into its user name; it then is not followed
     /// by a time stamp's width and its bracket.
     fn stands_at(&self, rest: &str, at: usize) -> bool {
-        self.width.is_none_or(|width| rest.get(at + width..).is_some_and(|behind| behind.starts_with(&*self.until)))
+        self.width
+            .is_none_or(|width| rest.get(at + width..).is_some_and(|behind| behind.starts_with(&*self.until)))
     }
 }
 
@@ -179,8 +182,7 @@ fn unescape_hex(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const COMBINED: &str =
-        r#"$addr - $user [${time:26}] "$request" $status $bytes "$referrer" "$agent""#;
+    const COMBINED: &str = r#"$addr - $user [${time:26}] "$request" $status $bytes "$referrer" "$agent""#;
 
     fn read(template: &str, line: &str) -> Option<Vec<(String, String)>> {
         let template =

@@ -97,11 +97,13 @@ impl Convert {
         match (cell, self) {
             (Cell::Time(_), Self::Stamp(format)) => {
                 let near = near.unwrap_or_default();
-                text_of(value).and_then(|text| format.read(&text, Some(0), near)).map_or(unfit, Converted::Time)
+                text_of(value)
+                    .and_then(|text| format.read(&text, Some(0), near))
+                    .map_or(unfit, Converted::Time)
             }
-            (Cell::Int(_), Self::Seconds) => seconds_ms(value)
-                .and_then(|millis| i32::try_from(millis).ok())
-                .map_or(unfit, Converted::Int),
+            (Cell::Int(_), Self::Seconds) => {
+                seconds_ms(value).and_then(|millis| i32::try_from(millis).ok()).map_or(unfit, Converted::Int)
+            }
             (Cell::Int(_), _) => {
                 long(value).and_then(|number| i32::try_from(number).ok()).map_or(unfit, Converted::Int)
             }
@@ -119,7 +121,12 @@ pub(super) enum Converted<'a> {
     Long(i64),
     Time(EventTime),
     /// The value must not be kept; this is.
-    Secret { stand_in: String, kind: Kind, raw: Cow<'a, str>, flags: Vec<&'static str> },
+    Secret {
+        stand_in: String,
+        kind: Kind,
+        raw: Cow<'a, str>,
+        flags: Vec<&'static str>,
+    },
     /// The value does not fit its column; the flag says how.
     Unfit(&'static str),
 }
@@ -144,7 +151,8 @@ fn secret<'a>(
 fn ip(text: Cow<'_, str>) -> Converted<'_> {
     let Some(address) = address::parse(&text) else { return Converted::Unfit("bad_ip") };
     // Dotted v4 has one spelling, which the parser insists on; for the others it is made.
-    let canonical = address.is_ipv4() && text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let canonical =
+        address.is_ipv4() && text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     Converted::Text(if canonical { text } else { Cow::Owned(address.to_string()) })
 }
 

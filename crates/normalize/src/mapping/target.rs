@@ -65,7 +65,10 @@ mod tests {
     #[test]
     fn a_request_line_has_three_parts() {
         let line = RequestLine::of(&"GET /a b?c HTTP/1.1".into()).expect("a request");
-        assert_eq!((&*line.method, &*line.target, line.protocol.as_deref()), ("GET", "/a b?c", Some("HTTP/1.1")));
+        assert_eq!(
+            (&*line.method, &*line.target, line.protocol.as_deref()),
+            ("GET", "/a b?c", Some("HTTP/1.1"))
+        );
         assert!(RequestLine::of(&"\u{16}\u{3}\u{1}".into()).is_none());
         assert!(RequestLine::of(&"GET  HTTP/1.1".into()).is_none());
     }

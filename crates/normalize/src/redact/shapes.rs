@@ -107,7 +107,8 @@ fn prefixed(text: &[u8], underscore: usize) -> Option<Hit> {
         return None;
     }
     PREFIXES.iter().find_map(|&(prefix, kind)| {
-        let start = underscore - prefix.iter().position(|byte| *byte == b'_').filter(|at| *at <= underscore)?;
+        let start =
+            underscore - prefix.iter().position(|byte| *byte == b'_').filter(|at| *at <= underscore)?;
         let value = text[start..].strip_prefix(prefix)?;
         let len = value.iter().take_while(|byte| is_key_byte(**byte)).count();
         (len > 0).then_some(Hit { start, end: start + prefix.len() + len, kind })
@@ -185,7 +186,8 @@ fn url_password(text: &[u8], slash: usize) -> Option<Hit> {
         return None;
     }
     let rest = &text[slash + 1..];
-    let ends = |byte: &u8| matches!(byte, b'/' | b' ' | b'"' | b'\'' | b'<' | b'>' | b'?' | b'#' | b'\\' | b'\n');
+    let ends =
+        |byte: &u8| matches!(byte, b'/' | b' ' | b'"' | b'\'' | b'<' | b'>' | b'?' | b'#' | b'\\' | b'\n');
     let authority = &rest[..rest.iter().position(ends).unwrap_or(rest.len())];
     let at = memchr::memrchr(b'@', authority)?;
     let colon = memchr::memchr(b':', &authority[..at])?;
@@ -195,13 +197,18 @@ fn url_password(text: &[u8], slash: usize) -> Option<Hit> {
 
 /// Whether a word names a way to authorize, so that what follows it is a secret.
 pub(super) fn is_scheme(word: &[u8]) -> bool {
-    [&b"bearer"[..], b"basic", b"digest", b"token", b"apikey"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+    [&b"bearer"[..], b"basic", b"digest", b"token", b"apikey"]
+        .iter()
+        .any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 /// `Bearer <value>` and `Basic <value>`.
 fn scheme_value(text: &[u8], blank: usize) -> Option<Hit> {
     let ends_like = |word: &[u8]| {
-        text[..blank].len().checked_sub(word.len()).is_some_and(|at| text[at..blank].eq_ignore_ascii_case(word))
+        text[..blank]
+            .len()
+            .checked_sub(word.len())
+            .is_some_and(|at| text[at..blank].eq_ignore_ascii_case(word))
     };
     let bearer = match text[..blank].last()? {
         b'r' | b'R' => ends_like(b"bearer").then_some(true)?,

@@ -81,12 +81,28 @@ fn known_secrets_are_found_wherever_they_stand() {
 
 #[test]
 fn letters_written_as_escapes_hide_nothing() {
-    assert_eq!(plain_escapes(r#"\u0073k_live_ \/ \x41 \" \\u0073 \ud83d\ude00 \ud800"#), "sk_live_ / A \\\" \\\\u0073 😀 \\ud800");
+    assert_eq!(
+        plain_escapes(r#"\u0073k_live_ \/ \x41 \" \\u0073 \ud83d\ude00 \ud800"#),
+        "sk_live_ / A \\\" \\\\u0073 😀 \\ud800"
+    );
 }
 
 #[test]
 fn the_pass_is_linear_in_what_it_reads() {
-    for piece in ["eyJ", "sk_live_", "token=", "://a", "://u:p", "@", "Bearer ", "\\\"", "=\"\\", "a=", "ab0", "\"token\":\""] {
+    for piece in [
+        "eyJ",
+        "sk_live_",
+        "token=",
+        "://a",
+        "://u:p",
+        "@",
+        "Bearer ",
+        "\\\"",
+        "=\"\\",
+        "a=",
+        "ab0",
+        "\"token\":\"",
+    ] {
         let text = piece.repeat((1 << 20) / piece.len());
         let start = std::time::Instant::now();
         clean(&text);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use event::ObservationKind;
 use hashbrown::HashMap;
 
-use super::reader::{Entry, Members};
 use super::SchemaError;
+use super::reader::{Entry, Members};
 use crate::columns::{Cell, Column, FILLABLE, fillable};
 use crate::formats::json::Shape;
 use crate::formats::patterns::{Pattern, group_names};
@@ -18,8 +18,23 @@ use crate::settings::{Constant, Settings, Table};
 use crate::stamp::{StampFormat, zone_ms};
 
 const TOP: [&str; 17] = [
-    "about", "format", "recognise", "template", "rest", "escapes", "request_line", "empty", "ignore", "time",
-    "required", "columns", "token_in_url", "patterns", "by", "set", "keep_raw",
+    "about",
+    "format",
+    "recognise",
+    "template",
+    "rest",
+    "escapes",
+    "request_line",
+    "empty",
+    "ignore",
+    "time",
+    "required",
+    "columns",
+    "token_in_url",
+    "patterns",
+    "by",
+    "set",
+    "keep_raw",
 ];
 const FORMATS: [(&str, &str); 4] =
     [("json", "json"), ("template", "template"), ("regex", "regex"), ("syslog", "syslog")];
@@ -101,7 +116,10 @@ impl Source {
         })?;
         let required = top.get("required", |entry| {
             let names = entry.texts()?;
-            Ok(names.into_iter().map(|path| (paths.slot(&path).expect("its path was collected"), path)).collect())
+            Ok(names
+                .into_iter()
+                .map(|path| (paths.slot(&path).expect("its path was collected"), path))
+                .collect())
         })?;
         let source = Self {
             name: name.to_owned(),
@@ -109,7 +127,8 @@ impl Source {
             slots: paths.sorted.len(),
             request_line,
             empty: top.get("empty", |entry| entry.texts())?.unwrap_or_default(),
-            time: top.need("time", "say `time: {from: field, formats: [rfc3339]}`", |entry| time(entry, &paths))?,
+            time: top
+                .need("time", "say `time: {from: field, formats: [rfc3339]}`", |entry| time(entry, &paths))?,
             required: required.unwrap_or_default(),
             columns: top.get("columns", |entry| columns(entry, &paths))?.unwrap_or_default(),
             token_in_url: top.get("token_in_url", |entry| entry.texts())?.unwrap_or_default(),
@@ -119,9 +138,7 @@ impl Source {
                 .get("keep_raw", |entry| entry.one_of("choice", &[("true", true), ("false", false)]))?
                 .unwrap_or(true),
             format: match format {
-                "json" => {
-                    Format::Json(Shape::of(&paths.sorted).map_err(|path| overlap(&top, file, &path))?)
-                }
+                "json" => Format::Json(Shape::of(&paths.sorted).map_err(|path| overlap(&top, file, &path))?),
                 "template" => Format::Template(template(&top, &paths)?),
                 "regex" => Format::Regex(patterns(&top, &paths)?),
                 _ => Format::Syslog {
@@ -188,9 +205,11 @@ fn overlap(_top: &Members, file: &str, path: &str) -> SchemaError {
 fn recognise(top: &Members, format: &str) -> Result<Recognise, SchemaError> {
     let found = top.get("recognise", |entry| {
         if !entry.is_mapping() {
-            return entry.one_of("way to recognise", &[("by_name", false), ("by_format", true)]).map(|readable| {
-                if readable && format != "json" { Recognise::Readable } else { Recognise::Never }
-            });
+            return entry.one_of("way to recognise", &[("by_name", false), ("by_format", true)]).map(
+                |readable| {
+                    if readable && format != "json" { Recognise::Readable } else { Recognise::Never }
+                },
+            );
         }
         let members = entry.members()?;
         members.only(&["keys"])?;
@@ -213,7 +232,8 @@ fn time(entry: Entry<'_>, paths: &Paths) -> Result<TimeRule, SchemaError> {
         formats.items(|item| item.one_of("time format", &StampFormat::NAMES))
     })?;
     let zone_ms = members.get("zone", |zone| {
-        zone_ms(&zone.text()?).ok_or_else(|| zone.wrong("not a zone", "write UTC or an offset such as \"+01:00\""))
+        zone_ms(&zone.text()?)
+            .ok_or_else(|| zone.wrong("not a zone", "write UTC or an offset such as \"+01:00\""))
     })?;
     let from =
         from.into_iter().map(|path| (paths.slot(&path).expect("its path was collected"), path)).collect();
@@ -324,7 +344,8 @@ fn template(top: &Members, paths: &Paths) -> Result<Template, SchemaError> {
         .get("rest", |entry| entry.one_of("choice", &[("keep", true), ("refuse", false)]))?
         .unwrap_or(false)
         .then(|| Place::Rest("rest".to_owned()));
-    let hex = top.get("escapes", |entry| entry.one_of("way to escape", &[("nginx", true), ("none", false)]))?;
+    let hex =
+        top.get("escapes", |entry| entry.one_of("way to escape", &[("nginx", true), ("none", false)]))?;
     top.need("template", "write the log format with $variables", |entry| {
         let text = entry.text()?;
         let cure = "write it as in nginx's log_format";
@@ -408,7 +429,8 @@ fn observe(entry: Entry<'_>) -> Result<Observe, SchemaError> {
         }
         let members = item.members()?;
         members.only(&["token"])?;
-        let action = members.need("token", "name the action that the observation gets", |action| action.text())?;
+        let action =
+            members.need("token", "name the action that the observation gets", |action| action.text())?;
         observe.add(ObservationKind::Token, Some(&action));
         Ok(())
     })?;
@@ -431,7 +453,11 @@ fn table(entry: Entry<'_>) -> Result<Table, SchemaError> {
             let column = named_column(name, &values)?;
             match column.cell {
                 Cell::Text(_) => only.push((column, values.texts()?)),
-                _ => return Err(values.wrong("only columns of text can be asked here", "choose another column")),
+                _ => {
+                    return Err(
+                        values.wrong("only columns of text can be asked here", "choose another column")
+                    );
+                }
             }
             Ok(())
         })

@@ -39,14 +39,29 @@ fn a_complaint_names_file_key_and_cure() {
     complaint("about: x", ["format", "missing key", "json"]);
     complaint("about: x\nformat: xml", ["format", "no format is named `xml`", "json, template"]);
     complaint(&MINIMAL.replace("action: a", "acton: a"), ["columns.acton", "no such column", "action"]);
-    complaint(&MINIMAL.replace("action: a", "action: {from: a, as: up}"), ["columns.action.as", "`up`", "ip"]);
-    complaint(&MINIMAL.replace("action: a", "status: {from: a, as: ip}"), ["columns.status.as", "status", "text"]);
-    complaint(&MINIMAL.replace("action: a", "action: {form: a}"), ["columns.action.from", "missing", "name the field"]);
+    complaint(
+        &MINIMAL.replace("action: a", "action: {from: a, as: up}"),
+        ["columns.action.as", "`up`", "ip"],
+    );
+    complaint(
+        &MINIMAL.replace("action: a", "status: {from: a, as: ip}"),
+        ["columns.status.as", "status", "text"],
+    );
+    complaint(
+        &MINIMAL.replace("action: a", "action: {form: a}"),
+        ["columns.action.from", "missing", "name the field"],
+    );
     complaint(&MINIMAL.replace("rfc3339", "iso"), ["time.formats[0]", "`iso`", "rfc3339"]);
     complaint(&format!("{MINIMAL}\nset: {{status: many}}"), ["set.status", "whole number", "without quotes"]);
     complaint(&format!("{MINIMAL}\nset: {{observe: [tokens]}}"), ["set.observe[0]", "`tokens`", "token"]);
-    complaint(&format!("{MINIMAL}\nby: [{{on: action, cases: {{x: {{sev: 1}}}}}}]"), ["by[0].cases.x.sev", "no such column", "flags, observe"]);
-    complaint(&MINIMAL.replace("action: a", "action: a, reason: a.b"), ["a.b", "inside another", "whole object"]);
+    complaint(
+        &format!("{MINIMAL}\nby: [{{on: action, cases: {{x: {{sev: 1}}}}}}]"),
+        ["by[0].cases.x.sev", "no such column", "flags, observe"],
+    );
+    complaint(
+        &MINIMAL.replace("action: a", "action: a, reason: a.b"),
+        ["a.b", "inside another", "whole object"],
+    );
 }
 
 #[test]
@@ -59,7 +74,10 @@ time: {from: time, formats: [rfc3339]}
 columns: {message: mesage}
 ";
     complaint(yaml, ["template", "`mesage`", "time, message"]);
-    complaint(&yaml.replace("mesage", "message").replace("$time $", "$time$"), ["template", "between", "nginx"]);
+    complaint(
+        &yaml.replace("mesage", "message").replace("$time $", "$time$"),
+        ["template", "between", "nginx"],
+    );
     let regex = yaml.replace("template: '$time $message'", "patterns: [{match: '^(?<time>'}]");
     complaint(&regex.replace("format: template", "format: regex"), ["patterns[0].match", "", "regex crate"]);
 }

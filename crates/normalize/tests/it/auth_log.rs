@@ -40,9 +40,15 @@ fn every_line_of_an_auth_log_is_an_event_and_logins_add_up_by_address() {
     for row in read.events.rows() {
         assert!(row.original_time.is_some() && row.message.is_some());
         let message = row.message.as_deref().unwrap_or_default();
-        let what = ["Accepted password", "Accepted publickey", "Failed password", "Failed publickey", "Invalid user"]
-            .into_iter()
-            .find(|what| message.starts_with(what));
+        let what = [
+            "Accepted password",
+            "Accepted publickey",
+            "Failed password",
+            "Failed publickey",
+            "Invalid user",
+        ]
+        .into_iter()
+        .find(|what| message.starts_with(what));
         if let (Some(what), Some("login")) = (what, row.action.as_deref()) {
             let repeated = row.unmapped.as_deref().is_some_and(|rest| rest.contains("\"repeated\""));
             if !repeated {
@@ -71,7 +77,8 @@ fn every_line_of_a_real_access_log_is_an_event() {
     let (lines, read) = read(data.join("traffic/apache_17-18may2015.log"), EventTime(1_432_080_000_000));
     assert_eq!((read.events.len(), read.rejects.len()), (lines, 0), "{:?}", read.rejects.rows().next());
     assert!(read.events.rows().all(|row| row.source_format.as_deref() == Some("nginx_combined")));
-    let counted: i64 = read.observations[0].rows().filter(|row| row.kind == Some(4)).filter_map(|row| row.count).sum();
+    let counted: i64 =
+        read.observations[0].rows().filter(|row| row.kind == Some(4)).filter_map(|row| row.count).sum();
     let with_route = read.events.rows().filter(|row| row.route.is_some()).count();
     assert_eq!(counted as usize, with_route);
 }

@@ -33,7 +33,9 @@ fn an_event_far_ahead_has_happened_when_it_came() {
 
 #[test]
 fn an_unknown_event_is_kept_and_so_are_unknown_fields() {
-    let line = PARTNER.replace("session_token.issued", "coffee.brewed").replace("}", r#","cups":3,"who":{"a":"b"}}"#);
+    let line = PARTNER
+        .replace("session_token.issued", "coffee.brewed")
+        .replace("}", r#","cups":3,"who":{"a":"b"}}"#);
     check(&line, |row| {
         assert_eq!(row.action.as_deref(), Some("coffee.brewed"));
         assert_eq!((row.class_uid, row.type_uid), (Some(6003), Some(600399)));
@@ -75,12 +77,15 @@ fn a_request_that_is_none_is_an_event_all_the_same() {
         assert_eq!(row.flags, ["bad_request_line"]);
         assert!(row.unmapped.unwrap().starts_with("{\"request\":"));
     });
-    check(&line.replace(r"\x16\x03\x01\x02", ""), |row| assert!(row.flags.is_empty() && row.unmapped.is_none()));
+    check(&line.replace(r"\x16\x03\x01\x02", ""), |row| {
+        assert!(row.flags.is_empty() && row.unmapped.is_none())
+    });
 }
 
 #[test]
 fn what_follows_the_combined_format_is_kept() {
-    let line = r#"192.0.2.1 - - [14/Mar/2026:09:30:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl" "10.0.0.1" 0.004"#;
+    let line =
+        r#"192.0.2.1 - - [14/Mar/2026:09:30:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl" "10.0.0.1" 0.004"#;
     check(line, |row| assert_eq!(row.unmapped.as_deref(), Some(r#"{"rest":"\"10.0.0.1\" 0.004"}"#)));
 }
 
@@ -89,7 +94,10 @@ fn nginx_json_may_hold_strings_or_numbers() {
     let line = r#"{"time_iso8601":"2026-03-14T10:30:00+01:00","remote_addr":"::ffff:192.0.2.1","request":"GET /a?b HTTP/2.0","status":429,"request_time":1.5,"remote_user":"-"}"#;
     check(line, |row| {
         assert_eq!(row.time, Some(EventTime(1_773_480_600_000)));
-        assert_eq!((row.src_ip.as_deref(), row.status, row.latency_ms), (Some("192.0.2.1"), Some(429), Some(1_500)));
+        assert_eq!(
+            (row.src_ip.as_deref(), row.status, row.latency_ms),
+            (Some("192.0.2.1"), Some(429), Some(1_500))
+        );
         assert_eq!((row.path.as_deref(), row.query_redacted.as_deref()), (Some("/a"), Some("b")));
         assert_eq!((row.reason.as_deref(), row.user_ref), (Some("rate_limited"), None));
     });
@@ -120,10 +128,15 @@ fn syslog_of_any_program_is_an_event_named_after_it() {
         ("h systemd-logind[1]: New session 3 of user dana.", "syslog.systemd-logind"),
         ("h last words", "syslog.other"),
         ("h sudo:   dana : TTY=pts/0 ; PWD=/home ; USER=root ; COMMAND=/bin/ls", "sudo"),
-        ("h sudo:   dana : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls", "sudo"),
+        (
+            "h sudo:   dana : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+            "sudo",
+        ),
         ("h useradd[1]: new user: name=mallory, UID=0, GID=0, home=/, shell=/bin/sh", "user.created"),
     ] {
-        check(&format!("Mar 14 09:30:00 {line}"), |row| assert_eq!(row.action.as_deref(), Some(action), "{line}"));
+        check(&format!("Mar 14 09:30:00 {line}"), |row| {
+            assert_eq!(row.action.as_deref(), Some(action), "{line}")
+        });
     }
 }
 
@@ -136,7 +149,10 @@ fn a_user_name_cannot_forge_an_address() {
 #[test]
 fn counts_say_what_was_read() {
     let read = read(format!("{PARTNER}\nhello\n{}", PARTNER.replace("prt_acme", "x")), None);
-    assert_eq!((read.counts.records, read.counts.lines, read.counts.events, read.counts.rejected()), (1, 3, 2, 1));
+    assert_eq!(
+        (read.counts.records, read.counts.lines, read.counts.events, read.counts.rejected()),
+        (1, 3, 2, 1)
+    );
     assert_eq!(read.counts.flags["tenant_mismatch"], 1);
     assert_eq!(read.progress.len(), 1);
     assert_eq!(read.progress[0].source, "logs.prt_acme.edge/0");

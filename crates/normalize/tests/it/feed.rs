@@ -73,9 +73,8 @@ pub(crate) fn json_lines(batch: &RecordBatch) -> String {
     let mut lines = String::new();
     for row in 0..batch.num_rows() {
         let cells = schema.fields().iter().zip(batch.columns());
-        let object: serde_json::Map<String, Value> = cells
-            .filter_map(|(field, column)| Some((field.name().clone(), cell(column, row)?)))
-            .collect();
+        let object: serde_json::Map<String, Value> =
+            cells.filter_map(|(field, column)| Some((field.name().clone(), cell(column, row)?))).collect();
         lines.push_str(&Value::Object(object).to_string());
         lines.push('\n');
     }

@@ -19,9 +19,17 @@ fn observed(line: &str) -> Vec<String> {
 fn told(row: &Observation<'_>) -> String {
     let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().unwrap_or("-").to_owned();
     match ObservationKind::from_code(row.kind.unwrap()).unwrap() {
-        ObservationKind::Token => format!("token {} {} {}", text(&row.action), text(&row.outcome), text(&row.src_net)),
+        ObservationKind::Token => {
+            format!("token {} {} {}", text(&row.action), text(&row.outcome), text(&row.src_net))
+        }
         ObservationKind::AuthByAccount => {
-            format!("account {} {} {} {}", text(&row.api_key), text(&row.user_ref), text(&row.outcome), text(&row.reason))
+            format!(
+                "account {} {} {} {}",
+                text(&row.api_key),
+                text(&row.user_ref),
+                text(&row.outcome),
+                text(&row.reason)
+            )
         }
         ObservationKind::AuthByAddress => format!("address {} {}", text(&row.src_net), text(&row.outcome)),
         ObservationKind::Requests => {
@@ -31,7 +39,9 @@ fn told(row: &Observation<'_>) -> String {
 }
 
 fn partner(event: &str, more: &str) -> String {
-    format!(r#"{{"v":1,"ts":"2026-03-14T09:30:00Z","event":"{event}","partner_id":"prt_acme","src_ip":"192.0.2.9"{more}}}"#)
+    format!(
+        r#"{{"v":1,"ts":"2026-03-14T09:30:00Z","event":"{event}","partner_id":"prt_acme","src_ip":"192.0.2.9"{more}}}"#
+    )
 }
 
 const TOKEN: &str = r#","token_fp":"hmac256:k3:2dedb0c9e14eb74b93ba3e8670b03563""#;
@@ -39,7 +49,8 @@ const HTTP: &str = r#","http":{"method":"POST","path":"/v1/sessions","status":20
 
 #[test]
 fn a_tokens_life_is_told_to_those_who_watch_it() {
-    let issued = partner("session_token.issued", &format!(r#"{TOKEN}{HTTP},"api_key_id":"key_1","user_ref":"u1""#));
+    let issued =
+        partner("session_token.issued", &format!(r#"{TOKEN}{HTTP},"api_key_id":"key_1","user_ref":"u1""#));
     assert_eq!(
         observed(&issued),
         [
@@ -49,7 +60,8 @@ fn a_tokens_life_is_told_to_those_who_watch_it() {
             "token session_token.issued success 192.0.2.0/24",
         ]
     );
-    let rejected = partner("session_token.rejected", &format!(r#"{TOKEN},"user_ref":"u1","reason":"expired""#));
+    let rejected =
+        partner("session_token.rejected", &format!(r#"{TOKEN},"user_ref":"u1","reason":"expired""#));
     assert_eq!(
         observed(&rejected),
         [
@@ -71,7 +83,10 @@ fn a_refused_key_counts_for_the_key_and_its_address() {
         observed(&partner("api.request", http)),
         ["account key_9 - failure -", "address 192.0.2.0/24 failure", "requests GET /v1/x/{id} 401 x1"]
     );
-    assert_eq!(observed(&partner("api.request", &http.replace("401", "403"))), ["requests GET /v1/x/{id} 403 x1"]);
+    assert_eq!(
+        observed(&partner("api.request", &http.replace("401", "403"))),
+        ["requests GET /v1/x/{id} 403 x1"]
+    );
     let why = http.replace("401", "403").replace("\"api_key_id\"", "\"reason\":\"wrong_env\",\"api_key_id\"");
     assert_eq!(observed(&partner("api.request", &why)).len(), 3);
 }
@@ -79,7 +94,9 @@ fn a_refused_key_counts_for_the_key_and_its_address() {
 #[test]
 fn an_access_log_tells_of_tokens_and_of_401s() {
     let line = |path: &str, user: &str, status: u16| {
-        format!(r#"192.0.2.9 - {user} [14/Mar/2026:09:30:00 +0000] "GET {path} HTTP/1.1" {status} 5 "-" "curl""#)
+        format!(
+            r#"192.0.2.9 - {user} [14/Mar/2026:09:30:00 +0000] "GET {path} HTTP/1.1" {status} 5 "-" "curl""#
+        )
     };
     assert_eq!(observed(&line("/a", "-", 200)), ["requests GET /a 200 x1"]);
     assert_eq!(observed(&line("/a", "-", 403)), ["requests GET /a 403 x1"]);
@@ -107,21 +124,27 @@ fn sshd_lines_count_what_was_tried() {
     ] {
         assert!(observed(&line(silent)).is_empty(), "{silent}");
     }
-    let read = read(line("message repeated 5 times: [ Failed password for root from 192.0.2.9 port 22 ssh2]"), None);
+    let read =
+        read(line("message repeated 5 times: [ Failed password for root from 192.0.2.9 port 22 ssh2]"), None);
     assert_eq!(read.observations[0].row(0).count, Some(5));
 }
 
 #[test]
 fn requests_are_folded_by_route_minute_and_status() {
     let line = |second: u8, path: &str, status: u16| {
-        format!(r#"192.0.2.9 - - [14/Mar/2026:09:30:{second:02} +0000] "GET {path} HTTP/1.1" {status} 5 "-" "curl""#)
+        format!(
+            r#"192.0.2.9 - - [14/Mar/2026:09:30:{second:02} +0000] "GET {path} HTTP/1.1" {status} 5 "-" "curl""#
+        )
     };
     let lines = [line(1, "/x/11", 200), line(2, "/x/22", 204), line(3, "/x/33", 404), line(59, "/x/44", 201)];
     let later = line(1, "/x/55", 200).replace("09:30", "09:31");
     let read = read([lines.join("\n"), later].join("\n"), None);
     let mut seen: Vec<String> = read.observations[0].rows().map(|row| told(&row)).collect();
     seen.sort();
-    assert_eq!(seen, ["requests GET /x/{id} 200 x1", "requests GET /x/{id} 200 x3", "requests GET /x/{id} 404 x1"]);
+    assert_eq!(
+        seen,
+        ["requests GET /x/{id} 200 x1", "requests GET /x/{id} 200 x3", "requests GET /x/{id} 404 x1"]
+    );
     let first = read.observations[0].row(0);
     assert_eq!(first.time.unwrap().to_rfc3339(), "2026-03-14T09:30:00.000Z");
     assert_eq!(first.event_id, read.events.row(0).event_id);

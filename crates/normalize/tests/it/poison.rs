@@ -76,7 +76,10 @@ fn what_is_too_much_is_refused_before_it_is_parsed() {
     rejected(partner(&format!(r#""a":"{}""#, "x".repeat(10 << 20))), RejectReason::TooLong);
     rejected("[".repeat(100_000), RejectReason::TooDeep);
     rejected(partner(&format!(r#""a":{}"#, "[".repeat(100_000))), RejectReason::TooDeep);
-    rejected(partner(&format!(r#""a":{}1{}"#, r#"{"b":"#.repeat(1_000), "}".repeat(1_000))), RejectReason::TooDeep);
+    rejected(
+        partner(&format!(r#""a":{}1{}"#, r#"{"b":"#.repeat(1_000), "}".repeat(1_000))),
+        RejectReason::TooDeep,
+    );
     let keys: Vec<String> = (0..50_000).map(|n| format!("\"k{n}\":{n}")).collect();
     kept(partner(&keys.join(",")), &[]);
     kept(partner(&vec![r#""k":1"#; 100_000].join(",")), &["duplicate_key"]);

@@ -17,11 +17,15 @@ fn gone(record: &str, secret: &str) {
 
 fn partner(field: &str, value: &str) -> String {
     let value = serde_json::to_string(value).unwrap();
-    format!(r#"{{"v":1,"ts":"2026-03-14T09:30:00Z","event":"session_token.redeemed","partner_id":"prt_acme","{field}":{value}}}"#)
+    format!(
+        r#"{{"v":1,"ts":"2026-03-14T09:30:00Z","event":"session_token.redeemed","partner_id":"prt_acme","{field}":{value}}}"#
+    )
 }
 
 fn nginx(path: &str, referrer: &str, agent: &str) -> String {
-    format!(r#"192.0.2.1 - - [14/Mar/2026:09:30:00 +0000] "GET {path} HTTP/1.1" 401 5 "{referrer}" "{agent}""#)
+    format!(
+        r#"192.0.2.1 - - [14/Mar/2026:09:30:00 +0000] "GET {path} HTTP/1.1" 401 5 "{referrer}" "{agent}""#
+    )
 }
 
 fn sshd(message: &str) -> String {
@@ -31,7 +35,11 @@ fn sshd(message: &str) -> String {
 #[test]
 fn a_raw_token_becomes_its_fingerprint_wherever_it_stands() {
     let fingerprint = fingerprinter().token(TOKEN);
-    for record in [partner("token", TOKEN), partner("token_fp", TOKEN), nginx(&format!("/embed?token={TOKEN}"), "-", "x")] {
+    for record in [
+        partner("token", TOKEN),
+        partner("token_fp", TOKEN),
+        nginx(&format!("/embed?token={TOKEN}"), "-", "x"),
+    ] {
         gone(&record, TOKEN);
         let read = read(&record, None);
         assert_eq!(read.events.row(0).token_fp.as_deref(), Some(&*fingerprint), "{record}");
@@ -53,7 +61,10 @@ fn a_malformed_token_is_a_secret_all_the_same() {
 
 #[test]
 fn a_secret_in_two_fields_is_gone_from_both() {
-    let record = partner("token", "malformed-token").replace("}", r#","message":"got malformed-token","http":{"method":"GET","path":"/x/malformed-token"}}"#);
+    let record = partner("token", "malformed-token").replace(
+        "}",
+        r#","message":"got malformed-token","http":{"method":"GET","path":"/x/malformed-token"}}"#,
+    );
     gone(&record, "malformed-token");
 }
 

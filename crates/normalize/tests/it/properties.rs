@@ -18,13 +18,29 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 fn good(kind: usize, n: u32, text: &str) -> String {
     let text = serde_json::to_string(text).unwrap();
     match kind {
-        0 => format!(r#"{{"v":1,"ts":"2026-03-14T09:{:02}:00Z","event":{text},"partner_id":"p","x":{n}}}"#, n % 60),
-        1 => format!(r#"{{"v":1,"ts":"2026-03-14T09:{:02}:00Z","event":"session_token.issued","partner_id":"p","token":{text}}}"#, n % 60),
-        2 => format!(r#"192.0.2.{n} - - [14/Mar/2026:09:{:02}:00 +0000] "GET /v1/x HTTP/1.1" 401 5 "-" {text}"#, n % 60),
-        3 => format!(r#"{{"msec":"1773480{n:03}.5","remote_addr":"192.0.2.1","status":200,"request":{text}}}"#),
-        4 => format!("Mar 14 09:{:02}:00 h sshd[{n}]: Failed password for root from 192.0.2.1 port {n} ssh2", n % 60),
+        0 => format!(
+            r#"{{"v":1,"ts":"2026-03-14T09:{:02}:00Z","event":{text},"partner_id":"p","x":{n}}}"#,
+            n % 60
+        ),
+        1 => format!(
+            r#"{{"v":1,"ts":"2026-03-14T09:{:02}:00Z","event":"session_token.issued","partner_id":"p","token":{text}}}"#,
+            n % 60
+        ),
+        2 => format!(
+            r#"192.0.2.{n} - - [14/Mar/2026:09:{:02}:00 +0000] "GET /v1/x HTTP/1.1" 401 5 "-" {text}"#,
+            n % 60
+        ),
+        3 => {
+            format!(r#"{{"msec":"1773480{n:03}.5","remote_addr":"192.0.2.1","status":200,"request":{text}}}"#)
+        }
+        4 => format!(
+            "Mar 14 09:{:02}:00 h sshd[{n}]: Failed password for root from 192.0.2.1 port {n} ssh2",
+            n % 60
+        ),
         5 => format!("Mar 14 09:{:02}:00 h {text}", n % 60),
-        _ => format!(r#"[{{"v":1,"ts":"2026-03-14T09:00:00Z","event":{text},"partner_id":"p"}},{{"a":{n}}}]"#),
+        _ => {
+            format!(r#"[{{"v":1,"ts":"2026-03-14T09:00:00Z","event":{text},"partner_id":"p"}},{{"a":{n}}}]"#)
+        }
     }
 }
 

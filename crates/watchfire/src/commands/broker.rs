@@ -28,7 +28,10 @@ pub(crate) fn run(args: &BrokerArgs) -> anyhow::Result<()> {
         config.allow_insecure_listen = args.allow_insecure_listen;
         config.message_bytes_max = crate::serve::MESSAGE_BYTES_MAX;
         let broker = Broker::start(config).await?;
-        println!("kafka broker listens on {} (one node, no replication); stop it with Ctrl-C", broker.local_addr());
+        println!(
+            "kafka broker listens on {} (one node, no replication); stop it with Ctrl-C",
+            broker.local_addr()
+        );
         crate::serve::asked_to_stop().await?;
         broker.shutdown().await?;
         println!("broker stopped; its log is whole");

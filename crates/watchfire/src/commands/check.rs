@@ -13,17 +13,31 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     let schemas = schemas(&config)?;
     for (topic, source) in &config.normalize.formats {
         if !schemas.names().contains(&source.as_str()) {
-            anyhow::bail!("normalize.formats: {topic} names the source {source}, which there is not; there are {}", schemas.names().join(", "));
+            anyhow::bail!(
+                "normalize.formats: {topic} names the source {source}, which there is not; there are {}",
+                schemas.names().join(", ")
+            );
         }
     }
     crate::config::destinations(&config.alerting.destinations)?;
     println!("configuration is valid");
     println!("sources      {}", schemas.names().join(", "));
-    println!("kafka        {}", if config.kafka.brokers.is_empty() { "embedded broker" } else { &config.kafka.brokers });
+    println!(
+        "kafka        {}",
+        if config.kafka.brokers.is_empty() { "embedded broker" } else { &config.kafka.brokers }
+    );
     println!("data         {}", config.server.data_dir.display());
     println!("api          http://{}", config.server.listen);
-    let destinations: Vec<&str> = config.alerting.destinations.iter().map(|destination| destination.name.as_str()).collect();
-    println!("told         {}", if destinations.is_empty() { "nobody (no alerting.destinations)".into() } else { destinations.join(", ") });
+    let destinations: Vec<&str> =
+        config.alerting.destinations.iter().map(|destination| destination.name.as_str()).collect();
+    println!(
+        "told         {}",
+        if destinations.is_empty() {
+            "nobody (no alerting.destinations)".into()
+        } else {
+            destinations.join(", ")
+        }
+    );
     Ok(())
 }
 

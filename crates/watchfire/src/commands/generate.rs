@@ -71,7 +71,8 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
     target.close()?;
     progress.finish_and_clear();
     if let Some(path) = &args.labels {
-        let mut file = BufWriter::new(File::create(path).with_context(|| format!("write {}", path.display()))?);
+        let mut file =
+            BufWriter::new(File::create(path).with_context(|| format!("write {}", path.display()))?);
         for label in traffic.labels() {
             serde_json::to_writer(&mut file, label)?;
             writeln!(file)?;
@@ -139,7 +140,10 @@ impl Target {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a generator that keeps to a rate has nothing to wait for but time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a generator that keeps to a rate has nothing to wait for but time"
+)]
 fn wait_until(moment: Instant) {
     let ahead = moment.saturating_duration_since(Instant::now());
     if ahead > Duration::from_millis(1) {
@@ -149,7 +153,9 @@ fn wait_until(moment: Instant) {
 
 fn progress(events: Option<u64>) -> ProgressBar {
     let bar = events.map_or_else(ProgressBar::no_length, ProgressBar::new);
-    match ProgressStyle::with_template("{elapsed_precise} {bar:40} {human_pos}/{human_len} lines {per_sec} {eta}") {
+    match ProgressStyle::with_template(
+        "{elapsed_precise} {bar:40} {human_pos}/{human_len} lines {per_sec} {eta}",
+    ) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

@@ -41,7 +41,8 @@ pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<()> {
 async fn ask(args: &QueryArgs) -> anyhow::Result<()> {
     let token = match &args.token_file {
         Some(path) => std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?,
-        None => crate::config::variable("WATCHFIRE_TOKEN").context("name a token with --token-file or WATCHFIRE_TOKEN")?,
+        None => crate::config::variable("WATCHFIRE_TOKEN")
+            .context("name a token with --token-file or WATCHFIRE_TOKEN")?,
     };
     let sql = match &args.sql {
         Some(sql) => sql.clone(),

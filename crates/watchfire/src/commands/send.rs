@@ -39,7 +39,8 @@ pub(crate) fn run(args: &SendArgs) -> anyhow::Result<()> {
     let writer = LogWriter::new(&args.kafka.connection()?, "send")?;
     let (mut input, bytes) = open(args.file.as_deref())?;
     let progress = progress(bytes);
-    let headers: Vec<(&str, &str)> = args.format.as_deref().map(|format| ("wf-format", format)).into_iter().collect();
+    let headers: Vec<(&str, &str)> =
+        args.format.as_deref().map(|format| ("wf-format", format)).into_iter().collect();
     let began = Instant::now();
     let (mut line, mut lines, mut empty) = (Vec::new(), 0_u64, 0_u64);
     while read_line(&mut input, &mut line, &progress)? {
@@ -48,7 +49,9 @@ pub(crate) fn run(args: &SendArgs) -> anyhow::Result<()> {
             continue;
         }
         // One partition, so that the file's order is kept.
-        writer.push(&topic, Some(&args.feed), &line, &headers).with_context(|| format!("send line {}", lines + empty + 1))?;
+        writer
+            .push(&topic, Some(&args.feed), &line, &headers)
+            .with_context(|| format!("send line {}", lines + empty + 1))?;
         lines += 1;
     }
     let acknowledged = writer.flush(FLUSH_TIMEOUT)?;
@@ -57,7 +60,9 @@ pub(crate) fn run(args: &SendArgs) -> anyhow::Result<()> {
         bail!("{lines} lines were sent and {acknowledged} acknowledged");
     }
     let seconds = began.elapsed().as_secs_f64();
-    println!("{lines} lines sent to {topic} and acknowledged in {seconds:.1} s ({empty} empty lines left out)");
+    println!(
+        "{lines} lines sent to {topic} and acknowledged in {seconds:.1} s ({empty} empty lines left out)"
+    );
     Ok(())
 }
 
@@ -98,7 +103,9 @@ fn progress(bytes: Option<u64>) -> ProgressBar {
         Some(bytes) => ProgressBar::new(bytes),
         None => ProgressBar::no_length(),
     };
-    let style = ProgressStyle::with_template("{elapsed_precise} {bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    let style = ProgressStyle::with_template(
+        "{elapsed_precise} {bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+    );
     if let Ok(style) = style {
         bar.set_style(style);
     }

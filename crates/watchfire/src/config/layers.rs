@@ -38,8 +38,9 @@ pub(crate) fn load(
     for (key, value) in from_environment(environment, &table)?.0.into_iter().chain(flags.0) {
         put(&mut table, &key, value)?;
     }
-    let config: Config =
-        Value::Table(table).try_into().map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.message()))?;
+    let config: Config = Value::Table(table)
+        .try_into()
+        .map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.message()))?;
     config.detect.detectors.validate().map_err(|why| anyhow::anyhow!("detect.detectors: {why}"))?;
     Ok(config)
 }
@@ -110,7 +111,9 @@ fn parse(text: &str, default: &Value) -> anyhow::Result<Value> {
         Value::Integer(_) => Value::Integer(text.parse().context("expected a whole number")?),
         Value::Float(_) => Value::Float(text.parse().context("expected a number")?),
         Value::Boolean(_) => Value::Boolean(text.parse().context("expected true or false")?),
-        Value::Array(_) => Value::Array(text.split(',').map(|item| Value::String(item.trim().into())).collect()),
+        Value::Array(_) => {
+            Value::Array(text.split(',').map(|item| Value::String(item.trim().into())).collect())
+        }
         _ => Value::String(text.to_owned()),
     })
 }
@@ -146,7 +149,8 @@ mod tests {
         let file = "[server]\nlisten = '127.0.0.1:1'\n[kafka]\nbrokers = 'file:1'\nprefix = 'file'";
         let mut flags = Overrides::default();
         flags.set("server.listen", Some("127.0.0.1:3"));
-        let variables = [("WATCHFIRE_SERVER_LISTEN", "127.0.0.1:2"), ("WATCHFIRE_KAFKA_BROKERS", "variable:1")];
+        let variables =
+            [("WATCHFIRE_SERVER_LISTEN", "127.0.0.1:2"), ("WATCHFIRE_KAFKA_BROKERS", "variable:1")];
         let config = load_text(file, &variables, flags).expect("valid");
         assert_eq!(config.server.listen.port(), 3);
         assert_eq!((&*config.kafka.brokers, &*config.kafka.prefix), ("variable:1", "file"));
@@ -160,7 +164,8 @@ mod tests {
 
     #[test]
     fn an_unknown_variable_is_an_error_that_names_the_nearest_key() {
-        let error = load_text("", &[("WATCHFIRE_SERVER_LISTN", "x")], Overrides::default()).expect_err("unknown");
+        let error =
+            load_text("", &[("WATCHFIRE_SERVER_LISTN", "x")], Overrides::default()).expect_err("unknown");
         assert!(error.to_string().contains("server.listen"), "{error}");
     }
 
@@ -175,7 +180,11 @@ mod tests {
         let text = include_str!("../../../../watchfire.example.toml");
         let example: Config = toml::from_str(text).expect("example parses");
         let (example, defaults) = (Table::try_from(example), Table::try_from(Config::default()));
-        assert_eq!(example.expect("writes"), defaults.clone().expect("writes"), "the example's values are the defaults");
+        assert_eq!(
+            example.expect("writes"),
+            defaults.clone().expect("writes"),
+            "the example's values are the defaults"
+        );
         let mut known = BTreeMap::new();
         collect(&defaults.expect("writes"), "", &mut known);
         for (path, _) in known.values() {

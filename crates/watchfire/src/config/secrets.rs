@@ -19,7 +19,8 @@ pub(crate) fn pepper(privacy: &Privacy, data_dir: &Path) -> anyhow::Result<Vec<u
     } else {
         kept_key(data_dir)?
     };
-    let key = hex::decode(text.trim()).context("the privacy key is not hexadecimal; make one with `openssl rand -hex 32`")?;
+    let key = hex::decode(text.trim())
+        .context("the privacy key is not hexadecimal; make one with `openssl rand -hex 32`")?;
     if key.len() < 32 {
         bail!("the privacy key has {} bytes and needs 32; make one with `openssl rand -hex 32`", key.len());
     }
@@ -76,7 +77,10 @@ fn secret(reference: &SecretReference) -> anyhow::Result<SecretString> {
     Ok(SecretString::from(text.trim().to_owned()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "secrets are named in the configuration and read while it is loaded")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "secrets are named in the configuration and read while it is loaded"
+)]
 pub(crate) fn variable(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| format!("variable {name} is not set"))
 }

@@ -42,7 +42,8 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Kafka> {
 impl Kafka {
     /// Stops the embedded broker; its log is synced before this returns.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        let embedded = self.embedded.and_then(|held| held.lock().expect("no holder of this lock panics").take());
+        let embedded =
+            self.embedded.and_then(|held| held.lock().expect("no holder of this lock panics").take());
         match embedded {
             Some(broker) => broker.shutdown().await.context("stop the embedded broker"),
             None => Ok(()),

@@ -46,7 +46,8 @@ pub(crate) fn start(parts: &Parts) -> anyhow::Result<Demo> {
     let writer = LogWriter::new(&parts.connection, "demo")?;
     let (shutdown, clock) = (Shutdown::default(), parts.clock.clone());
     let asked = shutdown.clone();
-    let thread = std::thread::Builder::new().name("demo".into()).spawn(move || feed(&writer, &clock, &asked))?;
+    let thread =
+        std::thread::Builder::new().name("demo".into()).spawn(move || feed(&writer, &clock, &asked))?;
     Ok(Demo { shutdown, thread: Mutex::new(Some(thread)) })
 }
 

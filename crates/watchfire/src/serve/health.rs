@@ -94,10 +94,14 @@ impl Collector for OutboxCollector {
         let mut family =
             encoder.encode_descriptor("watchfire_outbox_deliveries", help, None, MetricType::Counter)?;
         for counts in self.0.counts() {
-            let results =
-                [("delivered", counts.delivered), ("retried", counts.retried), ("undelivered", counts.undelivered)];
+            let results = [
+                ("delivered", counts.delivered),
+                ("retried", counts.retried),
+                ("undelivered", counts.undelivered),
+            ];
             for (result, count) in results {
-                let label = DeliveryLabel { destination: counts.destination.to_string(), result: result.to_owned() };
+                let label =
+                    DeliveryLabel { destination: counts.destination.to_string(), result: result.to_owned() };
                 ConstCounter::new(count).encode(family.encode_family(&label)?)?;
             }
         }
@@ -144,7 +148,9 @@ impl ControlGauges {
 
     async fn read(&self, control: &Control) {
         if let Ok(open) = control.open_by_severity().await {
-            for severity in [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical] {
+            for severity in
+                [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical]
+            {
                 let label = SeverityLabel { severity: severity.as_str().to_owned() };
                 let count = open.iter().find(|(found, _)| *found == severity).map_or(0, |(_, count)| *count);
                 self.alerts_open.get_or_create(&label).set(count);

@@ -75,10 +75,12 @@ mod tests {
 
     #[test]
     fn every_line_is_in_exactly_one_record_and_in_order() {
-        let lines: Vec<Bytes> = (0..5_000).map(|n| Bytes::from(format!("line {n} {}", "x".repeat(n % 300)))).collect();
+        let lines: Vec<Bytes> =
+            (0..5_000).map(|n| Bytes::from(format!("line {n} {}", "x".repeat(n % 300)))).collect();
         let records = records(&lines);
         assert!(records.len() > 1);
-        let back: Vec<&[u8]> = records.iter().flat_map(|record| record.split(|&byte| byte == b'\n')).collect();
+        let back: Vec<&[u8]> =
+            records.iter().flat_map(|record| record.split(|&byte| byte == b'\n')).collect();
         assert_eq!(back, lines.iter().map(|line| &line[..]).collect::<Vec<_>>());
     }
 }

@@ -51,7 +51,11 @@ pub(crate) async fn ensure_topics(config: &Config, connection: &Connection) -> a
     let wanted = [
         Wanted { name: &topics.events, partitions: config.kafka.event_partitions, config: &batches },
         Wanted { name: &topics.rejects, partitions: 1, config: &batches },
-        Wanted { name: &topics.observations, partitions: config.kafka.observation_partitions, config: &batches },
+        Wanted {
+            name: &topics.observations,
+            partitions: config.kafka.observation_partitions,
+            config: &batches,
+        },
         Wanted { name: &topics.alerts, partitions: 1, config: &[("retention.ms", "-1")] },
     ];
     Ok(kafka::topics::ensure(connection, &wanted).await?)
@@ -69,8 +73,10 @@ impl Parts {
             concurrent: config.query.concurrent_max,
             ..QueryLimits::default()
         };
-        let query = QueryEngine::new(tables.clone(), limits, Some(data_dir.join("spill"))).context("start the query engine")?;
-        let control = Control::open(&data_dir.join("control.sqlite")).await.context("open the alert database")?;
+        let query = QueryEngine::new(tables.clone(), limits, Some(data_dir.join("spill")))
+            .context("start the query engine")?;
+        let control =
+            Control::open(&data_dir.join("control.sqlite")).await.context("open the alert database")?;
         // Before the first alert: an alert is queued in the transaction that stores it.
         let destinations = config::destinations(&config.alerting.destinations)?;
         control.set_destinations(&destinations).await.context("set destinations")?;
@@ -116,7 +122,8 @@ impl Parts {
         let gauges = super::health::ControlGauges::register(&mut registry, &self.metrics);
         tokio::spawn(gauges.keep(self.control.clone(), stop.clone()));
         let metrics = api::ApiMetrics::register(&mut registry);
-        let catalogue = serde_json::to_value(detect::catalogue(&config.detect.detectors)).context("list detectors")?;
+        let catalogue =
+            serde_json::to_value(detect::catalogue(&config.detect.detectors)).context("list detectors")?;
         let state = api::ApiState {
             control: self.control.clone(),
             query: self.query.clone(),
@@ -135,15 +142,23 @@ impl Parts {
     }
 
     /// Delivers to on-call until told to stop.
-    pub(crate) fn run_outbox(&self, config: &Config, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
+    pub(crate) fn run_outbox(
+        &self,
+        config: &Config,
+        stop: CancellationToken,
+    ) -> anyhow::Result<JoinHandle<()>> {
         let public_url = match config.server.public_url.as_str() {
             "" => None,
             url => Some(Url::parse(url).context("server.public_url")?),
         };
         let (control, destinations) = (self.control.clone(), self.destinations.clone());
-        let (counters, due) = (Arc::clone(&self.outbox), config.server.roles.contains(&config::Role::Alerting));
+        let (counters, due) =
+            (Arc::clone(&self.outbox), config.server.roles.contains(&config::Role::Alerting));
         Ok(tokio::spawn(async move {
-            if due && let Err(error) = alerting::run_outbox(control, destinations, public_url, stop, counters).await {
+            if due
+                && let Err(error) =
+                    alerting::run_outbox(control, destinations, public_url, stop, counters).await
+            {
                 warn!(%error, "the outbox ended");
             }
         }))
@@ -159,7 +174,9 @@ impl Parts {
                 for table in store::Table::ALL {
                     match tables.compact(table).await {
                         Ok(done) => info!(table = table.name(), ?done, "compacted"),
-                        Err(error) => warn!(table = table.name(), %error, "compaction failed; it is tried again"),
+                        Err(error) => {
+                            warn!(table = table.name(), %error, "compaction failed; it is tried again")
+                        }
                     }
                 }
             }
@@ -187,7 +204,8 @@ async fn open_tables(config: &Config) -> anyhow::Result<Tables> {
 fn open_snapshots(data_dir: &Path) -> anyhow::Result<SnapshotStore> {
     let dir: PathBuf = data_dir.join("snapshots");
     std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
-    let objects = LocalFileSystem::new_with_prefix(&dir).with_context(|| format!("open {}", dir.display()))?;
+    let objects =
+        LocalFileSystem::new_with_prefix(&dir).with_context(|| format!("open {}", dir.display()))?;
     Ok(SnapshotStore::new(Arc::new(objects), Handle::current(), 3))
 }
 

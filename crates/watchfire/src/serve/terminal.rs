@@ -35,7 +35,8 @@ pub(crate) async fn greet(
         println!("  api      http://{address}  (docs at http://{address}/docs)");
     }
     println!("  data     {}", config.server.data_dir.display());
-    let roles: Vec<String> = config.server.roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect();
+    let roles: Vec<String> =
+        config.server.roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect();
     println!("  roles    {}", roles.join(", "));
     if let Some(token) = parts.control.ensure_admin_token().await? {
         println!("  token    {}", token.expose_secret());
@@ -49,7 +50,12 @@ pub(crate) async fn greet(
 }
 
 /// Prints progress and alerts until told to stop.
-pub(crate) fn watch(args: &ServeArgs, parts: &Parts, threads: &Threads, stop: CancellationToken) -> JoinHandle<()> {
+pub(crate) fn watch(
+    args: &ServeArgs,
+    parts: &Parts,
+    threads: &Threads,
+    stop: CancellationToken,
+) -> JoinHandle<()> {
     let quiet = args.quiet;
     let (control, statuses) = (parts.control.clone(), threads.statuses());
     tokio::spawn(async move {
@@ -106,13 +112,18 @@ impl Progress {
 
     fn print(&mut self) {
         let reports: Vec<_> = self.statuses.iter().map(|(name, status)| (*name, status.report())).collect();
-        let records = reports.iter().find(|(name, _)| *name == "normalize").map_or(0, |(_, report)| report.records);
+        let records =
+            reports.iter().find(|(name, _)| *name == "normalize").map_or(0, |(_, report)| report.records);
         let rate = (records - self.records) as f64 / self.at.elapsed().as_secs_f64();
         (self.records, self.at) = (records, Instant::now());
         let behind: Vec<&str> =
             reports.iter().filter(|(_, report)| !report.caught_up).map(|(name, _)| *name).collect();
         let usage = Usage::now();
-        let state = if behind.is_empty() { "all stages at the end".into() } else { format!("working: {}", behind.join(", ")) };
+        let state = if behind.is_empty() {
+            "all stages at the end".into()
+        } else {
+            format!("working: {}", behind.join(", "))
+        };
         println!(
             "{records} records read ({rate:.0}/s), {state}, {:.0} CPU s, {} MiB",
             usage.cpu_seconds,
@@ -122,7 +133,12 @@ impl Progress {
 }
 
 /// Says what was done.
-pub(crate) async fn farewell(config: &Config, args: &ServeArgs, parts: &Parts, threads: &Threads) -> anyhow::Result<()> {
+pub(crate) async fn farewell(
+    config: &Config,
+    args: &ServeArgs,
+    parts: &Parts,
+    threads: &Threads,
+) -> anyhow::Result<()> {
     let usage = Usage::now();
     let stages: serde_json::Map<String, serde_json::Value> = threads
         .statuses()
@@ -142,7 +158,12 @@ pub(crate) async fn farewell(config: &Config, args: &ServeArgs, parts: &Parts, t
         println!("  {name:<10} {} records in {} deliveries", report["records"], report["deliveries"]);
     }
     let alerts = alerts(&parts.control).await?;
-    println!("stopped: {} alerts in the database, {:.1} CPU s, {} MiB at most", alerts.len(), usage.cpu_seconds, usage.resident_bytes_max >> 20);
+    println!(
+        "stopped: {} alerts in the database, {:.1} CPU s, {} MiB at most",
+        alerts.len(),
+        usage.cpu_seconds,
+        usage.resident_bytes_max >> 20
+    );
     if args.exit_when_idle {
         let summary = serde_json::json!({
             "stages": stages,

@@ -76,8 +76,13 @@ impl Threads {
     /// Starts the stages of the configured roles.
     pub(crate) fn start(parts: &Parts, config: &Config) -> anyhow::Result<Self> {
         let (ended_sender, ended) = watch::channel(None);
-        let mut threads =
-            Self { shutdown: Shutdown::default(), running: std::sync::Mutex::default(), statuses: Vec::new(), ended, ended_sender };
+        let mut threads = Self {
+            shutdown: Shutdown::default(),
+            running: std::sync::Mutex::default(),
+            statuses: Vec::new(),
+            ended,
+            ended_sender,
+        };
         for role in &config.server.roles {
             match role {
                 Role::Normalize => threads.normalize(parts, config)?,
@@ -105,12 +110,19 @@ impl Threads {
             formats: config.normalize.formats.clone(),
             ..Options::default()
         };
-        let (interval, event_partitions) = (config.normalize.commit_interval_ms, config.kafka.event_partitions);
+        let (interval, event_partitions) =
+            (config.normalize.commit_interval_ms, config.kafka.event_partitions);
         self.spawn("normalize", parts, move |shutdown, status| {
-            let source = builder.source("normalize", &[topics::LOGS], StartAt::Committed, budget(interval))?;
+            let source =
+                builder.source("normalize", &[topics::LOGS], StartAt::Committed, budget(interval))?;
             let sink = builder.transactions("normalize", &source)?;
             let normalizer = Normalizer::new(Arc::clone(&schemas), fingerprinter.clone(), options.clone());
-            let stage = NormalizeStage::new(normalizer, builder.topics.clone(), event_partitions, builder.metrics.clone());
+            let stage = NormalizeStage::new(
+                normalizer,
+                builder.topics.clone(),
+                event_partitions,
+                builder.metrics.clone(),
+            );
             let mut parts = pipeline::Parts { source, stage, sink };
             run(&mut parts, shutdown, status, &builder.metrics.stage("normalize"))
         })
@@ -125,9 +137,17 @@ impl Threads {
         self.spawn("detect", parts, move |shutdown, status| {
             let starts = Starts::default();
             let start_at = starts.start_at(snapshots.clone());
-            let source = builder.source("detect", &[&builder.topics.observations], start_at, budget(interval))?;
+            let source =
+                builder.source("detect", &[&builder.topics.observations], start_at, budget(interval))?;
             let sink = builder.transactions("detect", &source)?;
-            let stage = DetectStage::new(detectors.clone(), starts, snapshots.clone(), every, Arc::clone(&builder.topics.alerts), builder.metrics.clone());
+            let stage = DetectStage::new(
+                detectors.clone(),
+                starts,
+                snapshots.clone(),
+                every,
+                Arc::clone(&builder.topics.alerts),
+                builder.metrics.clone(),
+            );
             let mut parts = pipeline::Parts { source, stage, sink };
             run(&mut parts, shutdown, status, &builder.metrics.stage("detect"))?;
             Ok(parts.stage.save()?)
@@ -144,7 +164,11 @@ impl Threads {
             let topics = &builder.topics;
             let read: [&str; 3] = [&topics.events, &topics.rejects, &topics.alerts];
             let source = builder.source("store", &read, start_at, budget)?;
-            let sink = TableSink { tables: tables.clone(), runtime: runtime.clone(), metrics: builder.metrics.clone() };
+            let sink = TableSink {
+                tables: tables.clone(),
+                runtime: runtime.clone(),
+                metrics: builder.metrics.clone(),
+            };
             let mut parts = pipeline::Parts { source, stage: StoreStage::new(topics.clone()), sink };
             run(&mut parts, shutdown, status, &builder.metrics.stage("store"))
         })
@@ -174,17 +198,19 @@ impl Threads {
         parts: &Parts,
         attempt: impl Fn(&Shutdown, &StageStatus) -> Result<(), Failure> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let (shutdown, status, ended) = (self.shutdown.clone(), StageStatus::default(), self.ended_sender.clone());
+        let (shutdown, status, ended) =
+            (self.shutdown.clone(), StageStatus::default(), self.ended_sender.clone());
         let runtime = parts.runtime.clone();
         self.statuses.push((name, status.clone()));
-        let thread = std::thread::Builder::new().name(name.to_owned()).stack_size(8 << 20).spawn(move || {
-            let _entered = runtime.enter();
-            let outcome = supervise(name, &shutdown, &status, || attempt(&shutdown, &status));
-            if let Err(Failure::GiveUp(why) | Failure::TryAgain(why)) = &outcome {
-                ended.send_replace(Some(format!("{name}: {why}")));
-            }
-            outcome
-        })?;
+        let thread =
+            std::thread::Builder::new().name(name.to_owned()).stack_size(8 << 20).spawn(move || {
+                let _entered = runtime.enter();
+                let outcome = supervise(name, &shutdown, &status, || attempt(&shutdown, &status));
+                if let Err(Failure::GiveUp(why) | Failure::TryAgain(why)) = &outcome {
+                    ended.send_replace(Some(format!("{name}: {why}")));
+                }
+                outcome
+            })?;
         self.running.lock().expect("no holder of this lock panics").push((name, thread));
         Ok(())
     }
@@ -210,7 +236,8 @@ impl Threads {
         loop {
             tokio::time::sleep(Duration::from_millis(1_500)).await;
             let reports: Vec<_> = self.statuses.iter().map(|(_, status)| status.report()).collect();
-            let caught_up = reports.iter().all(|report| report.caught_up || report.state == StageState::Stopped);
+            let caught_up =
+                reports.iter().all(|report| report.caught_up || report.state == StageState::Stopped);
             // Ticks reach the detectors for as long as the process runs.
             let counted = self.statuses.iter().zip(&reports).filter(|((name, _), _)| *name != "detect");
             let read: Vec<u64> = counted.map(|(_, report)| report.records).collect();
@@ -230,7 +257,9 @@ impl Threads {
             for (name, thread) in running {
                 match thread.join() {
                     Ok(Ok(())) => {}
-                    Ok(Err(Failure::GiveUp(why) | Failure::TryAgain(why))) => failures.push(format!("{name}: {why}")),
+                    Ok(Err(Failure::GiveUp(why) | Failure::TryAgain(why))) => {
+                        failures.push(format!("{name}: {why}"))
+                    }
                     Err(_) => failures.push(format!("{name} panicked")),
                 }
             }
@@ -253,6 +282,7 @@ fn builder(parts: &Parts, config: &Config) -> Builder {
 
 /// As many as the topic has: whoever made it decided.
 fn observation_partitions(parts: &Parts, config: &Config) -> anyhow::Result<i32> {
-    let found = kafka::topics::partitions(&parts.connection, &Topics::new(&config.kafka.prefix).observations)?;
+    let found =
+        kafka::topics::partitions(&parts.connection, &Topics::new(&config.kafka.prefix).observations)?;
     Ok(found.unwrap_or(config.kafka.observation_partitions))
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ::alerting::Control;
 use event::{AlertChange, Change, Positions};
 use kafka::StartAt;
-use pipeline::{Clock, Metrics, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition};
+use pipeline::{
+    Clock, Metrics, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition,
+};
 use tokio::runtime::Handle;
 use tracing::error;
 

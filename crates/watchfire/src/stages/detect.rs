@@ -123,7 +123,13 @@ impl DetectStage {
             next = snapshot.offset;
         }
         info!(partition, from = next, silent_before = start.committed, "detector state loaded");
-        Ok(Owned { engine, silent_before: start.committed, next, snapshot_at: next, reported: HashMap::new() })
+        Ok(Owned {
+            engine,
+            silent_before: start.committed,
+            next,
+            snapshot_at: next,
+            reported: HashMap::new(),
+        })
     }
 
     fn report(&mut self) {
@@ -131,7 +137,10 @@ impl DetectStage {
             let stats = owned.engine.stats();
             if let (Some(newest), Some(watermark)) = (stats.event_time_max, stats.watermark) {
                 let delay = (newest - watermark).max(0) as f64 / 1_000.0;
-                self.metrics.watermark_delay.get_or_create(&PartitionLabel { partition: partition.into() }).set(delay);
+                self.metrics
+                    .watermark_delay
+                    .get_or_create(&PartitionLabel { partition: partition.into() })
+                    .set(delay);
             }
             for detector in stats.detectors {
                 let label = DetectorLabel { detector: detector.name.to_owned(), partition: partition.into() };
@@ -139,7 +148,10 @@ impl DetectStage {
                 let (late, evicted) = owned.reported.entry(detector.name).or_default();
                 let grown = |now: u64, before: &mut u64| now.saturating_sub(std::mem::replace(before, now));
                 self.metrics.detector_late.get_or_create(&label).inc_by(grown(detector.late_total, late));
-                self.metrics.detector_evicted.get_or_create(&label).inc_by(grown(detector.evicted_total, evicted));
+                self.metrics
+                    .detector_evicted
+                    .get_or_create(&label)
+                    .inc_by(grown(detector.evicted_total, evicted));
             }
         }
     }
@@ -170,7 +182,9 @@ impl Reader for DetectStage {
                     self.changes.extend(changes);
                 }
             }
-            Err(why) => error!(partition = record.partition, offset = record.offset, %why, "observations are passed over"),
+            Err(why) => {
+                error!(partition = record.partition, offset = record.offset, %why, "observations are passed over")
+            }
         }
     }
 }

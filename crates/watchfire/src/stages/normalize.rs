@@ -29,9 +29,22 @@ pub(crate) struct NormalizeStage {
 }
 
 impl NormalizeStage {
-    pub(crate) fn new(normalizer: Normalizer, topics: Topics, event_partitions: i32, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        normalizer: Normalizer,
+        topics: Topics,
+        event_partitions: i32,
+        metrics: Metrics,
+    ) -> Self {
         let ticks = Ticks { idle_since: Instant::now(), last: Instant::now(), active: false };
-        Self { normalizer, sources: HashMap::new(), event_partitions, next_partition: 0, ticks, topics, metrics }
+        Self {
+            normalizer,
+            sources: HashMap::new(),
+            event_partitions,
+            next_partition: 0,
+            ticks,
+            topics,
+            metrics,
+        }
     }
 
     fn count(&self, counts: &Counts, normalized: &Normalized, observations: usize) {
@@ -113,7 +126,12 @@ impl Stage for NormalizeStage {
             });
         }
         for rows in slices(normalized.rejects.arrow()) {
-            records.push(OutRecord { topic: Arc::clone(&self.topics.rejects), partition: Some(0), key: None, payload: ipc::encode(&rows) });
+            records.push(OutRecord {
+                topic: Arc::clone(&self.topics.rejects),
+                partition: Some(0),
+                key: None,
+                payload: ipc::encode(&rows),
+            });
         }
         // Every partition hears how far the sources have come, rows or none.
         for (partition, rows) in normalized.observations.iter().enumerate() {
@@ -134,7 +152,8 @@ impl Stage for NormalizeStage {
 
 /// Events by tenant and outcome. A batch holds few of them, so looking through a short list is quicker than hashing.
 fn by_tenant(events: &EventBatch) -> Vec<(&str, &str, u64)> {
-    let column = |name: &str| events.arrow().column_by_name(name).expect("a column of events").as_string::<i32>();
+    let column =
+        |name: &str| events.arrow().column_by_name(name).expect("a column of events").as_string::<i32>();
     let (tenants, outcomes) = (column("tenant"), column("outcome"));
     let mut counts: Vec<(&str, &str, u64)> = Vec::new();
     for i in 0..events.len() {
@@ -148,7 +167,9 @@ fn by_tenant(events: &EventBatch) -> Vec<(&str, &str, u64)> {
     counts
 }
 
-fn slices(batch: &arrow::record_batch::RecordBatch) -> impl Iterator<Item = arrow::record_batch::RecordBatch> {
+fn slices(
+    batch: &arrow::record_batch::RecordBatch,
+) -> impl Iterator<Item = arrow::record_batch::RecordBatch> {
     let rows = batch.num_rows();
     (0..rows).step_by(ROWS_PER_RECORD).map(move |from| batch.slice(from, ROWS_PER_RECORD.min(rows - from)))
 }

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ::store::{StoreError, Table, Tables};
 use arrow::record_batch::RecordBatch;
 use event::{AlertChange, EventBatch, Positions, RejectBatch, ipc};
 use kafka::StartAt;
 use pipeline::metrics::{OutputLabel, TableLabel};
-use pipeline::{Metrics, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition};
-use ::store::{StoreError, Table, Tables};
+use pipeline::{
+    Metrics, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition,
+};
 use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
@@ -17,7 +19,8 @@ use super::Topics;
 /// Where the tables say a partition is to be read from.
 pub(crate) fn start_at(topics: Topics, tables: Tables, runtime: Handle) -> StartAt {
     StartAt::Owner(Arc::new(move |partition: &TopicPartition, _: Option<i64>| {
-        let table = table_of(&topics, &partition.topic).ok_or_else(|| format!("no table reads {}", partition.topic))?;
+        let table = table_of(&topics, &partition.topic)
+            .ok_or_else(|| format!("no table reads {}", partition.topic))?;
         runtime
             .block_on(tables.committed(table, &partition.topic, partition.partition))
             .map_err(|error| format!("ask the {} table for its offset: {error}", table.name()))
@@ -25,8 +28,11 @@ pub(crate) fn start_at(topics: Topics, tables: Tables, runtime: Handle) -> Start
 }
 
 fn table_of(topics: &Topics, topic: &str) -> Option<Table> {
-    let tables =
-        [(&topics.events, Table::Events), (&topics.rejects, Table::Rejects), (&topics.alerts, Table::AlertChanges)];
+    let tables = [
+        (&topics.events, Table::Events),
+        (&topics.rejects, Table::Rejects),
+        (&topics.alerts, Table::AlertChanges),
+    ];
     tables.into_iter().find(|(name, _)| ***name == *topic).map(|(_, table)| table)
 }
 
@@ -62,8 +68,10 @@ impl Reader for StoreStage {
         let append = self.appends.entry(table).or_default();
         append.positions.read(record.topic, record.partition, record.offset);
         let read = match table {
-            Table::Events => batch(record.payload, EventBatch::from_arrow).map(|batch| append.batches.push(batch.into_arrow())),
-            Table::Rejects => batch(record.payload, RejectBatch::from_arrow).map(|batch| append.batches.push(batch.into_arrow())),
+            Table::Events => batch(record.payload, EventBatch::from_arrow)
+                .map(|batch| append.batches.push(batch.into_arrow())),
+            Table::Rejects => batch(record.payload, RejectBatch::from_arrow)
+                .map(|batch| append.batches.push(batch.into_arrow())),
             Table::AlertChanges => serde_json::from_slice(record.payload)
                 .map(|change| self.changes.push(change))
                 .map_err(|error| error.to_string()),
@@ -74,7 +82,10 @@ impl Reader for StoreStage {
     }
 }
 
-fn batch<B>(bytes: &[u8], check: impl Fn(RecordBatch) -> Result<B, event::WrongColumns>) -> Result<B, String> {
+fn batch<B>(
+    bytes: &[u8],
+    check: impl Fn(RecordBatch) -> Result<B, event::WrongColumns>,
+) -> Result<B, String> {
     let batch = ipc::decode(bytes).map_err(|error| error.to_string())?;
     check(batch).map_err(|error| error.to_string())
 }
@@ -106,7 +117,8 @@ impl Sink<HashMap<Table, Append>> for TableSink {
     fn deliver(&mut self, appends: HashMap<Table, Append>, _: &Positions) -> Result<bool, SinkError> {
         let any = !appends.is_empty();
         for (table, append) in appends {
-            let appended = self.runtime.block_on(self.tables.append(table, append.batches, &append.positions));
+            let appended =
+                self.runtime.block_on(self.tables.append(table, append.batches, &append.positions));
             match appended {
                 Ok(appended) => {
                     let label = TableLabel { table: table.name().to_owned() };
@@ -116,7 +128,9 @@ impl Sink<HashMap<Table, Append>> for TableSink {
                     self.metrics.rows_out.get_or_create(&label).inc_by(appended.rows as u64);
                 }
                 // An earlier attempt got through although we never heard so.
-                Err(error @ StoreError::AlreadyStored { .. }) => info!(table = table.name(), %error, "carrying on"),
+                Err(error @ StoreError::AlreadyStored { .. }) => {
+                    info!(table = table.name(), %error, "carrying on")
+                }
                 Err(error) => return Err(named(table, &error)),
             }
         }
