@@ -9,7 +9,7 @@ fn stamp(time: DateTime<Utc>) -> String {
 }
 
 /// One token: issued, redeemed by its user, and shown again from elsewhere 13 seconds later.
-fn stolen_token(partner: &str, at: DateTime<Utc>, seq: i64, token: &str) -> Vec<String> {
+pub(crate) fn stolen_token(partner: &str, at: DateTime<Utc>, seq: i64, token: &str) -> Vec<String> {
     let line = |seq: i64, time: DateTime<Utc>, rest: &str| {
         format!(
             r#"{{"v":1,"ts":"{}","seq":{seq},"env":"production","partner_id":"{partner}","user_ref":"usr_1","token":"{token}",{rest}}}"#,

@@ -12,7 +12,7 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The binary under test.
-pub fn watchfire() -> Command {
+pub(crate) fn watchfire() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watchfire"));
     // What the developer's shell has set must not reach the test.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WATCHFIRE_")) {
@@ -22,25 +22,25 @@ pub fn watchfire() -> Command {
 }
 
 /// The cluster to test on, if not the embedded broker.
-pub fn cluster() -> Option<String> {
+pub(crate) fn cluster() -> Option<String> {
     std::env::var("KAFKA_BROKERS").ok().filter(|brokers| !brokers.is_empty())
 }
 
 /// A partner id that no other test and no earlier run uses, since a cluster may be shared.
-pub fn partner(name: &str) -> String {
+pub(crate) fn partner(name: &str) -> String {
     let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
     format!("prt_{name}_{:x}", unique & 0xffff_ffff_ffff)
 }
 
 /// A data folder with a configuration, from which servers are started and started again.
-pub struct Home {
-    pub dir: tempfile::TempDir,
-    pub token: Option<String>,
+pub(crate) struct Home {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) token: Option<String>,
     prefix: String,
 }
 
 impl Home {
-    pub fn new(extra_config: &str) -> Self {
+    pub(crate) fn new(extra_config: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let prefix = partner("wf");
         // One key for every run, so that fingerprints, and alert ids with them, can be compared.
@@ -61,16 +61,16 @@ impl Home {
         Self { dir, token: None, prefix }
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
     /// Starts the server and waits until it is ready.
-    pub fn start(&mut self) -> Server {
+    pub(crate) fn start(&mut self) -> Server {
         self.start_with(&[])
     }
 
-    pub fn start_with(&mut self, flags: &[&str]) -> Server {
+    pub(crate) fn start_with(&mut self, flags: &[&str]) -> Server {
         let mut child = watchfire()
             .arg("serve")
             .arg("--config")
@@ -101,11 +101,11 @@ impl Home {
         server
     }
 
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("stderr.log")).unwrap_or_default()
     }
 
-    pub fn prefix(&self) -> &str {
+    pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 }
@@ -124,13 +124,13 @@ fn lines_of(child: &mut Child) -> Receiver<String> {
 }
 
 /// A running server.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     lines: Receiver<String>,
-    pub kafka: String,
-    pub api: String,
-    pub token: String,
-    pub printed: Vec<String>,
+    pub(crate) kafka: String,
+    pub(crate) api: String,
+    pub(crate) token: String,
+    pub(crate) printed: Vec<String>,
 }
 
 impl Server {
@@ -157,7 +157,7 @@ impl Server {
     }
 
     /// What was printed since the last look.
-    pub fn prints(&mut self) -> &[String] {
+    pub(crate) fn prints(&mut self) -> &[String] {
         while let Ok(line) = self.lines.try_recv() {
             self.printed.push(line);
         }
@@ -165,7 +165,7 @@ impl Server {
     }
 
     /// Appends raw records to a partner's topic.
-    pub fn send(&self, partner: &str, feed: &str, lines: &[impl AsRef<[u8]>]) {
+    pub(crate) fn send(&self, partner: &str, feed: &str, lines: &[impl AsRef<[u8]>]) {
         let mut child = watchfire()
             .args(["send", "--partner", partner, "--feed", feed, "--kafka", &self.kafka])
             .stdin(Stdio::piped())
@@ -182,7 +182,7 @@ impl Server {
     }
 
     /// Posts a body to the intake; answers the status and the parsed answer.
-    pub fn post(&self, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> (u16, Value) {
+    pub(crate) fn post(&self, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> (u16, Value) {
         let mut request = client().post(format!("{}{path}", self.api)).bearer_auth(&self.token).body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -190,22 +190,22 @@ impl Server {
         answered(request)
     }
 
-    pub fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         answered(client().get(format!("{}{path}", self.api)).bearer_auth(&self.token))
     }
 
-    pub fn get_text(&self, path: &str) -> String {
+    pub(crate) fn get_text(&self, path: &str) -> String {
         let request = client().get(format!("{}{path}", self.api)).bearer_auth(&self.token);
         runtime().block_on(async { request.send().await.unwrap().text().await.unwrap() })
     }
 
-    pub fn get_status(&self, path: &str) -> u16 {
+    pub(crate) fn get_status(&self, path: &str) -> u16 {
         let request = client().get(format!("{}{path}", self.api)).bearer_auth(&self.token);
         runtime().block_on(async { request.send().await.map_or(0, |response| response.status().as_u16()) })
     }
 
     /// The rows of a query.
-    pub fn sql(&self, sql: &str) -> Vec<Value> {
+    pub(crate) fn sql(&self, sql: &str) -> Vec<Value> {
         let (status, answer) =
             self.post("/v1/query", sql.as_bytes().to_vec(), &[("content-type", "text/plain")]);
         assert_eq!(status, 200, "{sql}: {answer}");
@@ -213,20 +213,20 @@ impl Server {
     }
 
     /// The first column of the first row, as a number.
-    pub fn count(&self, sql: &str) -> i64 {
+    pub(crate) fn count(&self, sql: &str) -> i64 {
         let rows = self.sql(sql);
         rows[0].as_object().unwrap().values().next().unwrap().as_i64().unwrap()
     }
 
     /// Every alert of a partner.
-    pub fn alerts(&self, partner: &str) -> Vec<Value> {
+    pub(crate) fn alerts(&self, partner: &str) -> Vec<Value> {
         let (status, answer) = self.get(&format!("/v1/alerts?partner={partner}&limit=500"));
         assert_eq!(status, 200, "{answer}");
         answer["alerts"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
     }
 
     /// Waits until so many of a partner's lines are stored, as events or rejects.
-    pub fn until_stored(&mut self, partner: &str, lines: i64) {
+    pub(crate) fn until_stored(&mut self, partner: &str, lines: i64) {
         let sql = format!(
             "SELECT (SELECT count(*) FROM events WHERE tenant = '{partner}') \
              + (SELECT count(*) FROM rejects WHERE tenant = '{partner}') AS stored"
@@ -236,7 +236,7 @@ impl Server {
     }
 
     /// Asks again and again until it is so.
-    pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&Server) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, mut is_so: impl FnMut(&Server) -> bool) {
         let began = Instant::now();
         while !is_so(self) {
             let ended = self.child.try_wait().unwrap();
@@ -247,7 +247,7 @@ impl Server {
     }
 
     /// Asks it to stop, as an init system does, and waits.
-    pub fn stop(mut self) -> Vec<String> {
+    pub(crate) fn stop(mut self) -> Vec<String> {
         self.signal("TERM");
         let status = self.child.wait().unwrap();
         let printed = self.prints().to_vec();
@@ -256,7 +256,7 @@ impl Server {
     }
 
     /// Kills it without a word.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -267,7 +267,7 @@ impl Server {
         assert!(sent.success());
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 }
@@ -294,13 +294,13 @@ fn client() -> &'static reqwest::Client {
 }
 
 /// One runtime for every client and receiver of a test run.
-pub fn runtime() -> &'static tokio::runtime::Runtime {
+pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: std::sync::OnceLock<tokio::runtime::Runtime> = std::sync::OnceLock::new();
     RUNTIME.get_or_init(|| tokio::runtime::Runtime::new().unwrap())
 }
 
 /// The third-party test data, or `None` with a word about it.
-pub fn test_data() -> Option<PathBuf> {
+pub(crate) fn test_data() -> Option<PathBuf> {
     let dir = std::env::var_os("WATCHFIRE_TEST_DATA").map(PathBuf::from).filter(|dir| dir.is_dir());
     if dir.is_none() {
         eprintln!("skipped: WATCHFIRE_TEST_DATA names no folder of test data");
@@ -309,7 +309,7 @@ pub fn test_data() -> Option<PathBuf> {
 }
 
 /// Every file below a folder.
-pub fn files(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
         let path = entry.path();

@@ -14,16 +14,16 @@ use crate::harness::runtime;
 
 /// One request that came in.
 #[derive(Clone, Debug)]
-pub struct Received {
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Received {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// What it was answered.
-    pub status: u16,
+    pub(crate) status: u16,
 }
 
 /// What to answer, in turn; after the last, 202.
 #[derive(Clone, Copy, Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     Status(u16),
     RetryAfter(u16, u64),
     Hang(Duration),
@@ -31,13 +31,13 @@ pub enum Answer {
 
 /// A scripted receiver.
 #[derive(Clone)]
-pub struct Receiver {
-    pub address: SocketAddr,
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Receiver {
-    pub fn start(script: Vec<Answer>) -> Self {
+    pub(crate) fn start(script: Vec<Answer>) -> Self {
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
         let script = Arc::new(Mutex::new(script.into_iter()));
         let log = Arc::clone(&received);
@@ -53,7 +53,7 @@ impl Receiver {
         Self { address, received }
     }
 
-    pub fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 }

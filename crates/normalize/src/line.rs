@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::mapping::{Draft, RequestLine, is_empty, text_of};
 use crate::observe::Observe;
 use crate::recognise::recognise;
-use crate::redact::{plain_escapes, redact, suspects};
+use crate::redact::{Text, plain_escapes, redact, suspects};
 use crate::route::route;
 use crate::schema::{Format, Schemas, Source};
 use crate::settings::Settings;
@@ -340,10 +340,10 @@ impl<'a> Draft<'_, 'a> {
     /// Takes the secrets out of every column, and keeps the line without them.
     fn clean(mut self, text: &'a str, source: &Source) -> EventRow<'a> {
         let escaped = memchr::memchr(b'\\', text.as_bytes()).is_some();
-        let prose = escaped || !matches!(source.format, Format::Json(_));
+        let json = !escaped && matches!(source.format, Format::Json(_));
         let plain = plain_escapes(text);
-        let suspect = suspects(&plain, prose);
-        let header = self.row.shipper_id.as_deref().is_some_and(|id| suspects(id, true));
+        let suspect = suspects(&plain, if json { Text::Json } else { Text::Prose });
+        let header = self.row.shipper_id.as_deref().is_some_and(|id| suspects(id, Text::Prose));
         let beyond_search = self.secrets.beyond_search();
         // Columns are parts of the line. If it holds no secret, or each but once and in the field
         // that it was taken from, they hold none.
@@ -357,7 +357,8 @@ impl<'a> Draft<'_, 'a> {
             self.flag(Some("raw_withheld"));
         } else if suspect || !self.secrets.is_empty() {
             let mut kinds = Vec::new();
-            let clean = redact(&plain, &self.secrets, self.fingerprinter, |kind| kinds.push(kind));
+            let clean =
+                redact(&plain, Text::Prose, &self.secrets, self.fingerprinter, |kind| kinds.push(kind));
             let raw = clean.into_owned();
             if self.row.redactions.is_empty() {
                 kinds.into_iter().for_each(|kind| self.redacted(kind, "raw"));
@@ -374,7 +375,9 @@ impl<'a> Draft<'_, 'a> {
             let Cell::Text(of) = column.cell else { continue };
             let Some(text) = of(&mut self.row).take() else { continue };
             let mut kinds = Vec::new();
-            let clean = match redact(&text, &self.secrets, self.fingerprinter, |kind| kinds.push(kind)) {
+            let clean = match redact(&text, Text::Prose, &self.secrets, self.fingerprinter, |kind| {
+                kinds.push(kind)
+            }) {
                 Cow::Owned(clean) => Some(clean),
                 Cow::Borrowed(_) => None,
             };

@@ -2,9 +2,11 @@
 
 mod convert;
 mod target;
+mod withhold;
 
 pub(crate) use convert::Convert;
 pub(crate) use target::RequestLine;
+pub(crate) use withhold::withhold;
 
 use std::borrow::Cow;
 
@@ -14,7 +16,7 @@ use hashbrown::HashMap;
 use crate::columns::{Cell, Column};
 use crate::fields::{Fields, Value};
 use crate::fingerprint::Fingerprinter;
-use crate::redact::{Kind, Secrets, is_redacted, percent_decoded, replacement, secret_name};
+use crate::redact::{Kind, Secrets, is_redacted, percent_decoded};
 use convert::Converted;
 
 /// Where a column's value comes from and what is done to it.
@@ -192,41 +194,12 @@ impl<'a> Draft<'_, 'a> {
     pub(crate) fn withhold_by_name(&mut self) {
         let mut rest = std::mem::take(&mut self.fields.rest);
         for (path, value) in &mut rest {
-            self.withhold(path, path, value, None);
+            withhold(path, value, self.fingerprinter, &mut |kind, raw| {
+                self.secrets.add(kind, raw);
+                self.redacted(kind, path);
+            });
         }
         self.fields.rest = rest;
-    }
-
-    fn withhold(&mut self, path: &str, name: &str, value: &mut Value<'a>, under: Option<Kind>) {
-        let name = name.rsplit('.').next().unwrap_or(name);
-        let kind = under.or_else(|| secret_name(name.as_bytes()));
-        match (value, kind) {
-            (Value::Object(members), _) => {
-                for (key, value) in members {
-                    self.withhold(path, key, value, kind);
-                }
-            }
-            (Value::List(items), Some(_)) => {
-                for item in items {
-                    self.withhold(path, name, item, kind);
-                }
-            }
-            (Value::List(items), None) => {
-                for item in items.iter_mut().filter(|item| matches!(item, Value::Object(_) | Value::List(_)))
-                {
-                    self.withhold(path, "", item, None);
-                }
-            }
-            (Value::Null | Value::Bool(_), _) | (_, None) => {}
-            (value, Some(kind)) => {
-                let Some(text) = text_of(value).filter(|text| !text.is_empty() && !is_redacted(text)) else {
-                    return;
-                };
-                self.secrets.add(kind, &text);
-                self.redacted(kind, path);
-                *value = Value::Text(Cow::Owned(replacement(&text, kind, self.fingerprinter)));
-            }
-        }
     }
 }
 

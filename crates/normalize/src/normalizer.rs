@@ -157,8 +157,7 @@ impl Normalizer {
     ) {
         self.counts.lines += 1;
         *self.counts.rejects.entry(unreadable.reason).or_default() += 1;
-        let chars_max = self.reader.limits().excerpt_chars_max;
-        let excerpt = reject::excerpt(bytes, chars_max, self.reader.fingerprinter());
+        let excerpt = reject::excerpt(bytes, self.reader.limits(), self.reader.fingerprinter());
         self.rejects.append(&RejectRow {
             reject_id: Some(reject::id(raw, number).into()),
             time: Some(raw.broker_time),

@@ -102,11 +102,21 @@ impl Secrets {
     }
 }
 
-/// Whether a text may hold a secret. In `prose` a secret may stand behind `name: `; in plain JSON
-/// it cannot, because the parser has told the names apart.
-pub(crate) fn suspects(text: &str, prose: bool) -> bool {
+/// What kind of text is looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Text {
+    /// JSON that was parsed: what stands behind `"name":` the parser has told apart.
+    Json,
+    /// Anything else: a secret may stand behind `name: `.
+    Prose,
+    /// JSON that no parser takes.
+    Torn,
+}
+
+/// Whether a text may hold a secret.
+pub(crate) fn suspects(text: &str, kind: Text) -> bool {
     let mut any = false;
-    shapes::each_hit(text.as_bytes(), prose, |_| {
+    shapes::each_hit(text.as_bytes(), kind, |_| {
         any = true;
         false
     });
@@ -116,12 +126,13 @@ pub(crate) fn suspects(text: &str, prose: bool) -> bool {
 /// The text without its secrets; `found` hears the kind of each.
 pub(crate) fn redact<'t>(
     text: &'t str,
+    kind: Text,
     secrets: &Secrets,
     fingerprinter: &Fingerprinter,
     mut found: impl FnMut(Kind),
 ) -> Cow<'t, str> {
     let mut hits = Vec::new();
-    shapes::each_hit(text.as_bytes(), true, |hit| {
+    shapes::each_hit(text.as_bytes(), kind, |hit| {
         hits.push(hit);
         true
     });

@@ -4,7 +4,10 @@ use event::RawLog;
 use event::ids::tagged;
 
 use crate::fingerprint::Fingerprinter;
-use crate::redact::{Secrets, plain_escapes, redact};
+use crate::formats::json;
+use crate::limits::Limits;
+use crate::mapping::withhold;
+use crate::redact::{Secrets, Text, plain_escapes, redact};
 
 /// How much of a line is looked at to make an excerpt, in bytes for each character kept.
 const WINDOW: usize = 4;
@@ -18,12 +21,33 @@ pub(crate) fn id(raw: &RawLog<'_>, line: i32) -> String {
 }
 
 /// The beginning of a line, its secrets redacted, what is not UTF-8 replaced.
-pub(crate) fn excerpt(bytes: &[u8], chars_max: usize, fingerprinter: &Fingerprinter) -> String {
+pub(crate) fn excerpt(bytes: &[u8], limits: &Limits, fingerprinter: &Fingerprinter) -> String {
+    let chars_max = limits.excerpt_chars_max;
     let window = &bytes[..bytes.len().min(chars_max * WINDOW)];
     let text = String::from_utf8_lossy(without_torn_end(bytes, window)).replace('\0', "\u{fffd}");
+    let (kind, secrets) = match secrets(bytes, limits, fingerprinter) {
+        Some(secrets) => (Text::Prose, secrets),
+        None if text.trim_start().starts_with(['{', '[']) => (Text::Torn, Secrets::default()),
+        None => (Text::Prose, Secrets::default()),
+    };
+    if secrets.beyond_search() {
+        return "[withheld: the line's secrets cannot be told from its other words]".to_owned();
+    }
     let plain = plain_escapes(&text);
-    let clean = redact(&plain, &Secrets::default(), fingerprinter, |_| {});
+    let clean = redact(&plain, kind, &secrets, fingerprinter, |_| {});
     clean.chars().take(chars_max).collect()
+}
+
+/// What a line that is JSON, though not what its source should be, holds under secrets' names.
+fn secrets(bytes: &[u8], limits: &Limits, fingerprinter: &Fingerprinter) -> Option<Secrets> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= limits.line_bytes_max)?;
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    let mut value = json::parse(text, limits.depth_max).ok()?;
+    let mut secrets = Secrets::default();
+    withhold("", &mut value, fingerprinter, &mut |kind, raw| secrets.add(kind, raw));
+    Some(secrets)
 }
 
 /// A secret that is cut in two is known by nothing, so the piece that the cut left goes too.
@@ -41,7 +65,7 @@ mod tests {
 
     fn excerpt_of(text: &str) -> String {
         let fingerprinter = Fingerprinter::new("k1", b"a pepper for the tests").expect("long enough");
-        excerpt(text.as_bytes(), 2_048, &fingerprinter)
+        excerpt(text.as_bytes(), &Limits::default(), &fingerprinter)
     }
 
     #[test]

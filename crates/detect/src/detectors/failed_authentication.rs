@@ -102,7 +102,7 @@ impl Default for FailedAuthenticationConfig {
             success_failures: 5,
             success_window_ms: 900_000,
             address_allowance: 2,
-            address_accounts: 3,
+            address_accounts: 2,
             probing_failures: 30,
             probing_window_ms: 21_600_000,
             spray_accounts: 8,

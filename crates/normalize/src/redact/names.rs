@@ -6,7 +6,7 @@ use super::Kind;
 pub(crate) const NAME_BYTES_MAX: usize = 48;
 
 /// Names end like this, once in lower case and without `_` and `-`: `accessToken`, `X-Api-Key`.
-const ENDINGS: [(&str, Kind); 16] = [
+const ENDINGS: [(&str, Kind); 17] = [
     ("token", Kind::SessionToken),
     ("apikey", Kind::ApiKey),
     ("secretkey", Kind::ApiKey),
@@ -21,6 +21,7 @@ const ENDINGS: [(&str, Kind); 16] = [
     ("authorization", Kind::Authorization),
     ("cookie", Kind::Secret),
     ("jwt", Kind::Jwt),
+    ("sessionid", Kind::Session),
     ("credential", Kind::Secret),
     ("credentials", Kind::Secret),
 ];

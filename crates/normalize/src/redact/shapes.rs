@@ -5,11 +5,11 @@
 //! 64 hex digits are found by looking at every 32nd byte.
 
 use super::names::{NAME_BYTES_MAX, secret_name};
-use super::{Hit, Kind};
+use super::{Hit, Kind, Text};
 use crate::fingerprint::fingerprint_len;
 
 /// Calls `on_hit` for each secret until it says to stop. Hits may overlap and come in any order.
-pub(super) fn each_hit(text: &[u8], prose: bool, mut on_hit: impl FnMut(Hit) -> bool) {
+pub(super) fn each_hit(text: &[u8], kind: Text, mut on_hit: impl FnMut(Hit) -> bool) {
     if !each_hex_run(text, &mut on_hit) {
         return;
     }
@@ -24,8 +24,8 @@ pub(super) fn each_hit(text: &[u8], prose: bool, mut on_hit: impl FnMut(Hit) -> 
         let hit = match anchor {
             Anchor::None => None,
             Anchor::Underscore => prefixed(text, at),
-            Anchor::Equals => named(text, at),
-            Anchor::Colon if prose => named(text, at),
+            Anchor::Equals => named(text, at, kind),
+            Anchor::Colon if kind != Text::Json => named(text, at, kind),
             Anchor::Colon => None,
             Anchor::Slash => url_password(text, at),
             Anchor::Blank => scheme_value(text, at),
@@ -120,7 +120,7 @@ const fn is_key_byte(byte: u8) -> bool {
 }
 
 /// `name=value`, `name: value`, `"name":"value"`, also inside a JSON string.
-fn named(text: &[u8], separator: usize) -> Option<Hit> {
+fn named(text: &[u8], separator: usize, kind_of_text: Text) -> Option<Hit> {
     let before = &text[..separator];
     let before = before.strip_suffix(b" ").unwrap_or(before);
     let before = before.strip_suffix(b"\"").or(before.strip_suffix(b"'")).unwrap_or(before);
@@ -131,8 +131,13 @@ fn named(text: &[u8], separator: usize) -> Option<Hit> {
     let (outside, name) = before.split_at(before.len() - len);
     let parameter = text[separator] == b'=' && matches!(outside.last(), Some(b'?' | b'&'));
     let kind = secret_name(name).or((parameter && name == b"key").then_some(Kind::ApiKey))?;
-    let start = separator + 1;
-    let (start, end) = value_at(text, start, kind == Kind::Authorization || name.ends_with(b"ookie"));
+    let header = kind == Kind::Authorization || name.ends_with(b"ookie");
+    let (start, end) = match kind_of_text {
+        Text::Torn => {
+            inside_brackets(text, separator + 1).unwrap_or_else(|| value_at(text, separator + 1, header))
+        }
+        _ => value_at(text, separator + 1, header),
+    };
     let value = &text[start..end];
     // What follows `://` is a host, and an id or a fingerprint needs no redaction.
     let harmless = value.is_empty()
@@ -164,6 +169,19 @@ fn value_at(text: &[u8], start: usize, header: bool) -> (usize, usize) {
         return (start, start + b"[redacted]".len());
     }
     (start, start + rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len()))
+}
+
+/// In JSON that no parser takes, whatever is in the brackets behind a secret's name is one.
+fn inside_brackets(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let blanks = text[start..].iter().take(2).take_while(|byte| **byte == b' ').count();
+    let start = start + blanks;
+    let close = match text.get(start)? {
+        b'[' if !text[start..].starts_with(b"[redacted]") => b']',
+        b'{' => b'}',
+        _ => return None,
+    };
+    let end = memchr::memchr(close, &text[start..]).map_or(text.len(), |at| start + at);
+    Some((start + 1, end))
 }
 
 /// The closing quote has as many backslashes in front as the opening one.

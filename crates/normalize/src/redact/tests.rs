@@ -8,14 +8,14 @@ fn fingerprinter() -> Fingerprinter {
 }
 
 fn clean(text: &str) -> String {
-    redact(text, &Secrets::default(), &fingerprinter(), |_| {}).into_owned()
+    redact(text, Text::Prose, &Secrets::default(), &fingerprinter(), |_| {}).into_owned()
 }
 
 #[track_caller]
 fn gone(text: &str, secret: &str) {
     let cleaned = clean(text);
     assert!(!cleaned.contains(secret), "{cleaned}");
-    assert!(suspects(text, true), "{text}");
+    assert!(suspects(text, Text::Prose), "{text}");
     assert_eq!(clean(&cleaned), cleaned, "once is enough");
 }
 
@@ -75,7 +75,7 @@ fn known_secrets_are_found_wherever_they_stand() {
     let mut secrets = Secrets::default();
     secrets.add(Kind::Session, "ses_\"01JPA8YZ11");
     let text = r#"a ses_"01JPA8YZ11 b {"x":"ses_\"01JPA8YZ11"}"#;
-    let cleaned = redact(text, &secrets, &fingerprinter(), |_| {});
+    let cleaned = redact(text, Text::Prose, &secrets, &fingerprinter(), |_| {});
     assert!(!cleaned.contains("01JPA8YZ11"), "{cleaned}");
 }
 
@@ -85,6 +85,13 @@ fn letters_written_as_escapes_hide_nothing() {
         plain_escapes(r#"\u0073k_live_ \/ \x41 \" \\u0073 \ud83d\ude00 \ud800"#),
         "sk_live_ / A \\\" \\\\u0073 😀 \\ud800"
     );
+}
+
+#[test]
+fn in_torn_json_brackets_behind_a_name_hold_secrets() {
+    let text = r#"{"password":["hunter2","x"],"token": {"raw":"abcdef"},"a":["b"]"#;
+    let cleaned = redact(text, Text::Torn, &Secrets::default(), &fingerprinter(), |_| {});
+    assert!(!cleaned.contains("hunter2") && !cleaned.contains("abcdef") && cleaned.contains(r#""a":["b"]"#));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Feeds records to a normalizer, as a broker would hand them over.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -22,7 +22,9 @@ pub(crate) fn normalizer(partitions: i32, formats: &[(&str, &str)]) -> Normalize
     let formats: BTreeMap<String, String> =
         formats.iter().map(|(at, source)| ((*at).to_owned(), (*source).to_owned())).collect();
     let options = Options { observation_partitions: partitions, formats, ..Options::default() };
-    Normalizer::new(Arc::new(Schemas::built_in()), fingerprinter(), options)
+    // Compiling the schemas takes longer than most tests.
+    static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Arc::new(Schemas::built_in()));
+    Normalizer::new(Arc::clone(&SCHEMAS), fingerprinter(), options)
 }
 
 /// One record of `logs.prt_acme.edge`.

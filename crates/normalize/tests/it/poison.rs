@@ -67,7 +67,7 @@ fn json_that_parsers_disagree_on_has_one_verdict() {
     rejected(partner(r#""a":NaN"#), RejectReason::InvalidJson);
     rejected(partner(r#""a":1e400"#), RejectReason::InvalidJson);
     rejected(format!("{GOOD}}}"), RejectReason::InvalidJson);
-    rejected(&GOOD[..40], RejectReason::UnknownFormat);
+    rejected(&GOOD[..40], RejectReason::InvalidJson);
     rejected(&GOOD[..GOOD.len() - 1], RejectReason::InvalidJson);
 }
 
@@ -83,7 +83,7 @@ fn what_is_too_much_is_refused_before_it_is_parsed() {
     let keys: Vec<String> = (0..50_000).map(|n| format!("\"k{n}\":{n}")).collect();
     kept(partner(&keys.join(",")), &[]);
     kept(partner(&vec![r#""k":1"#; 100_000].join(",")), &["duplicate_key"]);
-    kept(partner(&format!(r#""a":"{}""#, "\\u0041".repeat(150_000))), &[]);
+    kept(partner(&format!(r#""a":"{}""#, "\\u005a".repeat(150_000))), &[]);
     let records = read(vec![b'x'; 17 << 20], None);
     assert_eq!(records.rejects.row(0).reason.as_deref(), Some("too_long"));
     let lines = read("\n".repeat(300_000), None);

@@ -96,7 +96,8 @@ fn a_session_is_kept_as_its_fingerprint_only() {
 
 #[test]
 fn an_email_address_as_user_is_fingerprinted() {
-    gone(&partner("user_ref", "dana@acme.example"), "dana@acme.example");
+    let written = everything(&read(partner("user_ref", "dana@acme.example"), None));
+    assert!(!written.contains("dana@acme.example"), "{written}");
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn secret() -> impl Strategy<Value = String> {
 
 /// Text that may stand around one.
 fn around() -> impl Strategy<Value = String> {
-    "[ -!#-\\[\\]-~é\u{1F600}]{0,12}([ /,:;?&()|]|^|$)"
+    "[ -!#-\\[\\]-~é\u{1F600}]{0,12}"
 }
 
 proptest! {

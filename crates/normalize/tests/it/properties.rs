@@ -94,7 +94,10 @@ proptest! {
     ) {
         // An array that spans lines is one thing in one record and another in two.
         prop_assume!(!lines.iter().any(|line| line.trim_ascii_start().starts_with(b"[") && line.last() != Some(&b']')));
-        let whole = read(lines.join(&b'\n'), None);
+        // Each line ends like a line, or an empty one at the end would be none.
+        let mut payload = lines.join(&b'\n');
+        payload.push(b'\n');
+        let whole = read(payload, None);
         let mut normalizer = normalizer(3, &[]);
         let (mut events, mut rejects, mut observations) = (Vec::new(), 0, 0);
         for (offset, line) in lines.iter().enumerate() {
