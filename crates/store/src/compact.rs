@@ -1,5 +1,6 @@
 //! Compaction: eight small files of a day become one, sorted anew and with Bloom filters.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use deltalake::DeltaTable;
@@ -7,7 +8,7 @@ use deltalake::datafusion::execution::SendableRecordBatchStream;
 use deltalake::datafusion::execution::memory_pool::FairSpillPool;
 use deltalake::datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext, col};
-use deltalake::kernel::{Action, Remove};
+use deltalake::kernel::{Action, Remove, Transaction};
 use deltalake::logstore::ObjectStoreRef;
 use deltalake::protocol::DeltaOperation;
 use event::Positions;
@@ -21,12 +22,15 @@ use crate::day::Day;
 use crate::durable::unique;
 use crate::layout::{Age, time_column};
 use crate::table::DAY;
-use crate::tables::{Opened, READING};
+use crate::tables::{Opened, READING, State};
 use crate::tiers::{Candidate, merges};
-use crate::writer::blocking;
+use crate::writer::{COMMIT, blocking};
 
 /// Memory for sorting; what is more goes to temporary files.
 const SORT_BYTES: usize = 64 * 1024 * 1024;
+
+/// The application id that every merge of a table moves.
+const TURN: &str = "watchfire/compaction";
 
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +68,8 @@ impl Opened {
                 return Ok(done);
             }
             for files in groups {
-                let added = self.merge(&delta, &files).await?;
+                // Somebody else merges this table too, and was quicker.
+                let Some(added) = self.merge(&delta, &files).await? else { return Ok(done) };
                 done.files_removed += files.len() as u64;
                 done.bytes_removed += files.iter().map(|file| file.bytes).sum::<u64>();
                 done.files_added += added.len() as u64;
@@ -96,19 +101,30 @@ impl Opened {
             .collect())
     }
 
-    async fn merge(&self, delta: &DeltaTable, files: &[Small]) -> Result<Vec<Written>, StoreError> {
+    /// `None` if the files were merged by somebody else meanwhile.
+    async fn merge(&self, delta: &DeltaTable, files: &[Small]) -> Result<Option<Vec<Written>>, StoreError> {
         let day = files.first().and_then(|file| Day::from_iso(&file.day)).unwrap_or(Day(0));
         let objects = delta.object_store();
         let mut written = Vec::new();
         let rows = self.sorted(delta, files).await?;
-        let outcome = match self.rewrite(rows, day, &objects, &mut written).await {
-            Ok(()) => self.replace(files, &written).await,
-            Err(cause) => Err(cause),
-        };
-        if outcome.is_err() {
+        if let Err(cause) = self.rewrite(rows, day, &objects, &mut written).await {
             discard(&objects, &written).await;
+            return Err(cause);
         }
-        outcome.map(|()| written)
+        match self.replace(files, &written).await {
+            Ok(true) => Ok(Some(written)),
+            Ok(false) => {
+                discard(&objects, &written).await;
+                Ok(None)
+            }
+            Err(cause) => {
+                // Files that the log may name after all are left for vacuum.
+                if self.is_final(&cause) {
+                    discard(&objects, &written).await;
+                }
+                Err(cause)
+            }
+        }
     }
 
     /// The rows of some files in the table's order.
@@ -175,22 +191,55 @@ impl Opened {
         Ok(())
     }
 
-    /// Commits the new files in place of the old ones.
-    async fn replace(&self, files: &[Small], written: &[Written]) -> Result<(), StoreError> {
+    /// Commits the new files in place of the old ones; `false` if those are no longer in the table.
+    ///
+    /// Delta lets two commits remove one file if neither changes data, and the rows would be there
+    /// twice. So every merge also moves a transaction of its own, and of two that do not see each
+    /// other the protocol lets one through.
+    async fn replace(&self, files: &[Small], written: &[Written]) -> Result<bool, StoreError> {
         let mut state = self.state.lock().await;
+        state.refresh(self.table).await?;
+        if !self.holds(&state, files).await? {
+            return Ok(false);
+        }
+        let version = state.delta.version().unwrap_or_default() as i64;
+        let turn = std::iter::once(Action::Txn(Transaction::new(TURN, version)));
         let removes = files.iter().map(|file| Action::Remove(file.remove.clone()));
-        let actions = removes.chain(written.iter().map(|file| Action::Add(file.add.clone()))).collect();
+        let adds = written.iter().map(|file| Action::Add(file.add.clone()));
         let operation =
             DeltaOperation::Optimize { predicate: None, target_size: self.options.file_bytes_target as i64 };
         let id = unique();
-        let committed = try_commit(&state, actions, &Positions::default(), &id, operation).await;
-        // Reads what was committed, by us or by others, into the books.
-        let seen = state.refresh(self.table).await?;
-        match committed {
-            Err(cause) if !seen.contains(&id) => {
-                Err(StoreError::from_delta(self.table.name(), "compact", cause))
+        let actions = turn.chain(removes).chain(adds).collect();
+        match try_commit(&state, actions, &Positions::default(), &id, operation).await {
+            Ok(_) => {
+                // It is in the log; that it could not be read again is for the next reader to mend.
+                if let Err(cause) = state.refresh(self.table).await {
+                    tracing::warn!(table = %self.table, %cause, "could not read the log after a merge");
+                }
+                Ok(true)
             }
-            _ => Ok(()),
+            Err(cause) => {
+                // The answer may be lost while the commit is not.
+                if state.refresh(self.table).await?.contains(&id) {
+                    return Ok(true);
+                }
+                if !self.holds(&state, files).await? {
+                    return Ok(false);
+                }
+                Err(StoreError::from_delta(self.table.name(), COMMIT, cause))
+            }
         }
+    }
+
+    /// Whether all of these files are in the table still.
+    async fn holds(&self, state: &State, files: &[Small]) -> Result<bool, StoreError> {
+        let active: HashSet<String> = state
+            .delta
+            .get_active_add_actions_by_partitions(&[])
+            .map_ok(|file| file.path().into_owned())
+            .try_collect()
+            .await
+            .map_err(|cause| StoreError::from_delta(self.table.name(), "list files", cause))?;
+        Ok(files.iter().all(|file| active.contains(&file.path)))
     }
 }

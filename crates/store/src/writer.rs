@@ -19,7 +19,8 @@ use crate::order::by_day;
 use crate::table::DAY;
 use crate::tables::{Appended, Opened};
 
-const COMMIT: &str = "commit";
+/// What a commit that failed is called in its error.
+pub(crate) const COMMIT: &str = "commit";
 
 impl Opened {
     pub(crate) async fn append(
@@ -70,7 +71,7 @@ impl Opened {
 
     /// Whether a commit that failed cannot become part of the log any more. A local folder's cannot:
     /// the log was read again since. A request to a remote store may still be on its way.
-    fn is_final(&self, cause: &StoreError) -> bool {
+    pub(crate) fn is_final(&self, cause: &StoreError) -> bool {
         let refused = matches!(cause, StoreError::AlreadyStored { .. } | StoreError::Overtaken { .. });
         refused || (self.local && matches!(cause, StoreError::Unavailable { action: COMMIT, .. }))
     }

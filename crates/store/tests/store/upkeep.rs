@@ -41,13 +41,30 @@ async fn appends_and_compactions_of_two_processes_do_not_lose_rows() {
         }
     });
     while !appends.is_finished() {
-        // Two compactions never meet here, and an append does not invalidate one.
+        // An append does not invalidate a compaction.
         keeper.compact(Table::Events).await.expect("compacted");
     }
     appends.await.expect("the writer does not panic");
 
     assert_eq!(count(&keeper).await, 300);
     assert_eq!(number(&keeper, "SELECT count(DISTINCT kafka_offset) FROM events").await, 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_keepers_that_merge_the_same_files_do_not_double_a_row() {
+    for _ in 0..5 {
+        let folder = Folder::new();
+        let (one, two) = (folder.open().await, folder.open().await);
+        for step in 0..8 {
+            let (rows, read) = events(0, step * 10, step * 10 + 10);
+            one.append(Table::Events, rows, &read).await.expect("appended");
+        }
+        let (first, second) = tokio::join!(one.compact(Table::Events), two.compact(Table::Events));
+        let merged = first.expect("compacted").files_removed + second.expect("compacted").files_removed;
+
+        assert_eq!(merged, 8, "one of them did it");
+        assert_eq!(count(&folder.open().await).await, 80);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
