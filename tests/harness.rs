@@ -36,7 +36,6 @@ pub(crate) fn partner(name: &str) -> String {
 pub(crate) struct Home {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) token: Option<String>,
-    prefix: String,
 }
 
 impl Home {
@@ -58,7 +57,7 @@ impl Home {
             key.display(),
         );
         std::fs::write(dir.path().join("watchfire.toml"), config).unwrap();
-        Self { dir, token: None, prefix }
+        Self { dir, token: None }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -103,10 +102,6 @@ impl Home {
 
     pub(crate) fn stderr(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("stderr.log")).unwrap_or_default()
-    }
-
-    pub(crate) fn prefix(&self) -> &str {
-        &self.prefix
     }
 }
 
@@ -265,10 +260,6 @@ impl Server {
         let sent =
             Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 }
 

@@ -21,26 +21,32 @@ use crate::source::StartAt;
 #[derive(Debug)]
 pub(crate) enum AssignmentChange {
     Assigned(Vec<TopicPartition>),
+    /// Of those assigned just before, these hold records yet to be read.
+    Behind(Vec<TopicPartition>),
     Revoked(Vec<TopicPartition>),
     Failed(String),
+    /// Nothing will change until an operator does something.
+    Misconfigured(String),
 }
 
 /// The context of our consumers and producers.
 pub(crate) struct Context {
     name: String,
     start_at: StartAt,
+    tell_behind: bool,
     changes: Mutex<Vec<AssignmentChange>>,
     committed: Mutex<HashMap<TopicPartition, i64>>,
     pub(crate) lag: LagBoard,
 }
 
-const COMMITTED_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
+const OFFSETS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 
 impl Context {
-    pub(crate) fn new(name: impl Into<String>, start_at: StartAt) -> Self {
+    pub(crate) fn new(name: impl Into<String>, start_at: StartAt, tell_behind: bool) -> Self {
         Self {
             name: name.into(),
             start_at,
+            tell_behind,
             changes: Mutex::default(),
             committed: Mutex::default(),
             lag: LagBoard::default(),
@@ -65,12 +71,27 @@ impl Context {
         &self,
         consumer: &BaseConsumer<Self>,
         assigned: &mut TopicPartitionList,
+    ) -> Result<(), AssignmentChange> {
+        self.owners_starts(consumer, assigned).map_err(AssignmentChange::Failed)?;
+        if matches!(self.start_at, StartAt::Owner(_)) {
+            return within_log(consumer, assigned);
+        }
+        Ok(())
+    }
+
+    fn owners_starts(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        assigned: &mut TopicPartitionList,
     ) -> Result<(), String> {
         let StartAt::Owner(owner) = &self.start_at else { return Ok(()) };
         let committed = consumer
-            .committed_offsets(assigned.clone(), COMMITTED_TIMEOUT)
+            .committed_offsets(assigned.clone(), OFFSETS_TIMEOUT)
             .map_err(|error| format!("ask for committed offsets: {error}"))?;
         for element in committed.elements() {
+            element
+                .error()
+                .map_err(|error| format!("ask for the committed offset of {}: {error}", element.topic()))?;
             let committed = match element.offset() {
                 Offset::Offset(offset) => Some(offset),
                 _ => None,
@@ -91,18 +112,24 @@ impl Context {
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, assigned: &mut TopicPartitionList) -> KafkaResult<()> {
-        if let Err(why) = self.set_starts(consumer, assigned) {
-            self.note(AssignmentChange::Failed(why));
-            assigned.clone_from(&TopicPartitionList::new());
+        if assigned.count() > 0
+            && let Err(why) = self.set_starts(consumer, assigned)
+        {
+            self.note(why);
+            // The list is librdkafka's own and stays as it is; nothing of it is taken.
+            return add(consumer, &TopicPartitionList::new());
         }
-        let partitions = names(assigned);
-        match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_assign(assigned)?,
-            _ => consumer.assign(assigned)?,
+        add(consumer, assigned)?;
+        if assigned.count() == 0 {
+            return Ok(());
         }
-        if !partitions.is_empty() {
-            info!(client = self.name, partitions = partitions.len(), "partitions assigned");
-            self.note(AssignmentChange::Assigned(partitions));
+        info!(client = self.name, partitions = assigned.count(), "partitions assigned");
+        self.note(AssignmentChange::Assigned(names(assigned)));
+        if self.tell_behind {
+            match behind(consumer, assigned) {
+                Ok(partitions) => self.note(AssignmentChange::Behind(partitions)),
+                Err(why) => self.note(AssignmentChange::Failed(format!("ask where partitions end: {why}"))),
+            }
         }
         Ok(())
     }
@@ -116,6 +143,73 @@ impl Context {
             _ => consumer.unassign(),
         }
     }
+}
+
+fn add(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
+        _ => consumer.assign(partitions),
+    }
+}
+
+/// Whether every partition goes as far as its owner says to have read. One that does not was made
+/// anew since, and what it holds now would be taken for what is stored already.
+fn within_log(
+    consumer: &BaseConsumer<Context>,
+    assigned: &TopicPartitionList,
+) -> Result<(), AssignmentChange> {
+    let failed = |why: KafkaError| AssignmentChange::Failed(format!("ask where partitions end: {why}"));
+    let ends = at_time(assigned, Offset::End).map_err(failed)?;
+    let ends = consumer.offsets_for_times(ends, OFFSETS_TIMEOUT).map_err(failed)?.to_topic_map();
+    for element in assigned.elements() {
+        let end = ends.get(&(element.topic().to_owned(), element.partition()));
+        if let (Offset::Offset(start), Some(Offset::Offset(end))) = (element.offset(), end)
+            && start > *end
+        {
+            return Err(AssignmentChange::Misconfigured(format!(
+                "{}/{} was read up to offset {start} but ends at {end}: the topic was made anew, or its log was lost; \
+                 set kafka.prefix to a new name to begin new topics beside what is stored, or bring the old log back",
+                element.topic(),
+                element.partition(),
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Which partitions end beyond what their group has committed.
+fn behind(
+    consumer: &BaseConsumer<Context>,
+    assigned: &TopicPartitionList,
+) -> KafkaResult<Vec<TopicPartition>> {
+    let committed = consumer.committed_offsets(assigned.clone(), OFFSETS_TIMEOUT)?;
+    // As times, these two mean the first offset and the one after the last.
+    let (first, last) = (at_time(assigned, Offset::Beginning)?, at_time(assigned, Offset::End)?);
+    let first = consumer.offsets_for_times(first, OFFSETS_TIMEOUT)?.to_topic_map();
+    let last = consumer.offsets_for_times(last, OFFSETS_TIMEOUT)?.to_topic_map();
+    let mut behind = Vec::new();
+    for element in committed.elements() {
+        element.error()?;
+        let place = (element.topic().to_owned(), element.partition());
+        let at = |offsets: &HashMap<(String, i32), Offset>| match offsets.get(&place) {
+            Some(Offset::Offset(offset)) => *offset,
+            _ => 0,
+        };
+        let from = match element.offset() {
+            Offset::Offset(offset) => offset.max(at(&first)),
+            _ => at(&first),
+        };
+        if at(&last) > from {
+            behind.push(name(&element));
+        }
+    }
+    Ok(behind)
+}
+
+fn at_time(list: &TopicPartitionList, time: Offset) -> KafkaResult<TopicPartitionList> {
+    let mut list = list.clone();
+    list.set_all_offsets(time)?;
+    Ok(list)
 }
 
 fn name(element: &TopicPartitionListElem<'_>) -> TopicPartition {
@@ -145,6 +239,11 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // No topic matches the pattern yet: nobody has sent anything.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
+            debug!(client = self.name, %error, reason, "kafka client");
+            return;
+        }
         warn!(client = self.name, %error, reason, "kafka client");
     }
 }

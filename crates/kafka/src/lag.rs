@@ -11,6 +11,8 @@ pub(crate) struct Lag {
     pub(crate) records: i64,
     /// Whether every partition that is fetched is at its end.
     pub(crate) at_end: bool,
+    /// Whether a broker is connected.
+    pub(crate) connected: bool,
     /// Counts the statistics that have come.
     pub(crate) generation: u64,
 }
@@ -40,7 +42,9 @@ impl LagBoard {
             at_end = false;
             records += (end - partition.app_offset.max(0)).max(1);
         }
+        // Brokers without an id are bootstrap addresses and librdkafka's own.
+        let connected = statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP");
         let mut lag = self.0.lock().expect("no holder of this lock panics");
-        *lag = Lag { records, at_end: at_end && fetched > 0, generation: lag.generation + 1 };
+        *lag = Lag { records, at_end: at_end && fetched > 0, connected, generation: lag.generation + 1 };
     }
 }

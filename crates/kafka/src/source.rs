@@ -33,7 +33,8 @@ pub enum StartAt {
 pub struct Budget {
     /// How long to wait for the first record.
     pub wait: Duration,
-    /// How long to go on gathering after the first.
+    /// How long after the last batch to go on gathering. A record that comes later than that is
+    /// handed over at once, with what else is there.
     pub linger: Duration,
     /// Most records.
     pub records_max: usize,
@@ -55,10 +56,15 @@ pub struct SourceOptions {
     pub budget: Budget,
     /// How soon new topics are noticed.
     pub discovery: Duration,
+    /// Whether the reader is told which of its new partitions hold records yet to be read.
+    pub tell_behind: bool,
 }
 
 /// So many records since the last statistics do not make a source busy: ticks come all the time.
 const A_HANDFUL: u64 = 16;
+
+/// Statistics come every second; in the first ones a client may not be connected yet.
+const FIRST_CONNECT: u64 = 2;
 
 /// A source over a consumer group.
 pub struct KafkaSource {
@@ -71,6 +77,7 @@ pub struct KafkaSource {
     lag: Box<dyn Fn(i64) + Send>,
     read_since_lag: u64,
     lag_generation: u64,
+    last_batch: Instant,
 }
 
 impl KafkaSource {
@@ -89,8 +96,9 @@ impl KafkaSource {
             .set("auto.offset.reset", "earliest")
             .set("isolation.level", "read_committed")
             .set("partition.assignment.strategy", "cooperative-sticky")
-            .set("session.timeout.ms", "10000")
-            .set("heartbeat.interval.ms", "2000")
+            // The shortest that brokers take by default: so long is a partition without an owner after a kill.
+            .set("session.timeout.ms", "6000")
+            .set("heartbeat.interval.ms", "1500")
             .set("topic.metadata.refresh.interval.ms", &discovery_ms)
             .set("metadata.max.age.ms", (options.discovery.as_millis() * 3).max(1_000).to_string())
             .set("statistics.interval.ms", "1000")
@@ -99,7 +107,7 @@ impl KafkaSource {
             .set("fetch.error.backoff.ms", "50")
             .set("queued.max.messages.kbytes", "32768")
             .set("fetch.message.max.bytes", "4194304")
-            .create_with_context(Context::new(options.name, options.start_at))
+            .create_with_context(Context::new(options.name, options.start_at, options.tell_behind))
             .map_err(|error| SourceError::Misconfigured(format!("create consumer: {error}")))?;
         let topics: Vec<&str> = options.topics.iter().map(String::as_str).collect();
         consumer
@@ -114,6 +122,7 @@ impl KafkaSource {
             lag,
             read_since_lag: 0,
             lag_generation: 0,
+            last_batch: Instant::now(),
         })
     }
 
@@ -149,6 +158,7 @@ impl KafkaSource {
                     }
                     self.owned.extend(partitions);
                 }
+                AssignmentChange::Behind(partitions) => reader.behind(&partitions),
                 AssignmentChange::Revoked(partitions) => {
                     partitions.iter().for_each(|partition| {
                         self.owned.remove(partition);
@@ -158,6 +168,7 @@ impl KafkaSource {
                     lost.extend(partitions);
                 }
                 AssignmentChange::Failed(why) => return Err(SourceError::Interrupted(why)),
+                AssignmentChange::Misconfigured(why) => return Err(SourceError::Misconfigured(why)),
             }
         }
         Ok(lost)
@@ -190,13 +201,21 @@ impl KafkaSource {
         self.read_since_lag += records as u64;
         lag.at_end && self.read_since_lag <= A_HANDFUL && !self.owned.is_empty()
     }
+
+    /// Why nothing comes, once statistics have come without a connected broker.
+    fn unreachable(&self, records: usize) -> Option<String> {
+        let lag = self.consumer.context().lag.read();
+        let away = records == 0 && lag.generation > FIRST_CONNECT && !lag.connected;
+        away.then(|| "no Kafka broker is connected; it is tried again and again".to_owned())
+    }
 }
 
-/// Polls until the budget is used up or the assignment changes. Messages that stand before a
-/// change are told apart from the one that may have come with it.
+/// Polls until the budget is used up and nothing is waiting, or the assignment changes. Messages
+/// that stand before a change are told apart from the one that may have come with it.
 fn gather<'a>(
     consumer: &'a BaseConsumer<Context>,
     budget: &Budget,
+    last_batch: Instant,
 ) -> Result<(Vec<BorrowedMessage<'a>>, Vec<AssignmentChange>, usize), SourceError> {
     let mut messages = Vec::new();
     let mut bytes = 0;
@@ -205,10 +224,11 @@ fn gather<'a>(
         let before_change = messages.len();
         let polled = consumer.poll(deadline.saturating_duration_since(Instant::now()));
         let changes = consumer.context().take_changes();
+        let nothing_waits = polled.is_none();
         match polled {
             Some(Ok(message)) => {
                 if messages.is_empty() {
-                    deadline = Instant::now() + budget.linger;
+                    deadline = last_batch + budget.linger;
                 }
                 bytes += message.payload_len();
                 messages.push(message);
@@ -217,7 +237,7 @@ fn gather<'a>(
             None => {}
         }
         let full = messages.len() >= budget.records_max || bytes >= budget.bytes_max;
-        if full || !changes.is_empty() || Instant::now() >= deadline {
+        if full || !changes.is_empty() || (nothing_waits && Instant::now() >= deadline) {
             return Ok((messages, changes, before_change));
         }
     }
@@ -244,7 +264,8 @@ fn tolerate(consumer: &BaseConsumer<Context>, error: &KafkaError) -> Result<(), 
 impl Source for KafkaSource {
     fn next_batch(&mut self, reader: &mut dyn Reader) -> Result<Polled, SourceError> {
         let consumer = Arc::clone(&self.consumer);
-        let (messages, changes, before_change) = gather(&consumer, &self.budget)?;
+        let (messages, changes, before_change) = gather(&consumer, &self.budget, self.last_batch)?;
+        self.last_batch = Instant::now();
         let lost = self.take_over(changes, reader)?;
         let mut polled = Polled::default();
         for (i, message) in messages.iter().enumerate() {
@@ -263,6 +284,7 @@ impl Source for KafkaSource {
         }
         drop(messages);
         polled.caught_up = self.caught_up(polled.records);
+        polled.unreachable = self.unreachable(polled.records);
         Ok(polled)
     }
 }

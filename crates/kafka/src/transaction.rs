@@ -59,6 +59,10 @@ impl ProducerContext for ProducerSide {
 /// How long one step of a transaction may take before the stage starts again.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the broker keeps a transaction open whose owner is gone for good. Everything that was
+/// written after it waits that long for its readers.
+const TIMEOUT_MS: u32 = 10_000;
+
 impl TransactionSink {
     /// A producer whose `transactional_id` belongs to this instance alone: an older holder of it is fenced.
     pub fn new(
@@ -68,11 +72,11 @@ impl TransactionSink {
         source: &KafkaSource,
         metrics: Metrics,
     ) -> Result<Self, SinkError> {
-        let context = ProducerSide(Context::new(format!("{stage}-producer"), StartAt::Committed));
+        let context = ProducerSide(Context::new(format!("{stage}-producer"), StartAt::Committed, false));
         let producer: ThreadedProducer<ProducerSide, NoCustomPartitioner> = connection
             .client(&format!("{stage}-producer"))
             .set("transactional.id", transactional_id)
-            .set("transaction.timeout.ms", "60000")
+            .set("transaction.timeout.ms", TIMEOUT_MS.to_string())
             .set("compression.type", "lz4")
             .set("linger.ms", "0")
             .set("message.max.bytes", "16777216")
@@ -196,7 +200,11 @@ fn named(step: &str, error: &KafkaError) -> SinkError {
                 | RDKafkaErrorCode::TransactionalIdAuthorizationFailed,
             ) => SinkError::Misconfigured(text),
             Some(RDKafkaErrorCode::InvalidTransactionTimeout) => SinkError::Misconfigured(format!(
-                "{text}: raise the broker's transaction.max.timeout.ms to 60000"
+                "{text}: raise the broker's transaction.max.timeout.ms to {TIMEOUT_MS}"
+            )),
+            Some(RDKafkaErrorCode::MessageSizeTooLarge) => SinkError::Misconfigured(format!(
+                "{text}: a topic of ours takes smaller records than we write; set max.message.bytes=16777216 on \
+                 the topics that begin with kafka.prefix"
             )),
             _ => SinkError::Interrupted(text),
         },

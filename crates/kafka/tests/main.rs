@@ -53,6 +53,7 @@ impl Kafka {
                 bytes_max: 1 << 20,
             },
             discovery: Duration::from_millis(200),
+            tell_behind: true,
         };
         KafkaSource::subscribe(&self.connection, options, Box::new(|_| {})).unwrap()
     }
@@ -68,6 +69,7 @@ fn unique(name: &str) -> String {
 #[derive(Default)]
 struct Seen {
     owned: Vec<TopicPartition>,
+    behind: Vec<i32>,
     records: Vec<(i32, i64, String)>,
 }
 
@@ -75,6 +77,9 @@ impl Reader for Seen {
     fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), SourceError> {
         self.owned.extend_from_slice(partitions);
         Ok(())
+    }
+    fn behind(&mut self, partitions: &[TopicPartition]) {
+        self.behind.extend(partitions.iter().map(|partition| partition.partition));
     }
     fn revoked(&mut self, partitions: &[TopicPartition]) {
         self.owned.retain(|owned| !partitions.contains(owned));
@@ -196,6 +201,25 @@ fn an_owner_that_keeps_its_own_offsets_says_where_to_begin() {
 }
 
 #[test]
+fn an_owner_that_has_read_further_than_the_log_goes_is_told_that_the_log_is_another() {
+    let kafka = Kafka::start();
+    let topic = unique("logs.anew");
+    kafka.topic(&topic, 1);
+    fill(&kafka, &topic, 3);
+    let owner = StartAt::Owner(Arc::new(|_, _| Ok(Some(5_000))));
+    let (mut source, mut seen) = (kafka.source("anew", &unique("group"), &[&topic], owner), Seen::default());
+    let began = Instant::now();
+    let error = loop {
+        assert!(began.elapsed() < Duration::from_secs(60), "nobody noticed");
+        if let Err(error) = source.next_batch(&mut seen) {
+            break error;
+        }
+    };
+    assert!(matches!(&error, SourceError::Misconfigured(why) if why.contains("kafka.prefix")), "{error}");
+    assert!(seen.records.is_empty());
+}
+
+#[test]
 fn reading_again_to_rebuild_state_does_not_move_the_committed_offset_back() {
     let kafka = Kafka::start();
     let (topic, group, id) = (unique("logs.again"), unique("group"), unique("id"));
@@ -224,6 +248,51 @@ fn reading_again_to_rebuild_state_does_not_move_the_committed_offset_back() {
         seen.records.len() == 25
     });
     assert_eq!((seen.records[0].1, positions.next_offset(&topic, 0)), (10, Some(35)));
+}
+
+#[test]
+fn a_new_owner_is_told_which_partitions_hold_records_before_it_reads_them() {
+    let kafka = Kafka::start();
+    let (topic, group, id) = (unique("logs.behind"), unique("group"), unique("id"));
+    kafka.topic(&topic, 3);
+    fill(&kafka, &topic, 30);
+    let metrics = Metrics::register(&mut Registry::default());
+    {
+        let mut source = kafka.source("first", &group, &[&topic], StartAt::Committed);
+        let mut sink = TransactionSink::new(&kafka.connection, "first", &id, &source, metrics).unwrap();
+        let mut seen = Seen::default();
+        read_until(&mut source, &mut seen, |seen, _| !seen.behind.is_empty());
+        seen.behind.sort_unstable();
+        assert_eq!(seen.behind, [0, 1, 2]);
+        read_until(&mut source, &mut seen, |_, polled| {
+            sink.deliver(Vec::new(), &polled.positions).unwrap();
+            polled.caught_up
+        });
+    }
+    let writer = LogWriter::new(&kafka.connection, "test").unwrap();
+    writer.push(&topic, Some("1"), b"one more", &[]).unwrap();
+    writer.flush(Duration::from_secs(30)).unwrap();
+    let (mut source, mut seen) =
+        (kafka.source("second", &group, &[&topic], StartAt::Committed), Seen::default());
+    read_until(&mut source, &mut seen, |seen, _| !seen.records.is_empty());
+    assert_eq!((seen.behind.len(), seen.behind[0]), (1, seen.records[0].0));
+}
+
+#[test]
+fn a_source_whose_broker_is_gone_says_so() {
+    let kafka = Kafka::start();
+    let Kafka { connection, _embedded: Some((broker, _dir)), runtime } = kafka else {
+        eprintln!("skipped: a cluster that others use is not stopped");
+        return;
+    };
+    let kafka = Kafka { connection, _embedded: None, runtime };
+    let topic = unique("logs.gone");
+    kafka.topic(&topic, 1);
+    let (mut source, mut seen) =
+        (kafka.source("gone", &unique("group"), &[&topic], StartAt::Committed), Seen::default());
+    read_until(&mut source, &mut seen, |_, polled| polled.caught_up && polled.unreachable.is_none());
+    kafka.runtime.block_on(broker.shutdown()).unwrap();
+    read_until(&mut source, &mut seen, |_, polled| polled.unreachable.is_some());
 }
 
 #[test]

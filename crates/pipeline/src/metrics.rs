@@ -35,6 +35,15 @@ pub struct OutcomeLabel {
     pub outcome: String,
 }
 
+/// Labels: a record of ours that a stage could not read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct UnreadableLabel {
+    /// detect, store or alerting.
+    pub stage: String,
+    /// Topic.
+    pub topic: String,
+}
+
 /// Labels: why a line was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReasonLabel {
@@ -104,6 +113,8 @@ pub struct Metrics {
     pub rows_out: Family<OutputLabel, Counter>,
     /// Lines rejected.
     pub rejects: Family<ReasonLabel, Counter>,
+    /// Records of our own topics that are not what they should be.
+    pub unreadable: Family<UnreadableLabel, Counter>,
     /// Records that a stage has not read yet.
     pub lag: Family<StageLabel, Gauge>,
     /// How far event time lags behind broker time.
@@ -145,6 +156,7 @@ impl Metrics {
             records_in: Family::default(),
             rows_out: Family::default(),
             rejects: Family::default(),
+            unreadable: Family::default(),
             lag: Family::default(),
             watermark_delay: Family::default(),
             batch_seconds: Family::new_with_constructor(seconds as Seconds),
@@ -170,6 +182,8 @@ impl Metrics {
         registry.register("watchfire_stage_records_in", "Records a stage has read", m.records_in.clone());
         registry.register("watchfire_stage_rows_out", "Rows a stage has written", m.rows_out.clone());
         registry.register("watchfire_rejects", "Lines that could not be read", m.rejects.clone());
+        let help = "Records of our own topics that no stage could read";
+        registry.register("watchfire_records_unreadable", help, m.unreadable.clone());
         registry.register("watchfire_stage_lag_records", "Records a stage has not read yet", m.lag.clone());
         let help = "How far event time lags behind broker time";
         registry.register("watchfire_watermark_delay_seconds", help, m.watermark_delay.clone());

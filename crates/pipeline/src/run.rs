@@ -36,14 +36,14 @@ where
     while !shutdown.is_requested() {
         let polled = source.next_batch(stage)?;
         let began = Instant::now();
-        let output = stage.finish();
+        let output = stage.finish(&polled)?;
         let processed = Instant::now();
         let delivered = sink.deliver(output, &polled.positions)?;
         if delivered {
             metrics.batch(polled.records, processed - began, processed.elapsed());
         }
         stage.delivered(&polled.positions)?;
-        status.polled(polled.records, delivered, polled.caught_up);
+        status.polled(&polled, delivered);
     }
     Ok(())
 }
@@ -68,6 +68,9 @@ impl From<SinkError> for Failure {
 
 impl From<StageError> for Failure {
     fn from(error: StageError) -> Self {
-        Failure::TryAgain(error.to_string())
+        match error {
+            StageError::Interrupted(_) => Failure::TryAgain(error.to_string()),
+            StageError::Stuck(_) => Failure::GiveUp(error.to_string()),
+        }
     }
 }

@@ -42,7 +42,8 @@ impl SnapshotStore {
         Self { objects, runtime, kept: kept.max(1) }
     }
 
-    /// Writes a snapshot and expires old ones.
+    /// Writes a snapshot and expires old ones. Those that stand further on go too: offsets only
+    /// grow, so they are of a log that is no more (its topic was made anew).
     pub fn save(&self, owner: &str, partition: i32, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let mut bytes = Vec::with_capacity(HASH_BYTES + snapshot.state.len());
         bytes.extend_from_slice(&Sha256::digest(&snapshot.state));
@@ -50,7 +51,11 @@ impl SnapshotStore {
         let path = folder(owner, partition).join(format!("{:020}.snapshot", snapshot.offset));
         self.runtime.block_on(async {
             self.objects.put(&path, PutPayload::from(bytes)).await?;
-            for (old, _) in self.list(owner, partition).await?.into_iter().skip(self.kept) {
+            let (mut foreign, mut ours) = (Vec::new(), Vec::new());
+            for (path, offset) in self.list(owner, partition).await? {
+                if offset > snapshot.offset { foreign.push(path) } else { ours.push(path) }
+            }
+            for old in foreign.into_iter().chain(ours.into_iter().skip(self.kept)) {
                 self.objects.delete(&old).await?;
             }
             Ok(())
@@ -130,6 +135,16 @@ mod tests {
         snapshots.save("detect", 0, &Snapshot { offset: 20, state: b"b".to_vec() }).unwrap();
         assert_eq!(snapshots.newest("detect", 0, 15).unwrap().unwrap().offset, 10);
         assert_eq!(snapshots.newest("detect", 0, 5).unwrap(), None);
+    }
+
+    #[test]
+    fn snapshots_of_a_log_that_began_anew_do_not_outlive_it() {
+        let (runtime, dir) = (tokio::runtime::Runtime::new().unwrap(), tempfile::tempdir().unwrap());
+        let snapshots = store(&runtime, dir.path());
+        for offset in [4_000, 5_000, 7] {
+            snapshots.save("detect", 0, &Snapshot { offset, state: Vec::new() }).unwrap();
+        }
+        assert_eq!(snapshots.newest("detect", 0, i64::MAX).unwrap().unwrap().offset, 7);
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct RecordView<'a> {
 pub trait Reader {
     /// These partitions are ours from now on; their records follow.
     fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), SourceError>;
+    /// Of those assigned just now, these hold records that are yet to be read.
+    fn behind(&mut self, _: &[TopicPartition]) {}
     /// These are no longer ours; no record of them is outstanding.
     fn revoked(&mut self, partitions: &[TopicPartition]);
     /// The next record of a partition that is ours, in offset order.
@@ -48,6 +50,8 @@ pub struct Polled {
     pub records: usize,
     /// Whether every assigned partition was at its end when the call returned, and one is assigned.
     pub caught_up: bool,
+    /// Why nothing can come at the moment, if the source cannot be reached.
+    pub unreachable: Option<String>,
 }
 
 /// A place batches come from. What one partition holds arrives in offset order.

@@ -2,7 +2,7 @@
 
 use event::Positions;
 
-use crate::source::Reader;
+use crate::source::{Polled, Reader};
 
 /// A stage: it is read to, and asked what came of it. Pure but for what [`Reader::assigned`] loads.
 pub trait Stage: Reader + Send {
@@ -10,13 +10,19 @@ pub trait Stage: Reader + Send {
     type Output;
 
     /// What the records since the last call amount to. Called after every batch, empty ones too.
-    fn finish(&mut self) -> Self::Output;
+    fn finish(&mut self, polled: &Polled) -> Result<Self::Output, StageError>;
 
     /// The output of the last [`finish`](Stage::finish) and the positions are durable together.
     fn delivered(&mut self, positions: &Positions) -> Result<(), StageError>;
 }
 
-/// A stage that cannot go on with the state it has.
+/// What to do about a stage that cannot go on.
 #[derive(Debug, thiserror::Error)]
-#[error("stage cannot go on: {0}")]
-pub struct StageError(pub String);
+pub enum StageError {
+    /// Start again from what is durable.
+    #[error("stage was interrupted: {0}")]
+    Interrupted(String),
+    /// Nothing will change until an operator does something; the text says what.
+    #[error("stage cannot go on: {0}")]
+    Stuck(String),
+}

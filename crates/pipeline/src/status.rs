@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::Polled;
+
 /// What a stage is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StageState {
@@ -10,7 +12,7 @@ pub enum StageState {
     Starting,
     /// Reading and delivering.
     Running,
-    /// It failed and will be started again.
+    /// It failed and will be started again, or what it reads from cannot be reached.
     Waiting,
     /// It ended because it was asked to.
     Stopped,
@@ -78,15 +80,17 @@ impl StageStatus {
         (inner.state, inner.detail) = (state, detail.into());
     }
 
-    pub(crate) fn polled(&self, records: usize, delivered: bool, caught_up: bool) {
+    pub(crate) fn polled(&self, polled: &Polled, delivered: bool) {
         let cpu_seconds = thread_cpu_seconds();
         let mut inner = self.lock();
-        if inner.state != StageState::Running {
-            (inner.state, inner.detail) = (StageState::Running, String::new());
+        match &polled.unreachable {
+            Some(why) => (inner.state, inner.detail) = (StageState::Waiting, why.clone()),
+            None if inner.state == StageState::Running => {}
+            None => (inner.state, inner.detail) = (StageState::Running, String::new()),
         }
-        inner.records += records as u64;
+        inner.records += polled.records as u64;
         inner.deliveries += u64::from(delivered);
-        inner.caught_up = caught_up;
+        inner.caught_up = polled.caught_up && polled.unreachable.is_none();
         inner.cpu_seconds = cpu_seconds.unwrap_or(inner.cpu_seconds);
     }
 

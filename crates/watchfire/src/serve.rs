@@ -8,6 +8,7 @@ mod intake;
 mod parts;
 mod terminal;
 mod threads;
+mod upkeep;
 
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         false => None,
     };
     let outbox = parts.run_outbox(&config, stop_api.clone())?;
-    let compaction = parts.run_compaction(&config, stop_api.clone());
+    let upkeep = upkeep::start(&config, parts.tables.clone(), stop_api.clone());
     let address = api.as_ref().map(|(address, _)| *address);
     terminal::greet(&config, args, &broker, &parts, address).await?;
     let demo = if args.demo { Some(demo::start(&parts)?) } else { None };
@@ -72,7 +73,7 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     }
     let failures = threads.stop().await;
     outbox.await.context("stop the outbox")?;
-    compaction.await.context("stop compaction")?;
+    upkeep.await.context("stop upkeep")?;
     terminal.await.context("stop the terminal")?;
     terminal::farewell(&config, args, &parts, &threads).await?;
     broker.stop().await?;

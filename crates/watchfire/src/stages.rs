@@ -5,6 +5,8 @@ pub(crate) mod detect;
 pub(crate) mod normalize;
 pub(crate) mod store;
 
+mod unreadable;
+
 pub(crate) mod topics;
 
 pub(crate) use topics::Topics;

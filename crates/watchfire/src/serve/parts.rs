@@ -16,7 +16,7 @@ use store::{StoreOptions, Tables};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 use url::Url;
 
 use super::broker::Kafka;
@@ -163,29 +163,6 @@ impl Parts {
             }
         }))
     }
-
-    /// Merges small files now and then.
-    pub(crate) fn run_compaction(&self, config: &Config, stop: CancellationToken) -> JoinHandle<()> {
-        let every = std::time::Duration::from_secs(config.store.compact_interval_seconds);
-        let tables = self.tables.clone();
-        let due = !every.is_zero() && config.server.roles.contains(&config::Role::Store);
-        tokio::spawn(async move {
-            while due && !stopped_within(&stop, every).await {
-                for table in store::Table::ALL {
-                    match tables.compact(table).await {
-                        Ok(done) => info!(table = table.name(), ?done, "compacted"),
-                        Err(error) => {
-                            warn!(table = table.name(), %error, "compaction failed; it is tried again")
-                        }
-                    }
-                }
-            }
-        })
-    }
-}
-
-async fn stopped_within(stop: &CancellationToken, wait: std::time::Duration) -> bool {
-    tokio::time::timeout(wait, stop.cancelled()).await.is_ok()
 }
 
 async fn open_tables(config: &Config) -> anyhow::Result<Tables> {

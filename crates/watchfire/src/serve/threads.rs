@@ -53,6 +53,7 @@ impl Builder {
             start_at,
             budget,
             discovery: self.discovery,
+            tell_behind: stage == "normalize",
         };
         let gauge = self.metrics.lag.get_or_create_owned(&StageLabel { stage: stage.to_owned() });
         let told = Box::new(move |lag: i64| {
@@ -102,7 +103,7 @@ impl Threads {
         let fingerprinter = Fingerprinter::new(&config.privacy.key_id, &pepper)?;
         let options = Options {
             limits: Limits {
-                record_bytes_max: config.normalize.line_bytes_max,
+                line_bytes_max: config.normalize.line_bytes_max,
                 depth_max: config.normalize.depth_max,
                 ..Limits::default()
             },
@@ -169,7 +170,11 @@ impl Threads {
                 runtime: runtime.clone(),
                 metrics: builder.metrics.clone(),
             };
-            let mut parts = pipeline::Parts { source, stage: StoreStage::new(topics.clone()), sink };
+            let mut parts = pipeline::Parts {
+                source,
+                stage: StoreStage::new(topics.clone(), builder.metrics.clone()),
+                sink,
+            };
             run(&mut parts, shutdown, status, &builder.metrics.stage("store"))
         })
     }
@@ -187,7 +192,8 @@ impl Threads {
                 clock: clock.clone(),
                 metrics: builder.metrics.clone(),
             };
-            let mut parts = pipeline::Parts { source, stage: AlertingStage::default(), sink };
+            let mut parts =
+                pipeline::Parts { source, stage: AlertingStage::new(builder.metrics.clone()), sink };
             run(&mut parts, shutdown, status, &builder.metrics.stage("alerting"))
         })
     }

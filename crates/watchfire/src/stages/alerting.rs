@@ -6,10 +6,12 @@ use ::alerting::Control;
 use event::{AlertChange, Change, Positions};
 use kafka::StartAt;
 use pipeline::{
-    Clock, Metrics, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition,
+    Clock, Metrics, Polled, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError,
+    TopicPartition,
 };
 use tokio::runtime::Handle;
-use tracing::error;
+
+use super::unreadable::Unreadable;
 
 /// Where the database says a partition is to be read from.
 pub(crate) fn start_at(control: Control, runtime: Handle) -> StartAt {
@@ -21,9 +23,15 @@ pub(crate) fn start_at(control: Control, runtime: Handle) -> StartAt {
 }
 
 /// ALERTING.
-#[derive(Default)]
 pub(crate) struct AlertingStage {
     changes: Vec<AlertChange>,
+    unreadable: Unreadable,
+}
+
+impl AlertingStage {
+    pub(crate) fn new(metrics: Metrics) -> Self {
+        Self { changes: Vec::new(), unreadable: Unreadable::new("alerting", metrics) }
+    }
 }
 
 impl Reader for AlertingStage {
@@ -36,7 +44,7 @@ impl Reader for AlertingStage {
     fn record(&mut self, record: RecordView<'_>) {
         match serde_json::from_slice(record.payload) {
             Ok(change) => self.changes.push(change),
-            Err(why) => error!(offset = record.offset, %why, "alert change is passed over"),
+            Err(why) => self.unreadable.note(&record, &why),
         }
     }
 }
@@ -44,8 +52,9 @@ impl Reader for AlertingStage {
 impl Stage for AlertingStage {
     type Output = Vec<AlertChange>;
 
-    fn finish(&mut self) -> Vec<AlertChange> {
-        std::mem::take(&mut self.changes)
+    fn finish(&mut self, _: &Polled) -> Result<Vec<AlertChange>, StageError> {
+        self.unreadable.check()?;
+        Ok(std::mem::take(&mut self.changes))
     }
 
     fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {

@@ -9,9 +9,12 @@ use event::{AlertChange, Positions, ipc};
 use kafka::{OutRecord, StartAt};
 use pipeline::metrics::{AlertLabel, DetectorLabel, OutputLabel, PartitionLabel};
 use pipeline::{
-    Metrics, Reader, RecordView, Snapshot, SnapshotStore, SourceError, Stage, StageError, TopicPartition,
+    Metrics, Polled, Reader, RecordView, Snapshot, SnapshotStore, SourceError, Stage, StageError,
+    TopicPartition,
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
+
+use super::unreadable::Unreadable;
 
 const OWNER: &str = "detect";
 
@@ -69,6 +72,7 @@ pub(crate) struct DetectStage {
     report_due: Instant,
     owned: HashMap<i32, Owned>,
     changes: Vec<AlertChange>,
+    unreadable: Unreadable,
     alerts: Arc<str>,
     metrics: Metrics,
 }
@@ -91,6 +95,7 @@ impl DetectStage {
             report_due: Instant::now(),
             owned: HashMap::new(),
             changes: Vec::new(),
+            unreadable: Unreadable::new("detect", metrics.clone()),
             alerts,
             metrics,
         }
@@ -105,7 +110,7 @@ impl DetectStage {
             let snapshot = Snapshot { offset: owned.next, state: owned.engine.snapshot() };
             self.snapshots
                 .save(OWNER, *partition, &snapshot)
-                .map_err(|error| StageError(format!("save snapshot: {error}")))?;
+                .map_err(|error| StageError::Interrupted(format!("save snapshot: {error}")))?;
             owned.snapshot_at = owned.next;
         }
         Ok(())
@@ -182,9 +187,7 @@ impl Reader for DetectStage {
                     self.changes.extend(changes);
                 }
             }
-            Err(why) => {
-                error!(partition = record.partition, offset = record.offset, %why, "observations are passed over")
-            }
+            Err(why) => self.unreadable.note(&record, &why),
         }
     }
 }
@@ -192,11 +195,12 @@ impl Reader for DetectStage {
 impl Stage for DetectStage {
     type Output = Vec<OutRecord>;
 
-    fn finish(&mut self) -> Vec<OutRecord> {
+    fn finish(&mut self, _: &Polled) -> Result<Vec<OutRecord>, StageError> {
+        self.unreadable.check()?;
         let changes = std::mem::take(&mut self.changes);
         let label = OutputLabel { stage: "detect".into(), output: "alerts".into() };
         self.metrics.rows_out.get_or_create(&label).inc_by(changes.len() as u64);
-        changes
+        let records = changes
             .into_iter()
             .map(|change| {
                 let label = AlertLabel {
@@ -211,7 +215,8 @@ impl Stage for DetectStage {
                     payload: serde_json::to_vec(&change).expect("an alert is plain data"),
                 }
             })
-            .collect()
+            .collect();
+        Ok(records)
     }
 
     fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {

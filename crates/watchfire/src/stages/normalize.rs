@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{Array, AsArray};
-use event::{EventBatch, LogTopic, Positions, RawLog, ipc};
+use event::{EventBatch, EventTime, LogTopic, Positions, RawLog, SourceProgress, ipc};
 use kafka::OutRecord;
 use normalize::{Counts, Normalized, Normalizer};
 use pipeline::metrics::{OutputLabel, ReasonLabel, TenantLabel};
-use pipeline::{Metrics, Reader, RecordView, SourceError, Stage, StageError, TopicPartition};
+use pipeline::{Metrics, Polled, Reader, RecordView, SourceError, Stage, StageError, TopicPartition};
 use tracing::warn;
 
 use super::Topics;
 
-/// Rows of one record; more are cut, so that a record stays well under what brokers take.
+/// Rows and bytes of one record, about; more are cut, so that a record stays well under what our
+/// topics take.
 const ROWS_PER_RECORD: usize = 10_000;
+const BYTES_PER_RECORD: usize = super::super::serve::MESSAGE_BYTES_MAX / 4;
 
 /// NORMALIZE.
 pub(crate) struct NormalizeStage {
@@ -23,6 +25,7 @@ pub(crate) struct NormalizeStage {
     sources: HashMap<Arc<str>, Option<LogTopic>>,
     event_partitions: i32,
     next_partition: i32,
+    unread: Vec<SourceProgress>,
     ticks: Ticks,
     topics: Topics,
     metrics: Metrics,
@@ -35,12 +38,14 @@ impl NormalizeStage {
         event_partitions: i32,
         metrics: Metrics,
     ) -> Self {
-        let ticks = Ticks { idle_since: Instant::now(), last: Instant::now(), active: false };
+        // Active from the start: what an earlier run has read last may wait for time to pass.
+        let ticks = Ticks { idle_since: Instant::now(), last: Instant::now() };
         Self {
             normalizer,
             sources: HashMap::new(),
             event_partitions,
             next_partition: 0,
+            unread: Vec::new(),
             ticks,
             topics,
             metrics,
@@ -71,6 +76,16 @@ impl NormalizeStage {
 impl Reader for NormalizeStage {
     fn assigned(&mut self, _: &[TopicPartition]) -> Result<(), SourceError> {
         Ok(())
+    }
+
+    /// The detectors are told what is still to be read, or the sources that happen to be read
+    /// first would carry event time past the others.
+    fn behind(&mut self, partitions: &[TopicPartition]) {
+        self.unread.extend(partitions.iter().map(|partition| SourceProgress {
+            source: format!("{}/{}", partition.topic, partition.partition),
+            event_time_max: EventTime::MIN,
+            broker_time: EventTime::MIN,
+        }));
     }
 
     fn revoked(&mut self, _: &[TopicPartition]) {}
@@ -105,10 +120,14 @@ impl Reader for NormalizeStage {
 impl Stage for NormalizeStage {
     type Output = Vec<OutRecord>;
 
-    fn finish(&mut self) -> Vec<OutRecord> {
+    fn finish(&mut self, polled: &Polled) -> Result<Vec<OutRecord>, StageError> {
         let normalized = self.normalizer.finish();
-        if normalized.progress.is_empty() && !self.ticks.due() {
-            return Vec::new();
+        let mut progress = std::mem::take(&mut self.unread);
+        progress.extend_from_slice(&normalized.progress);
+        // While something is still to be read, silence says nothing of how far time has come.
+        let tick = polled.caught_up && self.ticks.due();
+        if progress.is_empty() && !tick {
+            return Ok(Vec::new());
         }
         if !normalized.progress.is_empty() {
             self.ticks.worked();
@@ -139,10 +158,10 @@ impl Stage for NormalizeStage {
                 topic: Arc::clone(&self.topics.observations),
                 partition: Some(partition as i32),
                 key: None,
-                payload: ipc::encode_observations(rows, &normalized.progress),
+                payload: ipc::encode_observations(rows, &progress),
             });
         }
-        records
+        Ok(records)
     }
 
     fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {
@@ -171,7 +190,9 @@ fn slices(
     batch: &arrow::record_batch::RecordBatch,
 ) -> impl Iterator<Item = arrow::record_batch::RecordBatch> {
     let rows = batch.num_rows();
-    (0..rows).step_by(ROWS_PER_RECORD).map(move |from| batch.slice(from, ROWS_PER_RECORD.min(rows - from)))
+    let row_bytes = batch.get_array_memory_size() / rows.max(1);
+    let most = (BYTES_PER_RECORD / row_bytes.max(1)).clamp(1, ROWS_PER_RECORD);
+    (0..rows).step_by(most).map(move |from| batch.slice(from, most.min(rows - from)))
 }
 
 /// When there is nothing to read, time still passes: an empty batch now and then lets windows
@@ -180,7 +201,6 @@ fn slices(
 struct Ticks {
     idle_since: Instant,
     last: Instant,
-    active: bool,
 }
 
 const FIRST_TICK: Duration = Duration::from_secs(1);
@@ -189,13 +209,13 @@ const LAST_TICK: Duration = Duration::from_secs(12 * 3_600);
 
 impl Ticks {
     fn worked(&mut self) {
-        *self = Self { idle_since: Instant::now(), last: Instant::now(), active: true };
+        *self = Self { idle_since: Instant::now(), last: Instant::now() };
     }
 
     fn due(&mut self) -> bool {
         let silence = self.idle_since.elapsed();
         let pause = (silence / 20).max(FIRST_TICK);
-        if !self.active || silence > LAST_TICK || self.last.elapsed() < pause {
+        if silence > LAST_TICK || self.last.elapsed() < pause {
             return false;
         }
         self.last = Instant::now();

@@ -9,12 +9,13 @@ use event::{AlertChange, EventBatch, Positions, RejectBatch, ipc};
 use kafka::StartAt;
 use pipeline::metrics::{OutputLabel, TableLabel};
 use pipeline::{
-    Metrics, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition,
+    Metrics, Polled, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition,
 };
 use tokio::runtime::Handle;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::Topics;
+use super::unreadable::Unreadable;
 
 /// Where the tables say a partition is to be read from.
 pub(crate) fn start_at(topics: Topics, tables: Tables, runtime: Handle) -> StartAt {
@@ -48,11 +49,13 @@ pub(crate) struct StoreStage {
     topics: Topics,
     appends: HashMap<Table, Append>,
     changes: Vec<AlertChange>,
+    unreadable: Unreadable,
 }
 
 impl StoreStage {
-    pub(crate) fn new(topics: Topics) -> Self {
-        Self { topics, appends: HashMap::new(), changes: Vec::new() }
+    pub(crate) fn new(topics: Topics, metrics: Metrics) -> Self {
+        let unreadable = Unreadable::new("store", metrics);
+        Self { topics, appends: HashMap::new(), changes: Vec::new(), unreadable }
     }
 }
 
@@ -67,17 +70,20 @@ impl Reader for StoreStage {
         let Some(table) = table_of(&self.topics, record.topic) else { return };
         let append = self.appends.entry(table).or_default();
         append.positions.read(record.topic, record.partition, record.offset);
-        let read = match table {
-            Table::Events => batch(record.payload, EventBatch::from_arrow)
-                .map(|batch| append.batches.push(batch.into_arrow())),
-            Table::Rejects => batch(record.payload, RejectBatch::from_arrow)
-                .map(|batch| append.batches.push(batch.into_arrow())),
-            Table::AlertChanges => serde_json::from_slice(record.payload)
-                .map(|change| self.changes.push(change))
-                .map_err(|error| error.to_string()),
+        let rows = match table {
+            Table::Events => batch(record.payload, EventBatch::from_arrow).map(EventBatch::into_arrow),
+            Table::Rejects => batch(record.payload, RejectBatch::from_arrow).map(RejectBatch::into_arrow),
+            Table::AlertChanges => {
+                match serde_json::from_slice(record.payload) {
+                    Ok(change) => self.changes.push(change),
+                    Err(why) => self.unreadable.note(&record, &why),
+                }
+                return;
+            }
         };
-        if let Err(why) = read {
-            error!(topic = %record.topic, offset = record.offset, why, "record is passed over");
+        match rows {
+            Ok(rows) => append.batches.push(rows),
+            Err(why) => self.unreadable.note(&record, &why),
         }
     }
 }
@@ -85,20 +91,20 @@ impl Reader for StoreStage {
 fn batch<B>(
     bytes: &[u8],
     check: impl Fn(RecordBatch) -> Result<B, event::WrongColumns>,
-) -> Result<B, String> {
-    let batch = ipc::decode(bytes).map_err(|error| error.to_string())?;
-    check(batch).map_err(|error| error.to_string())
+) -> Result<B, ipc::DecodeError> {
+    Ok(check(ipc::decode(bytes)?)?)
 }
 
 impl Stage for StoreStage {
     type Output = HashMap<Table, Append>;
 
-    fn finish(&mut self) -> HashMap<Table, Append> {
+    fn finish(&mut self, _: &Polled) -> Result<HashMap<Table, Append>, StageError> {
+        self.unreadable.check()?;
         let changes = std::mem::take(&mut self.changes);
         if let (Some(append), false) = (self.appends.get_mut(&Table::AlertChanges), changes.is_empty()) {
             append.batches.push(::store::alert_changes_batch(&changes));
         }
-        std::mem::take(&mut self.appends)
+        Ok(std::mem::take(&mut self.appends))
     }
 
     fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {
