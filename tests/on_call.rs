@@ -17,9 +17,9 @@ fn on_call_is_paged_once_though_the_receiver_fails_hangs_and_pushes_back() {
     let webhook = Receiver::start(vec![Answer::Status(503)]);
     let mut home = Home::new(&format!(
         "[[alerting.destinations]]\nkind = 'pagerduty'\nname = 'on-call'\nbase_url = 'http://{}'\n\
-         routing_key_file = 'ROUTING'\nallow_private = true\ntimeout_seconds = 1\nmin_severity = 'high'\n\
+         routing_key_file = 'ROUTING'\nallow_private = true\ntenants = ['{partner}']\ntimeout_seconds = 1\nmin_severity = 'high'\n\
          [[alerting.destinations]]\nkind = 'webhook'\nname = 'hook'\nurl = 'http://{}/hook'\nsecret_file = 'SECRET'\n\
-         allow_private = true\ntimeout_seconds = 2\nmin_severity = 'high'\n",
+         allow_private = true\ntenants = ['{partner}']\ntimeout_seconds = 2\nmin_severity = 'high'\n",
         pagerduty.address, webhook.address
     ));
     let config = home.dir.path().join("watchfire.toml");
