@@ -122,9 +122,6 @@ fn a_stop_finishes_what_it_is_at_and_says_what_it_did() {
 
 #[test]
 fn a_second_server_on_the_same_data_is_refused_with_the_reason() {
-    if crate::harness::cluster().is_some() {
-        return;
-    }
     let mut home = Home::new("");
     let server = home.start();
     let second = Command::new(env!("CARGO_BIN_EXE_watchfire"))

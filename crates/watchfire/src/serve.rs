@@ -10,6 +10,8 @@ mod terminal;
 mod threads;
 mod upkeep;
 
+use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -39,6 +41,7 @@ pub(crate) fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> 
 async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     std::fs::create_dir_all(&config.server.data_dir)
         .with_context(|| format!("make data_dir {}", config.server.data_dir.display()))?;
+    let _held = hold(&config.server.data_dir)?;
     let broker = broker::start(&config).await?;
     let connection = broker.connection.clone();
     parts::ensure_topics(&config, &connection).await?;
@@ -98,6 +101,21 @@ pub(crate) async fn asked_to_stop() -> anyhow::Result<&'static str> {
     tokio::select! {
         _ = terminate.recv() => Ok("SIGTERM"),
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| "interrupted").context("listen for Ctrl-C"),
+    }
+}
+
+/// Takes a data folder for this process alone: two that share one would share an instance's name,
+/// and each would fence the other for ever. It is free again when the file is closed.
+fn hold(data_dir: &Path) -> anyhow::Result<File> {
+    let path = data_dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("make {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "data_dir {} is in use by another Watchfire: stop that one, or give this one a folder with --data-dir",
+            data_dir.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
     }
 }
 

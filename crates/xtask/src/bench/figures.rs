@@ -47,6 +47,12 @@ impl Run {
         let read = self.stages.get("normalize").map_or(self.limits.records, |stage| stage.records);
         read.max(1) as f64 / 1e6
     }
+
+    /// CPU seconds per million of what does not run on a stage's own thread.
+    pub(crate) fn cpu_beside_stages(&self) -> f64 {
+        let stages: f64 = self.stages.values().map(|stage| stage.cpu_seconds).sum();
+        (self.measured.cpu_seconds - stages).max(0.0) / self.millions()
+    }
 }
 
 /// The middle one; the mean of the middle two.

@@ -37,6 +37,11 @@ fn costs(runs: &[Run], text: &mut String) -> std::fmt::Result {
     }
     writeln!(
         text,
+        "| … of which other threads (Kafka client, table files, database, runtime) | {:.2} |",
+        of(Run::cpu_beside_stages)
+    )?;
+    writeln!(
+        text,
         "| the same run, reading the topics alone | {:.2} |",
         of(|run| run.limits.consume_cpu_seconds_per_million)
     )?;
@@ -111,7 +116,8 @@ mod tests {
         assert!(table.contains("| 3.50 (3.00 to 4.00) |"), "{table}");
         assert!(table.contains("| … of which normalize | 1.50 |"), "{table}");
         assert!(
-            table.contains("| 500000 |")
+            table.contains("runtime) | 2.00 |")
+                && table.contains("| 500000 |")
                 && table.contains("| 300 MiB |")
                 && table.contains("| 45 bytes a line |")
         );
