@@ -137,7 +137,7 @@ impl Threads {
         let interval = config.detect.commit_interval_ms;
         self.spawn("detect", parts, move |shutdown, status| {
             let starts = Starts::default();
-            let start_at = starts.start_at(snapshots.clone());
+            let start_at = starts.start_at(snapshots.clone(), detectors.clone());
             let source =
                 builder.source("detect", &[&builder.topics.observations], start_at, budget(interval))?;
             let sink = builder.transactions("detect", &source)?;

@@ -9,8 +9,8 @@ use event::{AlertChange, Positions, ipc};
 use kafka::{OutRecord, StartAt};
 use pipeline::metrics::{AlertLabel, DetectorLabel, OutputLabel, PartitionLabel};
 use pipeline::{
-    Metrics, Polled, Reader, RecordView, Snapshot, SnapshotStore, SourceError, Stage, StageError,
-    TopicPartition,
+    Metrics, Polled, Reader, RecordView, Snapshot, SnapshotError, SnapshotStore, SourceError, Stage,
+    StageError, TopicPartition,
 };
 use tracing::{info, warn};
 
@@ -23,21 +23,22 @@ const OWNER: &str = "detect";
 pub(crate) struct Starts(Arc<Mutex<HashMap<i32, Start>>>);
 
 struct Start {
-    snapshot: Option<Snapshot>,
+    engine: Engine,
+    /// The next offset to read, as of the engine's state.
+    next: i64,
     committed: i64,
 }
 
 impl Starts {
     /// Looks for the newest snapshot at or before the committed offset; its offset is where to read from.
-    pub(crate) fn start_at(&self, snapshots: SnapshotStore) -> StartAt {
+    pub(crate) fn start_at(&self, snapshots: SnapshotStore, config: DetectConfig) -> StartAt {
         let starts = self.clone();
         StartAt::Owner(Arc::new(move |partition: &TopicPartition, committed: Option<i64>| {
             let committed = committed.unwrap_or(0);
-            let snapshot = snapshots
-                .newest(OWNER, partition.partition, committed)
+            let (engine, offset) = newest_state(&snapshots, &config, partition.partition, committed)
                 .map_err(|error| format!("load snapshot: {error}"))?;
-            let offset = snapshot.as_ref().map(|snapshot| snapshot.offset);
-            starts.lock().insert(partition.partition, Start { snapshot, committed });
+            let start = Start { engine, next: offset.unwrap_or(0), committed };
+            starts.lock().insert(partition.partition, start);
             Ok(offset)
         }))
     }
@@ -49,6 +50,28 @@ impl Starts {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i32, Start>> {
         self.0.lock().expect("no holder of this lock panics")
     }
+}
+
+/// The newest state at or before an offset, and the offset it stands for. A snapshot that this
+/// version cannot read is passed over: state is then rebuilt from as much as the topic holds.
+fn newest_state(
+    snapshots: &SnapshotStore,
+    config: &DetectConfig,
+    partition: i32,
+    mut offset_max: i64,
+) -> Result<(Engine, Option<i64>), SnapshotError> {
+    let mut engine = Engine::new(config);
+    while let Some(snapshot) = snapshots.newest(OWNER, partition, offset_max)? {
+        match engine.restore(&snapshot.state) {
+            Ok(()) => return Ok((engine, Some(snapshot.offset))),
+            Err(why) => {
+                let offset = snapshot.offset;
+                warn!(partition, offset, %why, "snapshot is passed over; what only it remembers has to be learnt anew");
+            }
+        }
+        offset_max = snapshot.offset - 1;
+    }
+    Ok((engine, None))
 }
 
 /// One partition's state.
@@ -116,25 +139,11 @@ impl DetectStage {
         Ok(())
     }
 
-    fn take_on(&self, partition: i32) -> Result<Owned, SourceError> {
-        let start = self.starts.take(partition).unwrap_or(Start { snapshot: None, committed: 0 });
-        let mut engine = Engine::new(&self.config);
-        let mut next = 0;
-        if let Some(snapshot) = start.snapshot {
-            engine.restore(&snapshot.state).map_err(|error| {
-                let cure = "stop Watchfire and remove the folder snapshots/detect in data_dir: state is then rebuilt from the topic";
-                SourceError::Misconfigured(format!("snapshot of partition {partition}: {error}; {cure}"))
-            })?;
-            next = snapshot.offset;
-        }
-        info!(partition, from = next, silent_before = start.committed, "detector state loaded");
-        Ok(Owned {
-            engine,
-            silent_before: start.committed,
-            next,
-            snapshot_at: next,
-            reported: HashMap::new(),
-        })
+    fn take_on(&self, partition: i32) -> Owned {
+        let fresh = || Start { engine: Engine::new(&self.config), next: 0, committed: 0 };
+        let Start { engine, next, committed } = self.starts.take(partition).unwrap_or_else(fresh);
+        info!(partition, from = next, silent_before = committed, "detector state loaded");
+        Owned { engine, silent_before: committed, next, snapshot_at: next, reported: HashMap::new() }
     }
 
     fn report(&mut self) {
@@ -165,8 +174,7 @@ impl DetectStage {
 impl Reader for DetectStage {
     fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), SourceError> {
         for partition in partitions {
-            let owned = self.take_on(partition.partition)?;
-            self.owned.insert(partition.partition, owned);
+            self.owned.insert(partition.partition, self.take_on(partition.partition));
         }
         Ok(())
     }
@@ -233,5 +241,28 @@ impl Stage for DetectStage {
             self.snapshot_due = now + self.snapshot_interval;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::local::LocalFileSystem;
+
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_this_version_cannot_read_is_passed_over_for_an_older_one() {
+        let (runtime, dir) = (tokio::runtime::Runtime::new().unwrap(), tempfile::tempdir().unwrap());
+        let objects = Arc::new(LocalFileSystem::new_with_prefix(dir.path()).unwrap());
+        let snapshots = SnapshotStore::new(objects, runtime.handle().clone(), 3);
+        let config = DetectConfig::default();
+        let state = Engine::new(&config).snapshot();
+        let mut newer = state.clone();
+        newer[7] += 1; // the version
+        snapshots.save(OWNER, 0, &Snapshot { offset: 10, state }).unwrap();
+        snapshots.save(OWNER, 0, &Snapshot { offset: 20, state: newer.clone() }).unwrap();
+        assert_eq!(newest_state(&snapshots, &config, 0, 30).unwrap().1, Some(10));
+        snapshots.save(OWNER, 1, &Snapshot { offset: 20, state: newer }).unwrap();
+        assert_eq!(newest_state(&snapshots, &config, 1, 30).unwrap().1, None, "from the log");
     }
 }
