@@ -71,12 +71,11 @@ impl<'a> Draft<'_, 'a> {
     /// A second field for a column that has its value is kept as one that no column holds.
     fn set_aside(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, value: Value<'a>) {
         match (rule.convert.secret(), value) {
+            (Some(_), Value::Text(raw)) if is_redacted(&raw) => {}
             (Some(kind), Value::Text(raw)) => {
-                if !is_redacted(&raw) {
-                    self.secrets.add(kind, &raw);
-                    self.redacted(kind, &from.path);
-                    self.flag(from.flag.as_deref());
-                }
+                self.secrets.add(kind, &raw);
+                self.redacted(kind, &from.path);
+                self.flag(from.flag.as_deref());
             }
             (_, value) if from.last_use => self.fields.rest.push((Cow::Borrowed(&from.path), value)),
             _ => {}

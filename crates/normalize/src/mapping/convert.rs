@@ -73,10 +73,11 @@ impl Convert {
             Self::Plain | Self::Seconds | Self::Stamp(_) => Converted::Text(text),
             Self::Ip => ip(text),
             Self::Host => host(&text),
-            Self::Path => Converted::Text(part(&text, split_target(&text).0)),
-            Self::Query => {
-                split_target(&text).1.map_or(Converted::Nothing, |query| Converted::Text(part(&text, query)))
-            }
+            Self::Path => Converted::Text(part(&text, |text| split_target(text).0)),
+            Self::Query => match part(&text, |text| split_target(text).1.unwrap_or_default()) {
+                query if query.is_empty() => Converted::Nothing,
+                query => Converted::Text(query),
+            },
             Self::Word => Converted::Text(word(text)),
             Self::User if !text.contains('@') => Converted::Text(text),
             Self::User => secret(text, Kind::Secret, fingerprinter, &[]),
@@ -157,22 +158,26 @@ fn ip(text: Cow<'_, str>) -> Converted<'_> {
 }
 
 fn host<'a>(text: &Cow<'a, str>) -> Converted<'a> {
-    let rest = text.split_once("://").map_or(&**text, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = if authority.starts_with('[') {
-        authority.split_once(']').map_or(authority, |(host, _)| &host[1..])
-    } else {
-        authority.split_once(':').map_or(authority, |(host, _)| host)
-    };
-    let host = host.trim_end_matches('.');
+    let host = host_of(text);
     if host.is_empty() || host.len() > 255 {
         return Converted::Unfit("bad_host");
     }
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Converted::Text(Cow::Owned(host.to_ascii_lowercase()));
     }
-    Converted::Text(part(text, host))
+    Converted::Text(part(text, host_of))
+}
+
+fn host_of(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = if authority.starts_with('[') {
+        authority.split_once(']').map_or(authority, |(host, _)| host.trim_start_matches('['))
+    } else {
+        authority.split_once(':').map_or(authority, |(host, _)| host)
+    };
+    host.trim_end_matches('.')
 }
 
 fn word(text: Cow<'_, str>) -> Cow<'_, str> {

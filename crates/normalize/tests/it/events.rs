@@ -83,6 +83,18 @@ fn a_request_that_is_none_is_an_event_all_the_same() {
 }
 
 #[test]
+fn a_probe_for_an_open_proxy_is_a_call_of_a_path() {
+    let line =
+        r#"192.0.2.1 - - [14/Mar/2026:09:30:00 +0000] "GET http://example.com HTTP/1.1" 400 5 "-" "-""#;
+    check(line, |row| assert_eq!((row.path.as_deref(), row.query_redacted), (Some("/"), None)));
+    check(&line.replace("example.com", "example.com?a=b"), |row| {
+        assert_eq!((row.path.as_deref(), row.query_redacted.as_deref()), (Some("/"), Some("a=b")));
+    });
+    let line = PARTNER.replace("}", r#","http":{"method":"GET","path":"https://x?token=abc"}}"#);
+    check(&line, |row| assert_eq!(row.route.as_deref(), Some("GET /")));
+}
+
+#[test]
 fn what_follows_the_combined_format_is_kept() {
     let line =
         r#"192.0.2.1 - - [14/Mar/2026:09:30:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl" "10.0.0.1" 0.004"#;

@@ -12,7 +12,34 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         1 => "[ -~]{0,60}".prop_map(String::into_bytes),
         1 => "[\\[\\]{}\",:0-9a\\\\ ]{0,40}".prop_map(String::into_bytes),
         3 => (0..7_usize, 0..90_u32, "[ -~]{0,10}").prop_map(|(kind, n, text)| good(kind, n, &text).into_bytes()),
+        2 => (0..3_usize, target()).prop_map(|(kind, target)| called(kind, &target).into_bytes()),
     ]
+}
+
+/// Request targets in every form: `/path`, `https://host/path?query`, `host:port`, `*`.
+fn target() -> impl Strategy<Value = String> {
+    (
+        "([a-z]{0,5}://)?",
+        "[a-z.:@\\[\\]]{0,12}",
+        "(/[a-zé%]{0,5}){0,3}",
+        "(\\?[a-z=&/:%]{0,12})?(#[a-z]{0,3})?",
+    )
+        .prop_map(|(scheme, host, path, query)| format!("{scheme}{host}{path}{query}"))
+}
+
+/// A line about a call of a target.
+fn called(kind: usize, target: &str) -> String {
+    match kind {
+        0 => format!(
+            r#"{{"v":1,"ts":"2026-03-14T09:00:00Z","event":"api.request","partner_id":"p","http":{{"method":"GET","path":"{target}"}}}}"#
+        ),
+        1 => format!(
+            r#"192.0.2.1 - - [14/Mar/2026:09:00:00 +0000] "GET {target} HTTP/1.1" 404 5 "{target}" "-""#
+        ),
+        _ => format!(
+            r#"{{"msec":"1773480413.5","remote_addr":"192.0.2.1","status":200,"request":"GET {target} HTTP/1.1","http_origin":"{target}"}}"#
+        ),
+    }
 }
 
 fn good(kind: usize, n: u32, text: &str) -> String {
