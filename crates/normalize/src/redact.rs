@@ -105,7 +105,8 @@ impl Secrets {
 /// What kind of text is looked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Text {
-    /// JSON that was parsed: what stands behind `"name":` the parser has told apart.
+    /// JSON that was parsed and has no escapes: what stands behind `"name":` the parser has told
+    /// apart, and within its strings there is prose.
     Json,
     /// Anything else: a secret may stand behind `name: `.
     Prose,

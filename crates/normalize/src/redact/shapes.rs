@@ -25,8 +25,9 @@ pub(super) fn each_hit(text: &[u8], kind: Text, mut on_hit: impl FnMut(Hit) -> b
             Anchor::None => None,
             Anchor::Underscore => prefixed(text, at),
             Anchor::Equals => named(text, at, kind),
-            Anchor::Colon if kind != Text::Json => named(text, at, kind),
-            Anchor::Colon => None,
+            // What stands behind `"name":` the parser has told apart.
+            Anchor::Colon if kind == Text::Json && text[..at].ends_with(b"\"") => None,
+            Anchor::Colon => named(text, at, kind),
             Anchor::Slash => url_password(text, at),
             Anchor::Blank => scheme_value(text, at),
             Anchor::J if at >= no_jwt_before => jwt(text, at, &mut no_jwt_before),
@@ -123,7 +124,13 @@ const fn is_key_byte(byte: u8) -> bool {
 fn named(text: &[u8], separator: usize, kind_of_text: Text) -> Option<Hit> {
     let before = &text[..separator];
     let before = before.strip_suffix(b" ").unwrap_or(before);
-    let before = before.strip_suffix(b"\"").or(before.strip_suffix(b"'")).unwrap_or(before);
+    let quoted = before.strip_suffix(b"\"").or(before.strip_suffix(b"'"));
+    // What follows `token://` is a host. This comes before the value is looked for: a text of
+    // nothing but such schemes has as many values as it has bytes, each up to its end.
+    if text[separator] == b':' && quoted.is_none() && text[separator + 1..].starts_with(b"//") {
+        return None;
+    }
+    let before = quoted.unwrap_or(before);
     let slashes = before.iter().rev().take(8).take_while(|byte| **byte == b'\\').count();
     let before = &before[..before.len() - slashes];
     let in_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -139,11 +146,9 @@ fn named(text: &[u8], separator: usize, kind_of_text: Text) -> Option<Hit> {
         _ => value_at(text, separator + 1, header),
     };
     let value = &text[start..end];
-    // What follows `://` is a host, and an id or a fingerprint needs no redaction.
+    // A fingerprint needs no redaction, and nor does what says that there is nothing.
     let harmless = value.is_empty()
-        || value.starts_with(b"//")
-        || value.starts_with(b"[redacted]")
-        || [&b"null"[..], b"true", b"false", b"-", b"none", b"REDACTED"].contains(&value)
+        || [&b"null"[..], b"true", b"false", b"-", b"none", b"REDACTED", b"[redacted]"].contains(&value)
         || fingerprint_len(value).is_some_and(|len| len == value.len());
     (!harmless).then_some(Hit { start, end, kind })
 }

@@ -55,6 +55,22 @@ fn secrets_are_known_by_their_name() {
 }
 
 #[test]
+fn two_slashes_excuse_nothing_but_a_url() {
+    gone("GET /embed?token=//s3cr3t", "s3cr3t");
+    gone("token: //s3cr3t", "s3cr3t");
+    gone(r#"{"token":"//s3cr3t"}"#, "s3cr3t");
+    gone(r#"token="[redacted] s3cr3t""#, "s3cr3t");
+    stays("token://host/path");
+}
+
+#[test]
+fn prose_in_json_is_looked_through() {
+    let text = r#"{"token":"9f2c","message":"login failed, password: hunter2hunter2"}"#;
+    assert!(suspects(text, Text::Json));
+    assert!(!suspects(r#"{"token":"9f2c","url":"https://x:443/","at":"09:26:53"}"#, Text::Json));
+}
+
+#[test]
 fn a_percent_encoded_token_has_the_tokens_fingerprint() {
     assert_eq!(clean("/?token=a%2Db"), format!("/?token={}", fingerprinter().token("a-b")));
 }
@@ -109,6 +125,11 @@ fn the_pass_is_linear_in_what_it_reads() {
         "a=",
         "ab0",
         "\"token\":\"",
+        "token://",
+        "token=//",
+        "?token=//",
+        "token:\"//",
+        "token=\"[redacted]",
     ] {
         let text = piece.repeat((1 << 20) / piece.len());
         let start = std::time::Instant::now();

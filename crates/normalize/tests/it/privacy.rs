@@ -90,6 +90,12 @@ fn a_nested_secret_is_found_by_its_name() {
 }
 
 #[test]
+fn a_password_in_a_message_is_gone() {
+    gone(&partner("message", "login failed, password: hunter2hunter2"), "hunter2hunter2");
+    gone(&partner("note", "login failed, password : hunter2hunter2"), "hunter2hunter2");
+}
+
+#[test]
 fn a_session_is_kept_as_its_fingerprint_only() {
     gone(&partner("session_id", "ses_01JPA8YZ11"), "ses_01JPA8YZ11");
 }
