@@ -67,7 +67,7 @@ columns! {
     message: Text, P, "message", "The human part of the line, redacted.";
     flags: List, I, "unmapped.flags", "What was odd: clock_skew, late, tenant_mismatch, raw_token_received, duplicate_key, ...";
     redactions: List, I, "unmapped.redactions", "Which secrets were taken out, and from where, e.g. session_token:query.";
-    raw_hash: Hash, I, "raw_data_hash", "SHA-256 of the line as it came.";
+    raw_hash: Hash, I, "raw_data_hash", "SHA-256 of the line as it came; HMAC-SHA-256 with the pepper where something was taken out of it.";
     raw: Text, I, "raw_data", "The line, redacted.";
     unmapped: Text, P, "unmapped", "A JSON object of the fields that no column holds, redacted.";
 }

@@ -115,14 +115,13 @@ impl LineReader {
         draft.token_from_url(&source.token_in_url);
         draft.withhold_by_name();
         draft.finish_columns();
-        let mut row = draft.clean(text, source);
+        let mut row = draft.clean(line, text, source);
         if let Some(agent) = row.user_agent.as_deref() {
             row.ua_fp = Some(Cow::Owned(self.agents.fingerprint(agent)));
         }
         if let (None, Some(method), Some(path)) = (&row.route, &row.method, &row.path) {
             row.route = Some(Cow::Owned(route(method, path)));
         }
-        row.raw_hash = Some(sha256(line.bytes));
         Ok(Read { row, observe, repeated, sequence_of_record })
     }
 
@@ -338,18 +337,29 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Takes the secrets out of every column, and keeps the line without them.
-    fn clean(mut self, text: &'a str, source: &Source) -> EventRow<'a> {
+    fn clean(mut self, line: &Line<'_>, text: &'a str, source: &Source) -> EventRow<'a> {
         let escaped = memchr::memchr(b'\\', text.as_bytes()).is_some();
-        let json = !escaped && matches!(source.format, Format::Json(_));
+        let parsed = matches!(source.format, Format::Json(_));
         let plain = plain_escapes(text);
-        let suspect = suspects(&plain, if json { Text::Json } else { Text::Prose });
+        let suspect = suspects(&plain, if parsed && !escaped { Text::Json } else { Text::Prose });
         let header = self.row.shipper_id.as_deref().is_some_and(|id| suspects(id, Text::Prose));
         let beyond_search = self.secrets.beyond_search();
-        // Columns are parts of the line. If it holds no secret, or each but once and in the field
-        // that it was taken from, they hold none.
-        if suspect || escaped || header || beyond_search || !self.secrets.stand_alone(&plain) {
+        // Columns are parts of the line: if it holds no secret, neither do they. The members of an
+        // object do not overlap, so there a secret that stands in the line once has gone with its
+        // field. A message's parts, though, stand in the message, too.
+        let gone = self.secrets.is_empty() || (parsed && self.secrets.stand_alone(&plain));
+        if suspect || escaped || header || beyond_search || !gone {
             self.clean_columns();
         }
+        if beyond_search && !parsed {
+            self.row.message = None;
+        }
+        let taken = suspect || header || !self.secrets.is_empty() || !self.row.redactions.is_empty();
+        // Beside a line that lacks one word, the plain hash of the whole would tell every guess at
+        // that word right or wrong.
+        let hash =
+            if taken { self.fingerprinter.line(line.bytes) } else { Sha256::digest(line.bytes).into() };
+        self.row.raw_hash = Some(hash);
         if !source.keep_raw {
             return self.row;
         }
@@ -388,9 +398,4 @@ impl<'a> Draft<'_, 'a> {
             }
         }
     }
-}
-
-/// SHA-256 of bytes.
-pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
 }

@@ -40,6 +40,8 @@ pub(crate) struct FromSlot {
     pub(crate) path: String,
     /// Whether no later rule reads it, so that it can be taken.
     pub(crate) last_use: bool,
+    /// Whether another rule reads it, too.
+    pub(crate) shared: bool,
     /// The flag that the event gets if the value came from here.
     pub(crate) flag: Option<String>,
 }
@@ -73,8 +75,7 @@ impl<'a> Draft<'_, 'a> {
         match (rule.convert.secret(), value) {
             (Some(_), Value::Text(raw)) if is_redacted(&raw) => {}
             (Some(kind), Value::Text(raw)) => {
-                self.secrets.add(kind, &raw);
-                self.redacted(kind, &from.path);
+                self.taken_out(kind, &raw, from);
                 self.flag(from.flag.as_deref());
             }
             (_, value) if from.last_use => self.fields.rest.push((Cow::Borrowed(&from.path), value)),
@@ -99,8 +100,7 @@ impl<'a> Draft<'_, 'a> {
                 true
             }
             Converted::Secret { stand_in, kind, raw, flags } => {
-                self.secrets.add(kind, &raw);
-                self.redacted(kind, &from.path);
+                self.taken_out(kind, &raw, from);
                 self.row.flags.extend(flags.into_iter().map(Cow::Borrowed));
                 self.flag(from.flag.as_deref());
                 self.set_text(rule.column, Cow::Owned(stand_in));
@@ -130,6 +130,14 @@ impl<'a> Draft<'_, 'a> {
                 false
             }
         }
+    }
+
+    fn taken_out(&mut self, kind: Kind, raw: &str, from: &FromSlot) {
+        match from.shared {
+            true => self.secrets.add_shared(kind, raw),
+            false => self.secrets.add(kind, raw),
+        }
+        self.redacted(kind, &from.path);
     }
 
     fn worded(&self, rule: &'a ColumnRule, text: Cow<'a, str>) -> Cow<'a, str> {
@@ -185,8 +193,9 @@ impl<'a> Draft<'_, 'a> {
             self.flag(Some("malformed_token"));
         }
         self.row.token_fp = Some(Cow::Owned(self.fingerprinter.token(&token)));
-        self.secrets.add(Kind::SessionToken, value);
-        self.secrets.add(Kind::SessionToken, &token);
+        // A URL fills the path's column and the query's.
+        self.secrets.add_shared(Kind::SessionToken, value);
+        self.secrets.add_shared(Kind::SessionToken, &token);
     }
 
     /// Takes out what stands under a secret's name among the fields that no column holds.

@@ -172,7 +172,7 @@ impl Normalizer {
             detail: Some(unreadable.detail),
             bytes: i64::try_from(bytes.len()).ok(),
             excerpt: Some(excerpt.into()),
-            raw_hash: Some(crate::line::sha256(bytes)),
+            raw_hash: Some(self.reader.fingerprinter().line(bytes)),
         });
     }
 

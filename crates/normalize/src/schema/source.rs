@@ -266,11 +266,16 @@ fn columns(entry: Entry<'_>, paths: &Paths) -> Result<Vec<ColumnRule>, SchemaErr
         Ok(())
     })?;
     // A field that several columns come from is taken by the last of them.
-    let mut used = BTreeSet::new();
+    let mut uses: HashMap<usize, usize> = HashMap::new();
     for rule in rules.iter_mut().rev() {
         for from in rule.from.iter_mut().rev() {
-            from.last_use = used.insert(from.slot);
+            let uses = uses.entry(from.slot).or_default();
+            from.last_use = *uses == 0;
+            *uses += 1;
         }
+    }
+    for from in rules.iter_mut().flat_map(|rule| &mut rule.from) {
+        from.shared = uses[&from.slot] > 1;
     }
     Ok(rules)
 }
@@ -280,6 +285,7 @@ fn column_rule(column: Column, rule: Entry<'_>, paths: &Paths) -> Result<ColumnR
         slot: paths.slot(&path).expect("its path was collected"),
         path,
         last_use: true,
+        shared: false,
         flag,
     };
     let mut from: Vec<FromSlot> = from_of(rule)?.into_iter().map(|path| slot(path, None)).collect();

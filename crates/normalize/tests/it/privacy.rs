@@ -15,6 +15,15 @@ fn gone(record: &str, secret: &str) {
     }
 }
 
+/// For what only the line's own source knows to be a secret.
+#[track_caller]
+fn gone_from_event(record: &str, secret: &str) {
+    let read = read(record, None);
+    assert_eq!(read.events.len(), 1, "{record}");
+    let text = everything(&read);
+    assert!(!text.contains(secret), "{secret} came out of {record}: {text}");
+}
+
 fn partner(field: &str, value: &str) -> String {
     let value = serde_json::to_string(value).unwrap();
     format!(
@@ -93,6 +102,48 @@ fn a_nested_secret_is_found_by_its_name() {
 fn a_password_in_a_message_is_gone() {
     gone(&partner("message", "login failed, password: hunter2hunter2"), "hunter2hunter2");
     gone(&partner("note", "login failed, password : hunter2hunter2"), "hunter2hunter2");
+}
+
+#[test]
+fn an_email_address_is_gone_from_the_message_around_it() {
+    for message in [
+        "Failed password for invalid user dana@acme.example from 192.0.2.1 port 22 ssh2",
+        "Invalid user a@b.c from 192.0.2.1",
+    ] {
+        let address = message.split(' ').find(|word| word.contains('@')).unwrap();
+        gone_from_event(&sshd(message), address);
+    }
+    let read = read(sshd("Invalid user a@b.c from 192.0.2.1 port 22"), None);
+    assert!(read.events.row(0).raw.unwrap().contains("Invalid user hmac256:k1:"));
+}
+
+#[test]
+fn a_token_of_a_url_is_gone_from_every_part_of_it() {
+    gone_from_event(&nginx("/embed/abcdef-1/x?token=abcdef-1", "-", "x"), "abcdef-1");
+    let record =
+        partner("http", "").replace("\"\"", r#"{"method":"GET","path":"/a/abcdef-1?token=abcdef-1"}"#);
+    gone_from_event(&record, "abcdef-1");
+}
+
+#[test]
+fn the_hash_of_a_line_is_no_touchstone_for_what_was_taken_out_of_it() {
+    use sha2::{Digest, Sha256};
+    let plain = |record: &str| Some(<[u8; 32]>::from(Sha256::digest(record)));
+    let record = partner("note", "nothing secret");
+    assert_eq!(read(&record, None).events.row(0).raw_hash, plain(&record));
+    for record in [
+        partner("token", TOKEN),
+        partner("password", "hunter2"),
+        partner("message", "password: hunter2"),
+        nginx("/?password=hunter2", "-", "x"),
+        sshd("Invalid user dana@acme.example from 192.0.2.1"),
+    ] {
+        let hash = read(&record, None).events.row(0).raw_hash;
+        assert!(hash.is_some() && hash != plain(&record), "{record}");
+        assert_eq!(hash, read(&record, None).events.row(0).raw_hash);
+    }
+    let record = "what is this? password=hunter2";
+    assert_ne!(read(record, None).rejects.row(0).raw_hash, plain(record));
 }
 
 #[test]
