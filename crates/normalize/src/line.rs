@@ -24,6 +24,9 @@ use crate::settings::Settings;
 use crate::stamp::day_ms;
 use crate::text::Readable;
 
+/// What `message repeated N times` can add to a count: rsyslog folds the lines of some seconds.
+const REPEATED_MAX: i64 = 1_000;
+
 /// A line and where it stands.
 pub(crate) struct Line<'l> {
     pub(crate) raw: &'l RawLog<'l>,
@@ -113,7 +116,7 @@ impl LineReader {
             draft.row.seq = line.raw.shipper_seq;
         }
         draft.token_from_url(&source.token_in_url);
-        draft.withhold_by_name();
+        draft.withhold_by_name(&source.leftover);
         draft.finish_columns();
         let mut row = draft.clean(line, text, source);
         if let Some(agent) = row.user_agent.as_deref() {
@@ -211,6 +214,7 @@ fn fields<'a>(
                     place.put(Cow::Borrowed(value), &mut fields);
                 }
             }
+            fields.repeated = parts.repeated.and_then(|times| times.parse().ok());
             let pattern =
                 patterns.iter().find(|pattern| pattern.read(parts.program, parts.message, &mut fields));
             Ok((fields, pattern.map(|pattern| &pattern.settings)))
@@ -310,10 +314,11 @@ impl<'a> Draft<'_, 'a> {
         observe
     }
 
-    /// How often the line says that it happened.
-    fn repeated(&self) -> Option<i64> {
-        let (_, value) = self.fields.rest.iter().find(|(name, _)| name == "repeated")?;
-        text_of(value)?.parse().ok()
+    /// How many times the line counts. A count that is a field of the payload is no more than one.
+    fn repeated(&mut self) -> Option<i64> {
+        let times = self.fields.repeated?;
+        self.flag((times > REPEATED_MAX).then_some("repeated_too_often"));
+        Some(times.clamp(1, REPEATED_MAX))
     }
 
     /// What follows from the columns, whatever the source.

@@ -16,7 +16,7 @@ use hashbrown::HashMap;
 use crate::columns::{Cell, Column};
 use crate::fields::{Fields, Value};
 use crate::fingerprint::Fingerprinter;
-use crate::redact::{Kind, Secrets, is_redacted, percent_decoded};
+use crate::redact::{Kind, Secrets, is_placeholder, percent_decoded};
 use convert::Converted;
 
 /// Where a column's value comes from and what is done to it.
@@ -46,6 +46,9 @@ pub(crate) struct FromSlot {
     pub(crate) flag: Option<String>,
 }
 
+/// How many places of secrets an event names.
+const NOTES_MAX: usize = 32;
+
 /// A row on its way from fields to columns.
 pub(crate) struct Draft<'d, 'a> {
     pub(crate) row: EventRow<'a>,
@@ -70,17 +73,42 @@ impl<'a> Draft<'_, 'a> {
         }
     }
 
-    /// A second field for a column that has its value is kept as one that no column holds.
+    /// A second field for a column that has its value is kept as one that no column holds; a second
+    /// secret is not kept.
     fn set_aside(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, value: Value<'a>) {
-        match (rule.convert.secret(), value) {
-            (Some(_), Value::Text(raw)) if is_redacted(&raw) => {}
-            (Some(kind), Value::Text(raw)) => {
-                self.taken_out(kind, &raw, from);
-                self.flag(from.flag.as_deref());
+        let Some(kind) = rule.convert.secret() else {
+            if from.last_use {
+                self.fields.rest.push((Cow::Borrowed(&from.path), value));
             }
-            (_, value) if from.last_use => self.fields.rest.push((Cow::Borrowed(&from.path), value)),
-            _ => {}
+            return;
+        };
+        let Some(text) = text_of(&value) else { return self.refuse(rule, from, value, "bad_field") };
+        let (stand_in, raw, flags) = match rule.convert.text(text, self.fingerprinter) {
+            Converted::Secret { stand_in, raw, flags, .. } => (stand_in, raw, flags),
+            Converted::Placeholder => return self.flag(Some("secret_placeholder")),
+            _ => return,
+        };
+        self.taken_out(kind, &raw, from);
+        self.flag(from.flag.as_deref());
+        // What we computed ourselves says more than what the line says of itself.
+        if let [received] = flags[..] {
+            let ours = self.row.flags.iter().any(|raised| raised == received);
+            self.flag(Some(received));
+            if !ours {
+                self.set_text(rule.column, Cow::Owned(stand_in));
+            }
+        } else {
+            self.flag(flags.first().copied());
         }
+    }
+
+    /// A value that its column cannot hold is kept as one that no column holds.
+    fn refuse(&mut self, rule: &ColumnRule, from: &'a FromSlot, mut value: Value<'a>, flag: &'a str) {
+        self.flag(Some(flag));
+        if rule.convert.secret().is_some() {
+            self.withhold(&from.path, &mut value, rule.convert.secret());
+        }
+        self.fields.rest.push((Cow::Borrowed(&from.path), value));
     }
 
     fn fill(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, value: Value<'a>) -> bool {
@@ -93,6 +121,10 @@ impl<'a> Draft<'_, 'a> {
         };
         match converted {
             Converted::Nothing => false,
+            Converted::Placeholder => {
+                self.flag(Some("secret_placeholder"));
+                false
+            }
             Converted::Text(text) => {
                 let text = self.worded(rule, text);
                 self.set_text(rule.column, text);
@@ -101,7 +133,7 @@ impl<'a> Draft<'_, 'a> {
             }
             Converted::Secret { stand_in, kind, raw, flags } => {
                 self.taken_out(kind, &raw, from);
-                self.row.flags.extend(flags.into_iter().map(Cow::Borrowed));
+                flags.into_iter().for_each(|flag| self.flag(Some(flag)));
                 self.flag(from.flag.as_deref());
                 self.set_text(rule.column, Cow::Owned(stand_in));
                 true
@@ -125,8 +157,7 @@ impl<'a> Draft<'_, 'a> {
                 true
             }
             Converted::Unfit(flag) => {
-                self.flag(Some(flag));
-                self.fields.rest.push((Cow::Borrowed(&from.path), value));
+                self.refuse(rule, from, value, flag);
                 false
             }
         }
@@ -163,8 +194,12 @@ impl<'a> Draft<'_, 'a> {
         }
     }
 
-    /// Notes that a secret was taken out, and from where.
+    /// Notes that a secret was taken out, and from where. A line may hold more of them than are
+    /// worth a note each.
     pub(crate) fn redacted(&mut self, kind: Kind, place: &str) {
+        if self.row.redactions.len() >= NOTES_MAX {
+            return;
+        }
         let note = format!("{}:{place}", kind.as_str());
         if !self.row.redactions.iter().any(|noted| *noted == note) {
             self.row.redactions.push(Cow::Owned(note));
@@ -184,9 +219,12 @@ impl<'a> Draft<'_, 'a> {
         let Some(value) = value.filter(|value| !value.is_empty()) else { return };
         let token = percent_decoded(value);
         self.flag(Some("token_in_url"));
-        if is_redacted(&token) {
-            self.row.token_fp =
-                crate::Fingerprinter::is_fingerprint(&token).then(|| Cow::Owned(token.into_owned()));
+        if crate::Fingerprinter::is_fingerprint(&token) {
+            self.row.token_fp = Some(Cow::Owned(token.into_owned()));
+            return;
+        }
+        if is_placeholder(&token) {
+            self.flag(Some("secret_placeholder"));
             return;
         }
         if !convert::is_token(&token) {
@@ -198,16 +236,26 @@ impl<'a> Draft<'_, 'a> {
         self.secrets.add_shared(Kind::SessionToken, &token);
     }
 
-    /// Takes out what stands under a secret's name among the fields that no column holds.
-    pub(crate) fn withhold_by_name(&mut self) {
+    /// Takes out what stands under a secret's name among the fields that no column holds: those
+    /// that the description does not name, and those that it names and does not use.
+    pub(crate) fn withhold_by_name(&mut self, leftover: &[(usize, String)]) {
         let mut rest = std::mem::take(&mut self.fields.rest);
         for (path, value) in &mut rest {
-            withhold(path, value, self.fingerprinter, &mut |kind, raw| {
-                self.secrets.add(kind, raw);
-                self.redacted(kind, path);
-            });
+            self.withhold(path, value, None);
         }
         self.fields.rest = rest;
+        for (slot, path) in leftover {
+            if let Some(mut value) = self.fields.slots[*slot].take() {
+                self.withhold(path, &mut value, None);
+            }
+        }
+    }
+
+    fn withhold(&mut self, path: &str, value: &mut Value<'_>, kind: Option<Kind>) {
+        withhold(path, value, kind, self.fingerprinter, &mut |kind, raw| {
+            self.secrets.add(kind, raw);
+            self.redacted(kind, path);
+        });
     }
 }
 

@@ -78,7 +78,9 @@ impl Observations {
         let account = row.api_key_id.as_deref().or(row.api_key_fp.as_deref()).or(row.user_ref.as_deref());
         let account = account.filter(|_| observe.yields(ObservationKind::AuthByAccount));
         let by_address = observe.yields(ObservationKind::AuthByAddress) && row.src_ip.is_some();
-        let token = row.token_fp.as_deref().filter(|_| observe.yields(ObservationKind::Token));
+        // What is no token identifies none: a scanner's `?token=1` is not one token used often.
+        let malformed = row.flags.iter().any(|flag| flag == "malformed_token");
+        let token = row.token_fp.as_deref().filter(|_| !malformed && observe.yields(ObservationKind::Token));
         if account.is_none() && !by_address && token.is_none() {
             return;
         }

@@ -200,6 +200,30 @@ pub(crate) fn is_redacted(value: &str) -> bool {
         || fingerprint_len(value.as_bytes()).is_some_and(|len| len == value.len())
 }
 
+/// What others write where they took a secret out.
+const PLACEHOLDERS: [&str; 12] = [
+    "redacted",
+    "hidden",
+    "masked",
+    "filtered",
+    "removed",
+    "withheld",
+    "omitted",
+    "scrubbed",
+    "none",
+    "null",
+    "nil",
+    "undefined",
+];
+
+/// Whether a value stands in for any secret, or says that there was none.
+pub(crate) fn is_placeholder(value: &str) -> bool {
+    let word = value.trim_matches(|c: char| c.is_whitespace() || "<>[](){}*.…-_".contains(c));
+    word.is_empty()
+        || (word.len() >= 3 && word.bytes().all(|byte| matches!(byte, b'x' | b'X')))
+        || PLACEHOLDERS.iter().any(|placeholder| word.eq_ignore_ascii_case(placeholder))
+}
+
 fn literal_hits(text: &str, literal: &str, kind: Kind, hits: &mut Vec<Hit>) {
     for start in memchr::memmem::find_iter(text.as_bytes(), literal.as_bytes()) {
         hits.push(Hit { start, end: start + literal.len(), kind });

@@ -46,7 +46,7 @@ fn secrets(bytes: &[u8], limits: &Limits, fingerprinter: &Fingerprinter) -> Opti
     }
     let mut value = json::parse(text, limits.depth_max).ok()?;
     let mut secrets = Secrets::default();
-    withhold("", &mut value, fingerprinter, &mut |kind, raw| secrets.add(kind, raw));
+    withhold("", &mut value, None, fingerprinter, &mut |kind, raw| secrets.add(kind, raw));
     Some(secrets)
 }
 

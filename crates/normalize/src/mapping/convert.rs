@@ -10,7 +10,7 @@ use crate::address;
 use crate::columns::Cell;
 use crate::fields::Value;
 use crate::fingerprint::Fingerprinter;
-use crate::redact::{Kind, is_redacted};
+use crate::redact::{Kind, is_placeholder};
 use crate::stamp::StampFormat;
 
 /// The ways to read a value; a description names one with `as`.
@@ -117,6 +117,8 @@ impl Convert {
 pub(super) enum Converted<'a> {
     /// There is nothing to put into the column, and nothing wrong.
     Nothing,
+    /// The source put a word such as `REDACTED` in the secret's place: the same for all of them.
+    Placeholder,
     Text(Cow<'a, str>),
     Int(i32),
     Long(i64),
@@ -143,8 +145,11 @@ fn secret<'a>(
     fingerprinter: &Fingerprinter,
     flags: &[&'static str],
 ) -> Converted<'a> {
-    if is_redacted(&text) {
+    if Fingerprinter::is_fingerprint(&text) {
         return Converted::Text(text);
+    }
+    if is_placeholder(&text) {
+        return Converted::Placeholder;
     }
     Converted::Secret { stand_in: fingerprinter.fingerprint(&text), kind, raw: text, flags: flags.to_vec() }
 }
@@ -218,6 +223,7 @@ mod tests {
             Converted::Text(text) => text.into_owned(),
             Converted::Secret { stand_in, flags, .. } => format!("{} {}", &stand_in[..11], flags.join(" ")),
             Converted::Nothing => "nothing".to_owned(),
+            Converted::Placeholder => "placeholder".to_owned(),
             Converted::Unfit(flag) => flag.to_owned(),
             _ => "a number".to_owned(),
         }
@@ -245,6 +251,15 @@ mod tests {
         assert_eq!(text(Convert::Token, &token[1..]), "hmac256:k1: raw_token_received malformed_token");
         let fingerprint = "hmac256:k3:2dedb0c9e14eb74b93ba3e8670b03563";
         assert_eq!(text(Convert::Token, fingerprint), fingerprint);
+    }
+
+    #[test]
+    fn what_stands_for_any_secret_is_the_fingerprint_of_none() {
+        for text_in_place in ["REDACTED", "[redacted]", "***", "xxxxxxxx", "<hidden>", " ", "(masked)"] {
+            for convert in [Convert::Token, Convert::ApiKey, Convert::Session] {
+                assert_eq!(text(convert, text_in_place), "placeholder", "{text_in_place}");
+            }
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::formats::template::{Template, parts};
 use crate::formats::{Place, syslog};
 use crate::mapping::{ColumnRule, Convert, FromSlot};
 use crate::observe::Observe;
+use crate::redact::secret_name;
 use crate::settings::{Constant, Settings, Table};
 use crate::stamp::{StampFormat, zone_ms};
 
@@ -54,6 +55,8 @@ pub(crate) struct Source {
     pub(crate) time: TimeRule,
     pub(crate) required: Vec<(usize, String)>,
     pub(crate) columns: Vec<ColumnRule>,
+    /// The slots that no column takes its value from, and their fields' names.
+    pub(crate) leftover: Vec<(usize, String)>,
     pub(crate) token_in_url: Vec<String>,
     pub(crate) tables: Vec<Table>,
     pub(crate) base: Settings,
@@ -121,6 +124,7 @@ impl Source {
                 .map(|path| (paths.slot(&path).expect("its path was collected"), path))
                 .collect())
         })?;
+        let columns = top.get("columns", |entry| columns(entry, &paths))?.unwrap_or_default();
         let source = Self {
             name: name.to_owned(),
             recognise: recognise(&top, format)?,
@@ -130,7 +134,8 @@ impl Source {
             time: top
                 .need("time", "say `time: {from: field, formats: [rfc3339]}`", |entry| time(entry, &paths))?,
             required: required.unwrap_or_default(),
-            columns: top.get("columns", |entry| columns(entry, &paths))?.unwrap_or_default(),
+            leftover: leftover(&columns, &paths),
+            columns,
             token_in_url: top.get("token_in_url", |entry| entry.texts())?.unwrap_or_default(),
             tables: top.get("by", |entry| entry.items(table))?.unwrap_or_default(),
             base: top.get("set", settings)?.unwrap_or_default(),
@@ -186,7 +191,8 @@ impl Paths {
     }
 
     fn place(&self, name: &str) -> Place {
-        if self.ignored.iter().any(|ignored| ignored == name) {
+        // A secret that nobody needs has to be known all the same: the line holds it.
+        if self.ignored.iter().any(|ignored| ignored == name) && secret_name(name.as_bytes()).is_none() {
             return Place::Nowhere;
         }
         self.slot(name).map_or_else(|| Place::Rest(name.to_owned()), Place::Slot)
@@ -257,6 +263,11 @@ fn from_of(rule: Entry<'_>) -> Result<Vec<String>, SchemaError> {
         }
         from.texts()
     })
+}
+
+fn leftover(columns: &[ColumnRule], paths: &Paths) -> Vec<(usize, String)> {
+    let taken: BTreeSet<usize> = columns.iter().flat_map(|rule| &rule.from).map(|from| from.slot).collect();
+    paths.sorted.iter().cloned().enumerate().filter(|(slot, _)| !taken.contains(slot)).collect()
 }
 
 fn columns(entry: Entry<'_>, paths: &Paths) -> Result<Vec<ColumnRule>, SchemaError> {

@@ -95,6 +95,29 @@ fn a_probe_for_an_open_proxy_is_a_call_of_a_path() {
 }
 
 #[test]
+fn a_raw_token_tells_more_than_the_fingerprint_beside_it() {
+    let token = "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
+    let theirs = "hmac256:k3:2dedb0c9e14eb74b93ba3e8670b03563";
+    let line = |token: &str| PARTNER.replace("}", &format!(r#","token_fp":"{theirs}","token":"{token}"}}"#));
+    check(&line(token), |row| {
+        assert_eq!(row.token_fp.as_deref(), Some(&*crate::feed::fingerprinter().token(token)));
+        assert_eq!(row.flags, ["raw_token_received"]);
+    });
+    for (token, flag) in [("not-hex-at-all", "raw_token_received"), ("***", "secret_placeholder")] {
+        check(&line(token), |row| {
+            assert_eq!((row.token_fp.as_deref(), row.flags), (Some(theirs), vec![flag.into()]));
+        });
+    }
+}
+
+#[test]
+fn a_placeholder_is_no_token() {
+    check(&PARTNER.replace("}", r#","token":"REDACTED"}"#), |row| {
+        assert_eq!((row.token_fp, row.flags), (None, vec!["secret_placeholder".into()]));
+    });
+}
+
+#[test]
 fn what_follows_the_combined_format_is_kept() {
     let line =
         r#"192.0.2.1 - - [14/Mar/2026:09:30:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl" "10.0.0.1" 0.004"#;

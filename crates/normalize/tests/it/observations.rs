@@ -45,6 +45,7 @@ fn partner(event: &str, more: &str) -> String {
 }
 
 const TOKEN: &str = r#","token_fp":"hmac256:k3:2dedb0c9e14eb74b93ba3e8670b03563""#;
+const RAW_TOKEN: &str = "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
 const HTTP: &str = r#","http":{"method":"POST","path":"/v1/sessions","status":201}"#;
 
 #[test]
@@ -103,7 +104,7 @@ fn an_access_log_tells_of_tokens_and_of_401s() {
     assert_eq!(observed(&line("/a", "-", 401)), ["address 192.0.2.0/24 failure", "requests GET /a 401 x1"]);
     assert_eq!(observed(&line("/a", "dana", 401)).len(), 3);
     assert_eq!(
-        observed(&line("/embed?token=abc", "-", 200)),
+        observed(&line(&format!("/embed?token={RAW_TOKEN}"), "-", 200)),
         ["requests GET /embed 200 x1", "token token.presented_in_url success 192.0.2.0/24"]
     );
 }
@@ -127,6 +128,31 @@ fn sshd_lines_count_what_was_tried() {
     let read =
         read(line("message repeated 5 times: [ Failed password for root from 192.0.2.9 port 22 ssh2]"), None);
     assert_eq!(read.observations[0].row(0).count, Some(5));
+    let often =
+        line("message repeated 999999 times: [ Failed password for root from 192.0.2.9 port 22 ssh2]");
+    let read = crate::feed::read(often, None);
+    assert_eq!(read.observations[0].row(0).count, Some(1_000));
+    assert_eq!(read.events.row(0).flags, ["repeated_too_often"]);
+}
+
+#[test]
+fn what_is_no_token_is_not_watched_as_one() {
+    for value in ["REDACTED", "[redacted]", "***", "xxxxxxxx", "<hidden>", "abc"] {
+        assert_eq!(observed(&partner("session_token.revoked", &format!(r#","token":"{value}""#))).len(), 0);
+        let line = format!(
+            r#"192.0.2.9 - - [14/Mar/2026:09:30:00 +0000] "GET /embed?token={value} HTTP/1.1" 200 5 "-" "curl""#
+        );
+        assert_eq!(observed(&line), ["requests GET /embed 200 x1"], "{value}");
+        let both = partner("session_token.revoked", &format!(r#"{TOKEN},"token":"{value}""#));
+        assert_eq!(observed(&both).len(), 1, "{value}");
+    }
+}
+
+#[test]
+fn a_payload_cannot_say_how_often_it_counts() {
+    let line = partner("api_key.auth_failed", r#","api_key_id":"key_9","repeated":4000000000"#);
+    let read = read(&line, None);
+    assert_eq!(read.observations[0].row(0).count, None);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::feed::{everything, fingerprinter, read};
+use crate::feed::{everything, fingerprinter, read, read_as};
 
 const TOKEN: &str = "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
 
@@ -144,6 +144,59 @@ fn the_hash_of_a_line_is_no_touchstone_for_what_was_taken_out_of_it() {
     }
     let record = "what is this? password=hunter2";
     assert_ne!(read(record, None).rejects.row(0).raw_hash, plain(record));
+}
+
+#[test]
+fn a_field_of_secrets_keeps_none_whatever_it_holds() {
+    for value in [r#"["malformed-secret"]"#, r#"{"a":"malformed-secret"}"#] {
+        for field in ["token_fp", "api_key_fp", "session_id"] {
+            let record = partner(field, "").replace("\"\"", value);
+            gone_from_event(&record, "malformed-secret");
+            let both = record.replace(",\"event\"", &format!(",\"token_fp\":\"{TOKEN}\",\"event\""));
+            gone_from_event(&both, "malformed-secret");
+        }
+        gone_from_event(
+            &partner("token", "").replace("\"\"", &format!(r#"{value},"token_fp":"{TOKEN}""#)),
+            "malformed-secret",
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_a_description_ignores_is_gone_from_the_line() {
+    let json = "
+about: For the tests.
+format: json
+time: {from: ts, formats: [rfc3339]}
+ignore: [password, headers]
+columns: {action: a}
+";
+    let line = r#"{"ts":"2026-03-14T09:30:00Z","password":"hunter2hunter2","headers":{"authorization":"s3cr3ts3cr3t"}}"#;
+    let template = "
+about: For the tests.
+format: template
+template: '$time $password $message'
+time: {from: time, formats: [rfc3339]}
+ignore: [password]
+columns: {message: message}
+";
+    for (yaml, line) in [(json, line), (template, "2026-03-14T09:30:00Z hunter2hunter2 hello s3cr3t")] {
+        let read = read_as(yaml, line);
+        assert_eq!(read.events.len(), 1, "{line}");
+        let text = everything(&read);
+        assert!(!text.contains("hunter2hunter2") && !text.contains("s3cr3ts3cr3t"), "{text}");
+    }
+}
+
+#[test]
+fn a_line_of_nothing_but_secrets_is_read_in_time() {
+    let members: Vec<String> = (0..60_000).map(|n| format!("\"k{n}token\":1")).collect();
+    let record = partner("note", "x").replace(r#""note":"x""#, &members.join(","));
+    let start = std::time::Instant::now();
+    let read = read(&record, None);
+    assert!(start.elapsed().as_secs() < 4, "{:?}", start.elapsed());
+    let row = read.events.row(0);
+    assert_eq!((row.raw, row.redactions.len()), (None, 32));
 }
 
 #[test]
