@@ -85,20 +85,31 @@ impl Normalizer {
             return self.reject(raw, 0, raw.payload, None, unreadable);
         }
         let mut lines = Lines::of(raw.payload);
-        let mut number = 0;
+        let (mut number, mut read) = (0, 0);
         while let Some(bytes) = lines.next() {
-            if number as usize == limits.lines_max {
-                let detail =
-                    format!("{} bytes follow the last line that is read", bytes.len() + lines.remainder());
-                let unreadable = Unreadable::new(RejectReason::TooManyLines, detail);
-                return self.reject(raw, number, bytes, None, unreadable);
+            // A blank line says nothing, but those behind it keep their numbers.
+            if !bytes.trim_ascii().is_empty() {
+                if read == limits.lines_max {
+                    let detail = format!(
+                        "{} bytes follow the last line that is read",
+                        bytes.len() + lines.remainder()
+                    );
+                    let unreadable = Unreadable::new(RejectReason::TooManyLines, detail);
+                    return self.reject(raw, number, bytes, None, unreadable);
+                }
+                self.line(raw, number, bytes);
+                read += 1;
             }
-            self.line(raw, number, bytes);
             number += 1;
+        }
+        if read == 0 {
+            let unreadable = Unreadable::new(RejectReason::Empty, "there is nothing but white space");
+            self.reject(raw, 0, raw.payload, None, unreadable);
         }
     }
 
-    /// How many events and rejects wait for [`Normalizer::finish`].
+    /// How many events and rejects wait for [`Normalizer::finish`]. One record can become as many as
+    /// [`Limits::lines_max`], so whoever bounds a batch asks after each record.
     pub fn rows(&self) -> usize {
         self.events.len() + self.rejects.len()
     }
