@@ -23,6 +23,7 @@ use crate::schema::{Format, Schemas, Source};
 use crate::settings::Settings;
 use crate::stamp::day_ms;
 use crate::text::Readable;
+use crate::wrapper::unwrapped;
 
 /// What `message repeated N times` can add to a count: rsyslog folds the lines of some seconds.
 const REPEATED_MAX: i64 = 1_000;
@@ -92,13 +93,13 @@ impl LineReader {
             return Err(unnamed(Unreadable::new(RejectReason::TooLong, detail)));
         }
         let text = readable.text.trim();
-        if text.is_empty() {
+        let inner = unwrapped(text).map_err(unnamed)?;
+        if inner.is_empty() {
             return Err(unnamed(Unreadable::new(RejectReason::Empty, "there is nothing but white space")));
         }
-        // Wrappers (CRI, Vector, Fluent Bit) will be taken off here, before the source is found.
-        let source = self.source(schemas, line.raw, text).map_err(unnamed)?;
+        let source = self.source(schemas, line.raw, inner).map_err(unnamed)?;
         let failed = |unreadable| Failure { source: Some(&source.name), unreadable };
-        let (fields, meaning) = fields(source, text, self.limits.depth_max).map_err(failed)?;
+        let (fields, meaning) = fields(source, inner, self.limits.depth_max).map_err(failed)?;
         let mut draft = self.draft(line, source, fields);
         for (flag, raised) in [("invalid_utf8", readable.invalid_utf8), ("nul_byte", readable.nul_byte)] {
             draft.flag(raised.then_some(flag));

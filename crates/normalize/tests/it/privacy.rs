@@ -213,6 +213,10 @@ fn an_email_address_as_user_is_fingerprinted() {
 #[test]
 fn a_reject_keeps_no_secret() {
     gone(&format!("{{\"v\":1,\"event\":1,\"ts\":\"bad\",\"token\":\"{TOKEN}\""), TOKEN);
+    for flag in ["F", "P"] {
+        let wrapped = r#"2026-03-14T09:26:53.593035218Z stdout F {"a":1,"password":["hunter2hunter2"]"#;
+        gone(&wrapped.replace(" F ", &format!(" {flag} ")), "hunter2hunter2");
+    }
     gone("what is this? password=hunter2hunter2", "hunter2hunter2");
     gone(r#"{"v":1,"event":"x","ts":"bad","token":"not-hex-at-all","partner_id":"p"}"#, "not-hex-at-all");
 }
