@@ -41,6 +41,7 @@ pub(crate) struct Read<'a> {
     pub(crate) observe: Observe,
     pub(crate) repeated: Option<i64>,
     pub(crate) sequence_of_record: bool,
+    pub(crate) precise: bool,
 }
 
 /// A line that did not, and the source that was tried.
@@ -108,6 +109,8 @@ impl LineReader {
         draft.split_request_line(source);
         required(source, &draft.fields).map_err(failed)?;
         let (time, stamp) = time(source, &draft.fields, line.raw.broker_time).map_err(failed)?;
+        // Whatever the source could write, a stamp without a fraction tells no two events apart.
+        let precise = source.time.precise && stamp.contains('.');
         draft.row.original_time = Some(stamp);
         draft.set_time(time, line.raw.broker_time, self.limits.ahead_ms_max);
         let observe = draft.fill_columns(source, meaning);
@@ -126,7 +129,7 @@ impl LineReader {
         if let (None, Some(method), Some(path)) = (&row.route, &row.method, &row.path) {
             row.route = Some(Cow::Owned(route(method, path)));
         }
-        Ok(Read { row, observe, repeated, sequence_of_record })
+        Ok(Read { row, observe, repeated, sequence_of_record, precise })
     }
 
     /// The line's source: named by the record's header, else by the topic's configuration, else

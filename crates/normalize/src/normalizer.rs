@@ -78,6 +78,7 @@ impl Normalizer {
     pub fn normalize(&mut self, raw: &RawLog<'_>) {
         self.counts.records += 1;
         self.progress(raw, EventTime::MIN);
+        self.observations.record();
         let limits = self.reader.limits().clone();
         if raw.payload.len() > limits.record_bytes_max {
             let unreadable =
@@ -148,6 +149,7 @@ impl Normalizer {
                     observe: &read.observe,
                     repeated: read.repeated,
                     sequence_of_record: read.sequence_of_record,
+                    precise: read.precise,
                 };
                 self.observations.add(&read.row, &seen);
                 self.events.append(&read.row);

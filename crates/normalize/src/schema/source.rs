@@ -39,6 +39,7 @@ const TOP: [&str; 17] = [
 ];
 const FORMATS: [(&str, &str); 4] =
     [("json", "json"), ("template", "template"), ("regex", "regex"), ("syslog", "syslog")];
+const CHOICE: [(&str, bool); 2] = [("true", true), ("false", false)];
 /// What `request_line` splits a field into.
 const REQUEST_PARTS: [&str; 3] = ["request_line.method", "request_line.target", "request_line.protocol"];
 
@@ -89,6 +90,8 @@ pub(crate) struct TimeRule {
     pub(crate) from: Vec<(usize, String)>,
     pub(crate) formats: Vec<StampFormat>,
     pub(crate) zone_ms: Option<i64>,
+    /// Whether two events never are equal to the last byte, their stamps being finer than a second.
+    pub(crate) precise: bool,
 }
 
 impl Recognise {
@@ -139,9 +142,7 @@ impl Source {
             token_in_url: top.get("token_in_url", |entry| entry.texts())?.unwrap_or_default(),
             tables: top.get("by", |entry| entry.items(table))?.unwrap_or_default(),
             base: top.get("set", settings)?.unwrap_or_default(),
-            keep_raw: top
-                .get("keep_raw", |entry| entry.one_of("choice", &[("true", true), ("false", false)]))?
-                .unwrap_or(true),
+            keep_raw: top.get("keep_raw", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(true),
             format: match format {
                 "json" => Format::Json(Shape::of(&paths.sorted).map_err(|path| overlap(&top, file, &path))?),
                 "template" => Format::Template(template(&top, &paths)?),
@@ -232,7 +233,7 @@ fn recognise(top: &Members, format: &str) -> Result<Recognise, SchemaError> {
 
 fn time(entry: Entry<'_>, paths: &Paths) -> Result<TimeRule, SchemaError> {
     let members = entry.members()?;
-    members.only(&["from", "formats", "zone"])?;
+    members.only(&["from", "formats", "zone", "precise"])?;
     let from = members.need("from", "name the field that holds the time", |from| from.texts())?;
     let formats = members.need("formats", "list how the time may be written", |formats| {
         formats.items(|item| item.one_of("time format", &StampFormat::NAMES))
@@ -243,7 +244,8 @@ fn time(entry: Entry<'_>, paths: &Paths) -> Result<TimeRule, SchemaError> {
     })?;
     let from =
         from.into_iter().map(|path| (paths.slot(&path).expect("its path was collected"), path)).collect();
-    Ok(TimeRule { from, formats, zone_ms })
+    let precise = members.get("precise", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(false);
+    Ok(TimeRule { from, formats, zone_ms, precise })
 }
 
 /// The fields of a column's rule, which is a field's name or a mapping.

@@ -229,3 +229,40 @@ fn a_line_that_is_delivered_twice_is_known_by_its_sequence() {
     assert_eq!(delivery(&without, 1, Some(("s", 9))), delivery(&without, 2, Some(("s", 9))));
     assert_ne!(delivery(&without, 1, Some(("s", 9))), delivery(&without, 2, Some(("t", 9))));
 }
+
+#[test]
+fn a_line_without_a_sequence_is_known_by_its_event_id_or_its_content() {
+    let with_id = partner("session_token.redeemed", &format!(r#"{TOKEN},"event_id":"e1""#));
+    assert_eq!(delivery(&with_id, 1, None), delivery(&with_id, 2, None));
+    assert_ne!(delivery(&with_id, 1, None), delivery(&with_id.replace("e1", "e2"), 1, None));
+    let fine =
+        partner("session_token.redeemed", &format!(r#"{TOKEN},"request_id":"r1""#)).replace("00Z", "00.589Z");
+    assert_eq!(delivery(&fine, 1, None), delivery(&fine, 2, None));
+    assert_ne!(delivery(&fine, 1, None), delivery(&fine.replace("r1", "r2"), 1, None));
+    let nginx = r#"192.0.2.9 - - [14/Mar/2026:09:30:00 +0000] "GET /a HTTP/1.1" 401 5 "-" "curl""#;
+    assert_ne!(delivery(nginx, 1, None), delivery(nginx, 2, None));
+}
+
+#[test]
+fn equal_lines_of_one_record_are_two_and_of_two_records_one() {
+    let line = partner("session_token.redeemed", &format!("{TOKEN}{HTTP}")).replace("00Z", "00.589Z");
+    let told = |records: &[&str]| {
+        let mut normalizer = normalizer(1, &[]);
+        for (offset, record) in records.iter().enumerate() {
+            feed(&mut normalizer, offset as i64, record.as_bytes(), None);
+        }
+        let read = normalizer.finish();
+        let rows: Vec<Observation<'_>> = read.observations[0].rows().collect();
+        let tokens: std::collections::BTreeSet<String> = rows
+            .iter()
+            .filter(|row| row.kind == Some(ObservationKind::Token.code()))
+            .map(|row| row.delivery_id.as_deref().unwrap().to_owned())
+            .collect();
+        let requests: i64 = rows.iter().filter_map(|row| row.count).sum();
+        (tokens.len(), requests)
+    };
+    assert_eq!(told(&[&format!("{line}\n{line}")]), (2, 2));
+    assert_eq!(told(&[&line, &line]), (1, 1));
+    let numbered = |seq: u8| line.replace("}}", &format!("}},\"seq\":{seq}}}"));
+    assert_eq!(told(&[&numbered(1), &numbered(1), &numbered(2)]), (2, 2));
+}
