@@ -26,8 +26,10 @@ pub(crate) struct ColumnRule {
     /// In order of preference; the first that holds something counts.
     pub(crate) from: Vec<FromSlot>,
     pub(crate) convert: Convert,
-    /// Other words for some values, e.g. `FAILURE` for `failure`.
+    /// Other words for some values, e.g. `failure` for `FAIL`; how a value is spelt makes no difference.
     pub(crate) words: HashMap<String, String>,
+    /// Whether the column holds no other values than those.
+    pub(crate) only_words: bool,
     /// What is put in front of the value.
     pub(crate) prefix: String,
 }
@@ -126,7 +128,10 @@ impl<'a> Draft<'_, 'a> {
                 false
             }
             Converted::Text(text) => {
-                let text = self.worded(rule, text);
+                let Some(text) = worded(rule, text) else {
+                    self.refuse(rule, from, value, "unknown_word");
+                    return false;
+                };
                 self.set_text(rule.column, text);
                 self.flag(from.flag.as_deref());
                 true
@@ -169,14 +174,6 @@ impl<'a> Draft<'_, 'a> {
             false => self.secrets.add(kind, raw),
         }
         self.redacted(kind, &from.path);
-    }
-
-    fn worded(&self, rule: &'a ColumnRule, text: Cow<'a, str>) -> Cow<'a, str> {
-        let text = match rule.words.get(&*text) {
-            Some(word) => Cow::Borrowed(word.as_str()),
-            None => text,
-        };
-        if rule.prefix.is_empty() { text } else { Cow::Owned(format!("{}{text}", rule.prefix)) }
     }
 
     fn set_text(&mut self, column: Column, text: Cow<'a, str>) {
@@ -257,6 +254,20 @@ impl<'a> Draft<'_, 'a> {
             self.redacted(kind, path);
         });
     }
+}
+
+/// A value in our words; none where it is none of those that its column holds.
+fn worded<'a>(rule: &'a ColumnRule, text: Cow<'a, str>) -> Option<Cow<'a, str>> {
+    let word = match rule.words.is_empty() {
+        true => None,
+        false => rule.words.get(&*text).or_else(|| rule.words.get(text.trim().to_ascii_lowercase().as_str())),
+    };
+    let text = match word {
+        Some(word) => Cow::Borrowed(word.as_str()),
+        None if rule.only_words => return None,
+        None => text,
+    };
+    Some(if rule.prefix.is_empty() { text } else { Cow::Owned(format!("{}{text}", rule.prefix)) })
 }
 
 /// A value as text; none for lists and objects.

@@ -304,14 +304,16 @@ fn column_rule(column: Column, rule: Entry<'_>, paths: &Paths) -> Result<ColumnR
     let mut from: Vec<FromSlot> = from_of(rule)?.into_iter().map(|path| slot(path, None)).collect();
     let mut convert = Convert::Plain;
     let mut words = HashMap::new();
+    let mut only_words = false;
     let mut prefix = String::new();
     if rule.is_mapping() {
         let members = rule.members()?;
-        members.only(&["from", "as", "words", "prefix", "flags"])?;
+        members.only(&["from", "as", "words", "only_words", "prefix", "flags"])?;
+        only_words = members.get("only_words", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(false);
         convert = members.get("as", |entry| conversion(entry, column))?.unwrap_or(Convert::Plain);
         members.get("words", |entry| {
             entry.members()?.each(|word, ours| {
-                words.insert(word.to_owned(), ours.text()?);
+                words.insert(word.to_ascii_lowercase(), ours.text()?);
                 Ok(())
             })
         })?;
@@ -329,7 +331,7 @@ fn column_rule(column: Column, rule: Entry<'_>, paths: &Paths) -> Result<ColumnR
     if let (Cell::Time(_), Convert::Plain) = (column.cell, convert) {
         convert = Convert::Stamp(StampFormat::Rfc3339);
     }
-    Ok(ColumnRule { column, from, convert, words, prefix })
+    Ok(ColumnRule { column, from, convert, words, only_words, prefix })
 }
 
 fn conversion(entry: Entry<'_>, column: Column) -> Result<Convert, SchemaError> {

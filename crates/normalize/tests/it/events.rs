@@ -202,6 +202,61 @@ fn syslog_of_any_program_is_an_event_named_after_it() {
 }
 
 #[test]
+fn sudo_that_says_why_it_refused_has_failed() {
+    let asked = "TTY=pts/0 ; PWD=/home ; USER=root ; COMMAND=/bin/ls";
+    let more = "TTY=pts/0 ; CHROOT=/x ; PWD=/home ; USER=root ; GROUP=adm ; TSID=00001A ; COMMAND=/bin/ls";
+    for (note, outcome, reason) in [
+        ("", "success", None),
+        ("user NOT in sudoers ; ", "failure", Some("forbidden")),
+        ("user NOT authorized on host ; ", "failure", Some("forbidden")),
+        ("command not allowed ; ", "failure", Some("forbidden")),
+        ("a password is required ; ", "failure", Some("password_required")),
+        ("3 incorrect password attempts ; ", "failure", Some("bad_password")),
+        ("1 incorrect password attempt ; ", "failure", Some("bad_password")),
+        ("no tty present and no askpass program specified ; ", "failure", Some("refused")),
+    ] {
+        for asked in [asked, more] {
+            check(&format!("Mar 14 09:30:00 h sudo:   dana : {note}{asked}"), |row| {
+                assert_eq!((row.action.as_deref(), row.user_ref.as_deref()), (Some("sudo"), Some("dana")));
+                assert_eq!(
+                    (row.outcome.as_deref(), row.reason.as_deref()),
+                    (Some(outcome), reason),
+                    "{note}"
+                );
+                assert!(row.unmapped.unwrap().contains(r#""folder":"/home","as_user":"root""#));
+            });
+        }
+    }
+}
+
+#[test]
+fn an_outcome_is_one_of_our_words_or_none() {
+    let line = PARTNER.replace("issued", "redeemed");
+    let with = |outcome: &str| line.replace("}", &format!(r#","outcome":"{outcome}"}}"#));
+    for (outcome, ours) in [
+        ("success", "success"),
+        ("SUCCESS", "success"),
+        ("Failure", "failure"),
+        ("FAIL", "failure"),
+        ("denied", "failure"),
+    ] {
+        check(&with(outcome), |row| {
+            assert_eq!((row.outcome.as_deref(), row.unmapped), (Some(ours), None), "{outcome}");
+        });
+    }
+    check(&with("meh"), |row| {
+        assert_eq!(row.outcome.as_deref(), Some("success"));
+        assert_eq!(
+            (row.unmapped.as_deref(), row.flags),
+            (Some(r#"{"outcome":"meh"}"#), vec!["unknown_word".into()])
+        );
+    });
+    check(&with("meh").replace("redeemed", "rejected"), |row| {
+        assert_eq!(row.outcome.as_deref(), Some("failure"))
+    });
+}
+
+#[test]
 fn a_user_name_cannot_forge_an_address() {
     let line = "Mar 14 09:30:00 h sshd[1]: Failed password for invalid user x from 10.0.0.1 port 1 ssh2 from 192.0.2.1 port 22 ssh2";
     check(line, |row| assert_eq!(row.src_ip.as_deref(), Some("192.0.2.1")));
