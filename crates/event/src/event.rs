@@ -13,7 +13,7 @@ columns! {
     original_time: Text, S, "metadata.original_time", "The time stamp as it was written.";
     logged_time: Time, S, "metadata.logged_time", "When the source wrote the log line, where it says so.";
     transmit_time: Time, S, "metadata.transmit_time", "When the shipper sent it, where it says so.";
-    ingest_time: Time, I, "metadata.processed_time", "When the broker appended the record.";
+    ingest_time: Time, I, "metadata.processed_time", "When the broker appended the record; none where it gave no time.";
     tenant: Text, I, "metadata.tenant_uid", "The partner whose topic the record came from.";
     env: Text, S, "metadata.labels[] env:", "production or sandbox.";
     source_format: Text, I, "metadata.log_format", "The source description in schemas/ that read the line.";

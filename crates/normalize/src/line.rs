@@ -25,6 +25,9 @@ use crate::stamp::day_ms;
 use crate::text::Readable;
 use crate::wrapper::unwrapped;
 
+/// How long a value may be that detectors keep their counts by.
+const KEY_BYTES_MAX: usize = 256;
+
 /// What `message repeated N times` can add to a count: rsyslog folds the lines of some seconds.
 const REPEATED_MAX: i64 = 1_000;
 
@@ -108,21 +111,19 @@ impl LineReader {
         draft.flag(draft.fields.duplicate_key.then_some("duplicate_key"));
         draft.split_request_line(source);
         required(source, &draft.fields).map_err(failed)?;
-        let (time, stamp) = time(source, &draft.fields, line.raw.broker_time).map_err(failed)?;
+        let ingest_time = line.raw.ingest_time();
+        let (time, stamp) = time(source, &draft.fields, ingest_time.unwrap_or_default()).map_err(failed)?;
         // Whatever the source could write, a stamp without a fraction tells no two events apart.
         let precise = source.time.precise && stamp.contains('.');
         draft.row.original_time = Some(stamp);
-        draft.set_time(time, line.raw.broker_time, self.limits.ahead_ms_max);
-        let observe = draft.fill_columns(source, meaning);
+        draft.set_time(time, ingest_time, self.limits.ahead_ms_max);
+        let (observe, sequence_of_record) = draft.fill_columns(source, meaning, line.raw.shipper_seq);
         let repeated = draft.repeated();
-        let sequence_of_record = draft.row.seq.is_none() && line.raw.shipper_seq.is_some();
-        if sequence_of_record {
-            draft.row.seq = line.raw.shipper_seq;
-        }
         draft.token_from_url(&source.token_in_url);
         draft.withhold_by_name(&source.leftover);
         draft.finish_columns();
         let mut row = draft.clean(line, text, source);
+        self.bound_keys(&mut row);
         if let Some(agent) = row.user_agent.as_deref() {
             row.ua_fp = Some(Cow::Owned(self.agents.fingerprint(agent)));
         }
@@ -158,6 +159,30 @@ impl LineReader {
         Err(Unreadable::new(RejectReason::UnknownFormat, "no source recognises the line"))
     }
 
+    /// What detectors keep their counts by is short; of what is longer the beginning is kept, and
+    /// a hash that tells it from others that begin alike.
+    fn bound_keys(&self, row: &mut EventRow<'_>) {
+        let keys = [
+            &mut row.user_ref,
+            &mut row.api_key_id,
+            &mut row.env,
+            &mut row.action,
+            &mut row.partner_id,
+            &mut row.reason,
+        ];
+        let mut shortened = false;
+        for key in keys {
+            let Some(long) = key.as_deref().filter(|key| key.len() > KEY_BYTES_MAX) else { continue };
+            let hash = hex::encode(&self.fingerprinter.line(long.as_bytes())[..16]);
+            let end = long.floor_char_boundary(KEY_BYTES_MAX - "…".len() - hash.len());
+            *key = Some(Cow::Owned(format!("{}…{hash}", &long[..end])));
+            shortened = true;
+        }
+        if shortened {
+            row.flags.push(Cow::Borrowed("value_shortened"));
+        }
+    }
+
     /// A row that knows where it comes from and nothing else.
     fn draft<'d, 'a>(&'d self, line: &Line<'a>, source: &'a Source, fields: Fields<'a>) -> Draft<'d, 'a> {
         let raw = line.raw;
@@ -169,7 +194,7 @@ impl LineReader {
         };
         let row = EventRow {
             event_id: Some(Cow::Owned(event_id(&position))),
-            ingest_time: Some(raw.broker_time),
+            ingest_time: raw.ingest_time(),
             tenant: Some(Cow::Borrowed(raw.source.tenant.as_str())),
             source_format: Some(Cow::Borrowed(&source.name)),
             feed: Some(Cow::Borrowed(&raw.source.feed)),
@@ -277,7 +302,11 @@ impl<'a> Draft<'_, 'a> {
     /// Splits `POST /v1/sessions HTTP/1.1` where the source has such a field.
     fn split_request_line(&mut self, source: &'a Source) {
         let Some((slot, parts)) = source.request_line else { return };
-        let Some(Value::Text(line)) = self.fields.slots[slot].take() else { return };
+        let line = match self.fields.slots[slot].take() {
+            Some(Value::Text(line)) => line,
+            Some(other) => return self.fields.rest.push((Cow::Borrowed("request"), other)),
+            None => return,
+        };
         if line.is_empty() || source.empty.iter().any(|empty| *empty == line) {
             return;
         }
@@ -294,16 +323,24 @@ impl<'a> Draft<'_, 'a> {
         }
     }
 
-    /// An event cannot have happened long after the broker got it.
-    fn set_time(&mut self, time: EventTime, ingest_time: EventTime, ahead_ms_max: i64) {
-        let ahead = time - ingest_time > ahead_ms_max;
-        self.row.time = Some(if ahead { ingest_time } else { time });
-        self.flag(ahead.then_some("clock_skew"));
+    /// An event cannot have happened long after the broker got it. Where nobody knows when that
+    /// was, its own word has to do.
+    fn set_time(&mut self, time: EventTime, ingest_time: Option<EventTime>, ahead_ms_max: i64) {
+        let ahead = ingest_time.filter(|ingest_time| time - *ingest_time > ahead_ms_max);
+        self.row.time = Some(ahead.unwrap_or(time));
+        self.flag(ahead.map(|_| "clock_skew"));
+        self.flag(ingest_time.is_none().then_some("ingest_time_unknown"));
     }
 
     /// Fills the columns, the most particular word first: what a pattern says, what the line's
     /// fields say, what follows from other columns, what is so for every line.
-    fn fill_columns(&mut self, source: &'a Source, meaning: Option<&'a Settings>) -> Observe {
+    /// With what may be observed it says whether the sequence number is the record's.
+    fn fill_columns(
+        &mut self,
+        source: &'a Source,
+        meaning: Option<&'a Settings>,
+        shipper_seq: Option<i64>,
+    ) -> (Observe, bool) {
         let mut observe = Observe::default();
         if let Some(settings) = meaning {
             settings.apply(&mut self.row, &mut observe);
@@ -311,11 +348,13 @@ impl<'a> Draft<'_, 'a> {
         for rule in &source.columns {
             self.map(rule, &source.empty);
         }
+        let sequence_of_record = self.row.seq.is_none() && shipper_seq.is_some();
+        self.row.seq = self.row.seq.or(shipper_seq);
         for table in &source.tables {
-            table.apply(&mut self.row, &mut observe);
+            table.apply(&mut self.row, &self.fields, &mut observe);
         }
         source.base.apply(&mut self.row, &mut observe);
-        observe
+        (observe, sequence_of_record)
     }
 
     /// How many times the line counts. A count that is a field of the payload is no more than one.

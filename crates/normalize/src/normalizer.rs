@@ -153,8 +153,7 @@ impl Normalizer {
                 };
                 self.observations.add(&read.row, &seen);
                 self.events.append(&read.row);
-                let time = read.row.time.unwrap_or(raw.broker_time);
-                self.progress(raw, time);
+                self.progress(raw, read.row.time.unwrap_or(EventTime::MIN));
             }
             Err(failure) => self.reject(raw, number, bytes, failure.source, failure.unreadable),
         }
@@ -173,7 +172,7 @@ impl Normalizer {
         let excerpt = reject::excerpt(bytes, self.reader.limits(), self.reader.fingerprinter());
         self.rejects.append(&RejectRow {
             reject_id: Some(reject::id(raw, number).into()),
-            time: Some(raw.broker_time),
+            time: raw.ingest_time(),
             tenant: Some(raw.source.tenant.as_str().into()),
             feed: Some((&*raw.source.feed).into()),
             kafka_topic: Some((&**raw.topic).into()),
@@ -191,9 +190,10 @@ impl Normalizer {
 
     fn progress(&mut self, raw: &RawLog<'_>, time: EventTime) {
         let at = (Arc::clone(raw.topic), raw.partition);
-        let (event_time_max, broker_time) =
-            self.progress.entry(at).or_insert((EventTime::MIN, raw.broker_time));
+        // Where the broker gave no time the events' own has to do, or watermarks would stand still.
+        let now = raw.ingest_time().unwrap_or(time);
+        let (event_time_max, broker_time) = self.progress.entry(at).or_insert((EventTime::MIN, now));
         *event_time_max = (*event_time_max).max(time);
-        *broker_time = (*broker_time).max(raw.broker_time);
+        *broker_time = (*broker_time).max(now);
     }
 }

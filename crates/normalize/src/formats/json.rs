@@ -287,7 +287,7 @@ mod tests {
         let line = format!("{{{others}{again}}}");
         let start = std::time::Instant::now();
         assert!(read_all(&line).duplicate_key);
-        assert!(start.elapsed().as_secs() < 2, "{:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::formats::{Place, syslog};
 use crate::mapping::{ColumnRule, Convert, FromSlot};
 use crate::observe::Observe;
 use crate::redact::secret_name;
-use crate::settings::{Constant, Settings, Table};
+use crate::settings::{Constant, On, Settings, Table};
 use crate::stamp::{StampFormat, zone_ms};
 
 const TOP: [&str; 17] = [
@@ -140,7 +140,7 @@ impl Source {
             leftover: leftover(&columns, &paths),
             columns,
             token_in_url: top.get("token_in_url", |entry| entry.texts())?.unwrap_or_default(),
-            tables: top.get("by", |entry| entry.items(table))?.unwrap_or_default(),
+            tables: top.get("by", |entry| entry.items(|item| table(item, &paths)))?.unwrap_or_default(),
             base: top.get("set", settings)?.unwrap_or_default(),
             keep_raw: top.get("keep_raw", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(true),
             format: match format {
@@ -458,15 +458,16 @@ fn observe(entry: Entry<'_>) -> Result<Observe, SchemaError> {
     Ok(observe)
 }
 
-fn table(entry: Entry<'_>) -> Result<Table, SchemaError> {
+fn table(entry: Entry<'_>, paths: &Paths) -> Result<Table, SchemaError> {
     let members = entry.members()?;
-    members.only(&["on", "only", "cases", "otherwise"])?;
+    members.only(&["on", "only", "cases", "missing", "otherwise"])?;
     let on = members.need("on", "name the column whose value decides", |on| {
-        let column = named_column(&on.text()?, &on)?;
-        match column.cell {
-            Cell::Text(_) | Cell::Int(_) => Ok(column),
-            _ => Err(on.wrong("cases are for texts and small numbers", "choose another column")),
+        let name = on.text()?;
+        // A field that the description ignores is there to be asked.
+        if let Some(slot) = paths.slot(&name).filter(|_| paths.ignored.contains(&name)) {
+            return Ok(On::Slot(slot));
         }
+        named_column(&name, &on).map(On::Column)
     })?;
     let mut only = Vec::new();
     members.get("only", |entry| {
@@ -484,11 +485,19 @@ fn table(entry: Entry<'_>) -> Result<Table, SchemaError> {
         })
     })?;
     let mut cases = HashMap::new();
-    members.need("cases", "write `value: {column: constant}` lines", |entry| {
+    members.get("cases", |entry| {
+        let kind = if let On::Column(column) = &on { Some(column.cell) } else { None };
+        if let Some(Cell::Long(_) | Cell::Time(_)) = kind {
+            return Err(entry.wrong("cases are for texts and small numbers", "say what `missing` means"));
+        }
         entry.members()?.each(|value, case| {
             cases.insert(value.to_owned(), settings(case)?);
             Ok(())
         })
     })?;
-    Ok(Table { on, only, cases, otherwise: members.get("otherwise", settings)? })
+    let (missing, otherwise) = (members.get("missing", settings)?, members.get("otherwise", settings)?);
+    if cases.is_empty() && missing.is_none() {
+        return Err(entry.wrong("nothing depends on it", "write `cases: {value: {column: constant}}`"));
+    }
+    Ok(Table { on, only, cases, missing, otherwise })
 }

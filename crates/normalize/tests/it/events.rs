@@ -4,7 +4,7 @@ use event::{EventRow, EventTime};
 
 use crate::feed::{NOW, event, feed, feed_at, normalizer, read};
 
-const PARTNER: &str = r#"{"v":1,"ts":"2026-03-14T09:30:00Z","event":"session_token.issued","partner_id":"prt_acme","api_key_id":"key_live_7Hq2"}"#;
+const PARTNER: &str = r#"{"v":1,"ts":"2026-03-14T09:30:00Z","seq":5,"event":"session_token.issued","env":"production","partner_id":"prt_acme","api_key_id":"key_live_7Hq2"}"#;
 
 #[track_caller]
 fn check(line: &str, verify: impl FnOnce(EventRow<'_>)) {
@@ -140,6 +140,72 @@ fn a_wrapped_line_of_no_known_source_is_not_taken_for_syslog() {
     for (flags, reason) in [("F", "unknown_format"), ("P", "partial_line")] {
         let read = read(format!("2026-03-14T09:26:53.593035218Z stdout {flags} {inner}"), None);
         assert_eq!(read.rejects.row(0).reason.as_deref(), Some(reason));
+    }
+}
+
+#[test]
+fn what_the_contract_asks_for_is_flagged_where_it_is_not_met() {
+    for (from, to, flag) in [
+        (r#""seq":5,"#, "", "missing_seq"),
+        (r#""env":"production","#, "", "missing_env"),
+        ("production", "staging", "unknown_env"),
+        (r#""v":1"#, r#""v":2"#, "unknown_version"),
+        (r#""seq":5"#, r#""seq":5,"reason":"because""#, "unknown_reason"),
+    ] {
+        check(&PARTNER.replace(from, to), |row| assert_eq!(row.flags, [flag], "{to}"));
+    }
+    check(&PARTNER.replace("production", "staging"), |row| assert_eq!(row.env.as_deref(), Some("staging")));
+    let fine = PARTNER.replace(r#""v":1"#, r#""v":"1","reason":"expired""#).replace("production", "sandbox");
+    check(&fine, |row| assert!(row.flags.is_empty(), "{:?}", row.flags));
+}
+
+#[test]
+fn a_link_of_a_chain_is_no_token() {
+    let link = "sha256:9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
+    check(&PARTNER.replace("}", &format!(r#","chain":"{link}"}}"#)), |row| {
+        assert!(row.flags.is_empty() && row.redactions.is_empty(), "{row:?}");
+        assert!(row.raw.unwrap().contains(link));
+        assert_eq!(row.unmapped.as_deref(), Some(&*format!(r#"{{"chain":"{link}"}}"#)));
+    });
+}
+
+#[test]
+fn a_request_that_is_an_object_is_kept() {
+    let line = r#"{"time_iso8601":"2026-03-14T09:30:00Z","remote_addr":"192.0.2.1","status":200,"request":{"method":"GET","headers":{"Authorization":["s3cr3ts3cr3t"]}}}"#;
+    check(line, |row| {
+        let unmapped = row.unmapped.unwrap();
+        assert!(unmapped.starts_with(r#"{"request":{"method":"GET","headers":{"Authorization":["hmac"#));
+    });
+}
+
+#[test]
+fn what_detectors_count_by_is_short() {
+    for field in ["user_ref", "api_key_id", "env", "event", "partner_id"] {
+        let with = |value: &str| event(PARTNER.replace("}", &format!(r#","{field}":"{value}"}}"#)));
+        let value = |tail: &str| format!("{}{tail}", "é".repeat(200));
+        let (one, two) = (with(&value("a")), with(&value("b")));
+        let of = |row: EventRow<'_>| match field {
+            "user_ref" => row.user_ref.unwrap().into_owned(),
+            "api_key_id" => row.api_key_id.unwrap().into_owned(),
+            "env" => row.env.unwrap().into_owned(),
+            "event" => row.action.unwrap().into_owned(),
+            _ => row.partner_id.unwrap().into_owned(),
+        };
+        let (one, two) = (of(one.events.row(0)), of(two.events.row(0)));
+        assert!(one.len() <= 256 && one.starts_with("éé") && one != two, "{field}: {one}");
+    }
+}
+
+#[test]
+fn where_the_broker_gives_no_time_the_event_keeps_its_own() {
+    for broker_time in [0, -1] {
+        let mut normalizer = normalizer(1, &[]);
+        feed_at(&mut normalizer, 0, PARTNER.as_bytes(), None, EventTime(broker_time));
+        let read = normalizer.finish();
+        let row = read.events.row(0);
+        assert_eq!(row.time.unwrap().to_rfc3339(), "2026-03-14T09:30:00.000Z");
+        assert_eq!((row.ingest_time, row.flags), (None, vec!["ingest_time_unknown".into()]));
+        assert_eq!(read.progress[0].broker_time, read.progress[0].event_time_max);
     }
 }
 

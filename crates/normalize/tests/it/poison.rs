@@ -6,7 +6,7 @@ use normalize::Normalized;
 
 use crate::feed::read;
 
-const GOOD: &str = r#"{"v":1,"ts":"2026-03-14T09:30:00Z","event":"api.request","partner_id":"prt_acme"}"#;
+const GOOD: &str = r#"{"v":1,"ts":"2026-03-14T09:30:00Z","event":"api.request","seq":5,"env":"production","partner_id":"prt_acme"}"#;
 
 /// A line that would be a good one but for `with`.
 fn partner(with: &str) -> String {
