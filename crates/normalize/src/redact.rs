@@ -3,6 +3,8 @@
 //! Secrets are known by their shape (see `shapes`), by the name they stand under (see `names`),
 //! or because a description says that a field is one: those are `Known` and looked for literally.
 
+mod keys;
+mod named;
 mod names;
 mod shapes;
 mod unescape;
