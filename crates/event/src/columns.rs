@@ -9,9 +9,12 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
-    TimestampMicrosecondBuilder,
+    TimestampMicrosecondBuilder, new_null_array,
 };
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Field, Int32Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::EventTime;
 
@@ -173,12 +176,64 @@ impl Column for List {
 
 /// A batch that does not have the columns it should have.
 #[derive(Debug, thiserror::Error)]
-#[error("expected the {table} columns, found another schema ({found} columns)")]
-pub struct WrongColumns {
-    /// Which table was expected.
-    pub table: &'static str,
-    /// How many columns were found.
-    pub found: usize,
+pub enum WrongColumns {
+    /// The column that every row of the table has is missing: this is another table.
+    #[error("expected the {table} columns, found another schema ({found} columns)")]
+    AnotherTable {
+        /// Which table was expected.
+        table: &'static str,
+        /// How many columns were found.
+        found: usize,
+    },
+    /// A column holds something else than it should.
+    #[error("column {column} of {table} is {found} instead of {expected}")]
+    WrongType {
+        /// Which table was expected.
+        table: &'static str,
+        /// Which column.
+        column: String,
+        /// The type that it has.
+        found: DataType,
+        /// The type that it should have.
+        expected: DataType,
+    },
+}
+
+/// Takes a batch that another version of this program may have written: columns are found by name,
+/// one that it did not know yet is null throughout, one that we do not know is left out. The first
+/// column has to be there, or any table would do as any other. Nothing is copied.
+pub(crate) fn conform(
+    table: &'static str,
+    schema: &SchemaRef,
+    batch: RecordBatch,
+) -> Result<RecordBatch, WrongColumns> {
+    let columns = if batch.schema_ref().fields() == schema.fields() {
+        batch.columns().to_vec()
+    } else {
+        if batch.schema_ref().index_of(schema.field(0).name()).is_err() {
+            return Err(WrongColumns::AnotherTable { table, found: batch.num_columns() });
+        }
+        schema.fields().iter().map(|field| column(table, field, &batch)).collect::<Result<_, _>>()?
+    };
+    // Metadata of the wire does not belong to the table.
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options);
+    Ok(batch.expect("types and lengths were compared just now, and every column may be null"))
+}
+
+fn column(table: &'static str, field: &Field, batch: &RecordBatch) -> Result<ArrayRef, WrongColumns> {
+    let Some(column) = batch.column_by_name(field.name()) else {
+        return Ok(new_null_array(field.data_type(), batch.num_rows()));
+    };
+    if column.data_type() != field.data_type() {
+        return Err(WrongColumns::WrongType {
+            table,
+            column: field.name().clone(),
+            found: column.data_type().clone(),
+            expected: field.data_type().clone(),
+        });
+    }
+    Ok(Arc::clone(column))
 }
 
 /// Declares a table: `name: Kind, provenance, "ocsf path", "doc";` for each column.
@@ -259,15 +314,10 @@ macro_rules! columns {
                 std::sync::Arc::clone(&SCHEMA)
             }
 
-            /// Takes a batch that came from outside, if it has these columns.
+            /// Takes a batch that came from outside, perhaps from another version of this program:
+            /// columns by name, those that are missing null, those that are unknown left out.
             pub fn from_arrow(batch: arrow::record_batch::RecordBatch) -> Result<Self, $crate::columns::WrongColumns> {
-                if batch.schema().fields() != Self::schema().fields() {
-                    return Err($crate::columns::WrongColumns { table: $table, found: batch.num_columns() });
-                }
-                // Metadata of the wire does not belong to the table.
-                let batch = arrow::record_batch::RecordBatch::try_new(Self::schema(), batch.columns().to_vec())
-                    .expect("the fields were compared just now");
-                Ok(Self(batch))
+                $crate::columns::conform($table, &Self::schema(), batch).map(Self)
             }
 
             /// The Arrow batch.
@@ -307,3 +357,71 @@ macro_rules! columns {
     };
 }
 pub(crate) use columns;
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+    use arrow::datatypes::Schema;
+
+    use super::*;
+    use crate::{EventBatch, EventBatchBuilder, EventRow, RejectBatchBuilder};
+
+    fn batch() -> RecordBatch {
+        let mut builder = EventBatchBuilder::default();
+        builder.append(&EventRow {
+            event_id: Some("evt_1".into()),
+            status: Some(401),
+            flags: vec!["late".into()],
+            ..EventRow::default()
+        });
+        builder.finish().into_arrow()
+    }
+
+    /// A batch of some of another's columns, by name, and one more.
+    fn of(batch: &RecordBatch, names: &[&str], more: Option<(&str, ArrayRef)>) -> RecordBatch {
+        let of_name = |name: &&str| {
+            let column = batch.column_by_name(name).expect("it has one");
+            ((*name).to_owned(), Arc::clone(column))
+        };
+        let columns = names.iter().map(of_name).chain(more.map(|(name, column)| (name.to_owned(), column)));
+        let (fields, columns): (Vec<Field>, Vec<ArrayRef>) = columns
+            .map(|(name, column)| (Field::new(name, column.data_type().clone(), true), column))
+            .unzip();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("one row each")
+    }
+
+    #[test]
+    fn a_batch_of_an_older_version_has_nulls_where_a_column_was_added() {
+        let older = of(&batch(), &["status", "event_id", "flags"], None);
+        let read = EventBatch::from_arrow(older).expect("the columns are ours");
+        assert_eq!(read.row(0), EventBatch::from_arrow(batch()).expect("ours").row(0));
+    }
+
+    #[test]
+    fn a_column_of_a_newer_version_is_left_out() {
+        let more: ArrayRef = Arc::new(Int64Array::from(vec![7]));
+        let newer = of(&batch(), &["event_id", "status"], Some(("mood", more)));
+        let read = EventBatch::from_arrow(newer).expect("the others are ours");
+        assert_eq!((read.row(0).status, read.arrow().schema()), (Some(401), EventBatch::schema()));
+    }
+
+    #[test]
+    fn a_column_of_another_type_is_refused_and_so_is_another_table() {
+        let more: ArrayRef = Arc::new(Int64Array::from(vec![401]));
+        let error = EventBatch::from_arrow(of(&batch(), &["event_id"], Some(("status", more))))
+            .expect_err("a long status");
+        assert_eq!(error.to_string(), "column status of events is Int64 instead of Int32");
+        let rejects = RejectBatchBuilder::default().finish().into_arrow();
+        let error = EventBatch::from_arrow(rejects).expect_err("another table");
+        assert!(matches!(error, WrongColumns::AnotherTable { table: "events", .. }), "{error}");
+    }
+
+    #[test]
+    fn a_batch_of_this_version_is_taken_as_it_is() {
+        let batch = batch();
+        let read = EventBatch::from_arrow(batch.clone()).expect("ours");
+        for (taken, given) in read.arrow().columns().iter().zip(batch.columns()) {
+            assert!(Arc::ptr_eq(taken, given));
+        }
+    }
+}

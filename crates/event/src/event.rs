@@ -13,7 +13,7 @@ columns! {
     original_time: Text, S, "metadata.original_time", "The time stamp as it was written.";
     logged_time: Time, S, "metadata.logged_time", "When the source wrote the log line, where it says so.";
     transmit_time: Time, S, "metadata.transmit_time", "When the shipper sent it, where it says so.";
-    ingest_time: Time, I, "metadata.processed_time", "When the broker appended the record.";
+    ingest_time: Time, I, "metadata.processed_time", "When the broker appended the record; none where it gave no time.";
     tenant: Text, I, "metadata.tenant_uid", "The partner whose topic the record came from.";
     env: Text, S, "metadata.labels[] env:", "production or sandbox.";
     source_format: Text, I, "metadata.log_format", "The source description in schemas/ that read the line.";
@@ -67,7 +67,7 @@ columns! {
     message: Text, P, "message", "The human part of the line, redacted.";
     flags: List, I, "unmapped.flags", "What was odd: clock_skew, late, tenant_mismatch, raw_token_received, duplicate_key, ...";
     redactions: List, I, "unmapped.redactions", "Which secrets were taken out, and from where, e.g. session_token:query.";
-    raw_hash: Hash, I, "raw_data_hash", "SHA-256 of the line as it came.";
+    raw_hash: Hash, I, "raw_data_hash", "SHA-256 of the line as it came; HMAC-SHA-256 with the pepper where something was taken out of it.";
     raw: Text, I, "raw_data", "The line, redacted.";
     unmapped: Text, P, "unmapped", "A JSON object of the fields that no column holds, redacted.";
 }

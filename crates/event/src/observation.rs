@@ -48,7 +48,7 @@ columns! {
     time: Time, S, "", "Event time; for requests the start of the minute.";
     ingest_time: Time, I, "", "When the broker appended the raw log (for requests: the latest of them).";
     tenant: Text, I, "", "Whose it is.";
-    delivery_id: Text, I, "", "The same for two deliveries of one line, from the shipper's sequence or else the position; never from a field that a client can set.";
+    delivery_id: Text, I, "", "The same for two deliveries of one line: from the shipper's sequence, else the id that a server gave the event, else the whole line where its stamp is finer than a second, else the position; never from a field that a client can set.";
     event_id: Text, I, "", "The event it was taken from (for requests: the first of them).";
     kafka_topic: Text, I, "", "Where that event stands: topic.";
     kafka_partition: Int, I, "", "Where that event stands: partition.";

@@ -15,7 +15,7 @@ pub struct RawLog<'a> {
     pub partition: i32,
     /// Kafka offset.
     pub offset: i64,
-    /// When the broker appended the record; our `ingest_time`.
+    /// When the broker appended the record; zero or less where it gave no time.
     pub broker_time: EventTime,
     /// The record's bytes.
     pub payload: &'a [u8],
@@ -25,4 +25,11 @@ pub struct RawLog<'a> {
     pub shipper_id: Option<&'a str>,
     /// The `wf-shipper-seq` header.
     pub shipper_seq: Option<i64>,
+}
+
+impl RawLog<'_> {
+    /// When the broker appended the record, where it says so.
+    pub fn ingest_time(&self) -> Option<EventTime> {
+        Some(self.broker_time).filter(|time| time.millis() > 0)
+    }
 }

@@ -25,11 +25,13 @@ pub enum RejectReason {
     TimeOutOfRange,
     /// A record with more lines than a record may hold.
     TooManyLines,
+    /// A piece of a line that its collector cut.
+    PartialLine,
 }
 
 impl RejectReason {
     /// Every reason, so that metrics exist before the first reject.
-    pub const ALL: [RejectReason; 9] = [
+    pub const ALL: [RejectReason; 10] = [
         Self::Empty,
         Self::TooLong,
         Self::TooDeep,
@@ -39,6 +41,7 @@ impl RejectReason {
         Self::InvalidField,
         Self::TimeOutOfRange,
         Self::TooManyLines,
+        Self::PartialLine,
     ];
 
     /// The reason's name in columns and metrics.
@@ -53,6 +56,7 @@ impl RejectReason {
             Self::InvalidField => "invalid_field",
             Self::TimeOutOfRange => "time_out_of_range",
             Self::TooManyLines => "too_many_lines",
+            Self::PartialLine => "partial_line",
         }
     }
 }
@@ -79,5 +83,5 @@ columns! {
     detail: Text, I, "", "What was wrong, without the payload.";
     bytes: Long, I, "", "How long the line was.";
     excerpt: Text, I, "", "The line's first 2,048 characters, secrets redacted, what is not UTF-8 replaced.";
-    raw_hash: Hash, I, "", "SHA-256 of the line as it came.";
+    raw_hash: Hash, I, "", "HMAC-SHA-256 of the line as it came, with the pepper.";
 }

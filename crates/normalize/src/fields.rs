@@ -27,6 +27,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) rest: Vec<(Cow<'a, str>, Value<'a>)>,
     /// Whether a JSON object had a key twice; the last one counts.
     pub(crate) duplicate_key: bool,
+    /// How often a syslog daemon says that the line was repeated.
+    pub(crate) repeated: Option<i64>,
 }
 
 impl<'a> Fields<'a> {

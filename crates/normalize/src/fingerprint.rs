@@ -66,6 +66,14 @@ impl Fingerprinter {
         text
     }
 
+    /// The keyed hash of a whole line. It never is the fingerprint of a token that a line consists of.
+    pub(crate) fn line(&self, bytes: &[u8]) -> [u8; 32] {
+        let mut mac = self.keyed.clone();
+        mac.update(b"line\0");
+        mac.update(bytes);
+        mac.finalize().into_bytes().into()
+    }
+
     /// Whether a text is a fingerprint already, ours or a partner's: a key id and 32 hex digits.
     pub fn is_fingerprint(text: &str) -> bool {
         fingerprint_len(text.as_bytes()) == Some(text.len())

@@ -17,6 +17,7 @@ mod text;
 
 mod recognise;
 mod schema;
+mod wrapper;
 
 mod fields;
 mod formats;

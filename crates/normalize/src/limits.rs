@@ -7,7 +7,7 @@ pub struct Limits {
     pub record_bytes_max: usize,
     /// A line, or an element of a JSON array, above this is a reject.
     pub line_bytes_max: usize,
-    /// Lines of one record that are read; what follows them is one reject.
+    /// Lines of one record that are read, blank ones apart; what follows them is one reject.
     pub lines_max: usize,
     /// How deep brackets may nest. Parsers recurse, and a stack is finite.
     pub depth_max: usize,

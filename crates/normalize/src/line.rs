@@ -23,6 +23,13 @@ use crate::schema::{Format, Schemas, Source};
 use crate::settings::Settings;
 use crate::stamp::day_ms;
 use crate::text::Readable;
+use crate::wrapper::unwrapped;
+
+/// How long a value may be that detectors keep their counts by.
+const KEY_BYTES_MAX: usize = 256;
+
+/// What `message repeated N times` can add to a count: rsyslog folds the lines of some seconds.
+const REPEATED_MAX: i64 = 1_000;
 
 /// A line and where it stands.
 pub(crate) struct Line<'l> {
@@ -37,6 +44,7 @@ pub(crate) struct Read<'a> {
     pub(crate) observe: Observe,
     pub(crate) repeated: Option<i64>,
     pub(crate) sequence_of_record: bool,
+    pub(crate) precise: bool,
 }
 
 /// A line that did not, and the source that was tried.
@@ -89,13 +97,13 @@ impl LineReader {
             return Err(unnamed(Unreadable::new(RejectReason::TooLong, detail)));
         }
         let text = readable.text.trim();
-        if text.is_empty() {
+        let inner = unwrapped(text).map_err(unnamed)?;
+        if inner.is_empty() {
             return Err(unnamed(Unreadable::new(RejectReason::Empty, "there is nothing but white space")));
         }
-        // Wrappers (CRI, Vector, Fluent Bit) will be taken off here, before the source is found.
-        let source = self.source(schemas, line.raw, text).map_err(unnamed)?;
+        let source = self.source(schemas, line.raw, inner).map_err(unnamed)?;
         let failed = |unreadable| Failure { source: Some(&source.name), unreadable };
-        let (fields, meaning) = fields(source, text, self.limits.depth_max).map_err(failed)?;
+        let (fields, meaning) = fields(source, inner, self.limits.depth_max).map_err(failed)?;
         let mut draft = self.draft(line, source, fields);
         for (flag, raised) in [("invalid_utf8", readable.invalid_utf8), ("nul_byte", readable.nul_byte)] {
             draft.flag(raised.then_some(flag));
@@ -103,27 +111,26 @@ impl LineReader {
         draft.flag(draft.fields.duplicate_key.then_some("duplicate_key"));
         draft.split_request_line(source);
         required(source, &draft.fields).map_err(failed)?;
-        let (time, stamp) = time(source, &draft.fields, line.raw.broker_time).map_err(failed)?;
+        let ingest_time = line.raw.ingest_time();
+        let (time, stamp) = time(source, &draft.fields, ingest_time.unwrap_or_default()).map_err(failed)?;
+        // Whatever the source could write, a stamp without a fraction tells no two events apart.
+        let precise = source.time.precise && stamp.contains('.');
         draft.row.original_time = Some(stamp);
-        draft.set_time(time, line.raw.broker_time, self.limits.ahead_ms_max);
-        let observe = draft.fill_columns(source, meaning);
+        draft.set_time(time, ingest_time, self.limits.ahead_ms_max);
+        let (observe, sequence_of_record) = draft.fill_columns(source, meaning, line.raw.shipper_seq);
         let repeated = draft.repeated();
-        let sequence_of_record = draft.row.seq.is_none() && line.raw.shipper_seq.is_some();
-        if sequence_of_record {
-            draft.row.seq = line.raw.shipper_seq;
-        }
         draft.token_from_url(&source.token_in_url);
-        draft.withhold_by_name();
+        draft.withhold_by_name(&source.leftover);
         draft.finish_columns();
-        let mut row = draft.clean(text, source);
+        let mut row = draft.clean(line, text, source);
+        self.bound_keys(&mut row);
         if let Some(agent) = row.user_agent.as_deref() {
             row.ua_fp = Some(Cow::Owned(self.agents.fingerprint(agent)));
         }
         if let (None, Some(method), Some(path)) = (&row.route, &row.method, &row.path) {
             row.route = Some(Cow::Owned(route(method, path)));
         }
-        row.raw_hash = Some(sha256(line.bytes));
-        Ok(Read { row, observe, repeated, sequence_of_record })
+        Ok(Read { row, observe, repeated, sequence_of_record, precise })
     }
 
     /// The line's source: named by the record's header, else by the topic's configuration, else
@@ -152,6 +159,30 @@ impl LineReader {
         Err(Unreadable::new(RejectReason::UnknownFormat, "no source recognises the line"))
     }
 
+    /// What detectors keep their counts by is short; of what is longer the beginning is kept, and
+    /// a hash that tells it from others that begin alike.
+    fn bound_keys(&self, row: &mut EventRow<'_>) {
+        let keys = [
+            &mut row.user_ref,
+            &mut row.api_key_id,
+            &mut row.env,
+            &mut row.action,
+            &mut row.partner_id,
+            &mut row.reason,
+        ];
+        let mut shortened = false;
+        for key in keys {
+            let Some(long) = key.as_deref().filter(|key| key.len() > KEY_BYTES_MAX) else { continue };
+            let hash = hex::encode(&self.fingerprinter.line(long.as_bytes())[..16]);
+            let end = long.floor_char_boundary(KEY_BYTES_MAX - "…".len() - hash.len());
+            *key = Some(Cow::Owned(format!("{}…{hash}", &long[..end])));
+            shortened = true;
+        }
+        if shortened {
+            row.flags.push(Cow::Borrowed("value_shortened"));
+        }
+    }
+
     /// A row that knows where it comes from and nothing else.
     fn draft<'d, 'a>(&'d self, line: &Line<'a>, source: &'a Source, fields: Fields<'a>) -> Draft<'d, 'a> {
         let raw = line.raw;
@@ -163,7 +194,7 @@ impl LineReader {
         };
         let row = EventRow {
             event_id: Some(Cow::Owned(event_id(&position))),
-            ingest_time: Some(raw.broker_time),
+            ingest_time: raw.ingest_time(),
             tenant: Some(Cow::Borrowed(raw.source.tenant.as_str())),
             source_format: Some(Cow::Borrowed(&source.name)),
             feed: Some(Cow::Borrowed(&raw.source.feed)),
@@ -212,6 +243,7 @@ fn fields<'a>(
                     place.put(Cow::Borrowed(value), &mut fields);
                 }
             }
+            fields.repeated = parts.repeated.and_then(|times| times.parse().ok());
             let pattern =
                 patterns.iter().find(|pattern| pattern.read(parts.program, parts.message, &mut fields));
             Ok((fields, pattern.map(|pattern| &pattern.settings)))
@@ -270,7 +302,11 @@ impl<'a> Draft<'_, 'a> {
     /// Splits `POST /v1/sessions HTTP/1.1` where the source has such a field.
     fn split_request_line(&mut self, source: &'a Source) {
         let Some((slot, parts)) = source.request_line else { return };
-        let Some(Value::Text(line)) = self.fields.slots[slot].take() else { return };
+        let line = match self.fields.slots[slot].take() {
+            Some(Value::Text(line)) => line,
+            Some(other) => return self.fields.rest.push((Cow::Borrowed("request"), other)),
+            None => return,
+        };
         if line.is_empty() || source.empty.iter().any(|empty| *empty == line) {
             return;
         }
@@ -287,16 +323,24 @@ impl<'a> Draft<'_, 'a> {
         }
     }
 
-    /// An event cannot have happened long after the broker got it.
-    fn set_time(&mut self, time: EventTime, ingest_time: EventTime, ahead_ms_max: i64) {
-        let ahead = time - ingest_time > ahead_ms_max;
-        self.row.time = Some(if ahead { ingest_time } else { time });
-        self.flag(ahead.then_some("clock_skew"));
+    /// An event cannot have happened long after the broker got it. Where nobody knows when that
+    /// was, its own word has to do.
+    fn set_time(&mut self, time: EventTime, ingest_time: Option<EventTime>, ahead_ms_max: i64) {
+        let ahead = ingest_time.filter(|ingest_time| time - *ingest_time > ahead_ms_max);
+        self.row.time = Some(ahead.unwrap_or(time));
+        self.flag(ahead.map(|_| "clock_skew"));
+        self.flag(ingest_time.is_none().then_some("ingest_time_unknown"));
     }
 
     /// Fills the columns, the most particular word first: what a pattern says, what the line's
     /// fields say, what follows from other columns, what is so for every line.
-    fn fill_columns(&mut self, source: &'a Source, meaning: Option<&'a Settings>) -> Observe {
+    /// With what may be observed it says whether the sequence number is the record's.
+    fn fill_columns(
+        &mut self,
+        source: &'a Source,
+        meaning: Option<&'a Settings>,
+        shipper_seq: Option<i64>,
+    ) -> (Observe, bool) {
         let mut observe = Observe::default();
         if let Some(settings) = meaning {
             settings.apply(&mut self.row, &mut observe);
@@ -304,17 +348,20 @@ impl<'a> Draft<'_, 'a> {
         for rule in &source.columns {
             self.map(rule, &source.empty);
         }
+        let sequence_of_record = self.row.seq.is_none() && shipper_seq.is_some();
+        self.row.seq = self.row.seq.or(shipper_seq);
         for table in &source.tables {
-            table.apply(&mut self.row, &mut observe);
+            table.apply(&mut self.row, &self.fields, &mut observe);
         }
         source.base.apply(&mut self.row, &mut observe);
-        observe
+        (observe, sequence_of_record)
     }
 
-    /// How often the line says that it happened.
-    fn repeated(&self) -> Option<i64> {
-        let (_, value) = self.fields.rest.iter().find(|(name, _)| name == "repeated")?;
-        text_of(value)?.parse().ok()
+    /// How many times the line counts. A count that is a field of the payload is no more than one.
+    fn repeated(&mut self) -> Option<i64> {
+        let times = self.fields.repeated?;
+        self.flag((times > REPEATED_MAX).then_some("repeated_too_often"));
+        Some(times.clamp(1, REPEATED_MAX))
     }
 
     /// What follows from the columns, whatever the source.
@@ -338,18 +385,29 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Takes the secrets out of every column, and keeps the line without them.
-    fn clean(mut self, text: &'a str, source: &Source) -> EventRow<'a> {
+    fn clean(mut self, line: &Line<'_>, text: &'a str, source: &Source) -> EventRow<'a> {
         let escaped = memchr::memchr(b'\\', text.as_bytes()).is_some();
-        let json = !escaped && matches!(source.format, Format::Json(_));
+        let parsed = matches!(source.format, Format::Json(_));
         let plain = plain_escapes(text);
-        let suspect = suspects(&plain, if json { Text::Json } else { Text::Prose });
+        let suspect = suspects(&plain, if parsed && !escaped { Text::Json } else { Text::Prose });
         let header = self.row.shipper_id.as_deref().is_some_and(|id| suspects(id, Text::Prose));
         let beyond_search = self.secrets.beyond_search();
-        // Columns are parts of the line. If it holds no secret, or each but once and in the field
-        // that it was taken from, they hold none.
-        if suspect || escaped || header || beyond_search || !self.secrets.stand_alone(&plain) {
+        // Columns are parts of the line: if it holds no secret, neither do they. The members of an
+        // object do not overlap, so there a secret that stands in the line once has gone with its
+        // field. A message's parts, though, stand in the message, too.
+        let gone = self.secrets.is_empty() || (parsed && self.secrets.stand_alone(&plain));
+        if suspect || escaped || header || beyond_search || !gone {
             self.clean_columns();
         }
+        if beyond_search && !parsed {
+            self.row.message = None;
+        }
+        let taken = suspect || header || !self.secrets.is_empty() || !self.row.redactions.is_empty();
+        // Beside a line that lacks one word, the plain hash of the whole would tell every guess at
+        // that word right or wrong.
+        let hash =
+            if taken { self.fingerprinter.line(line.bytes) } else { Sha256::digest(line.bytes).into() };
+        self.row.raw_hash = Some(hash);
         if !source.keep_raw {
             return self.row;
         }
@@ -388,9 +446,4 @@ impl<'a> Draft<'_, 'a> {
             }
         }
     }
-}
-
-/// SHA-256 of bytes.
-pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
 }

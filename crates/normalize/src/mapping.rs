@@ -16,7 +16,7 @@ use hashbrown::HashMap;
 use crate::columns::{Cell, Column};
 use crate::fields::{Fields, Value};
 use crate::fingerprint::Fingerprinter;
-use crate::redact::{Kind, Secrets, is_redacted, percent_decoded};
+use crate::redact::{Kind, Secrets, is_placeholder, percent_decoded};
 use convert::Converted;
 
 /// Where a column's value comes from and what is done to it.
@@ -26,8 +26,10 @@ pub(crate) struct ColumnRule {
     /// In order of preference; the first that holds something counts.
     pub(crate) from: Vec<FromSlot>,
     pub(crate) convert: Convert,
-    /// Other words for some values, e.g. `FAILURE` for `failure`.
+    /// Other words for some values, e.g. `failure` for `FAIL`; how a value is spelt makes no difference.
     pub(crate) words: HashMap<String, String>,
+    /// Whether the column holds no other values than those.
+    pub(crate) only_words: bool,
     /// What is put in front of the value.
     pub(crate) prefix: String,
 }
@@ -40,9 +42,14 @@ pub(crate) struct FromSlot {
     pub(crate) path: String,
     /// Whether no later rule reads it, so that it can be taken.
     pub(crate) last_use: bool,
+    /// Whether another rule reads it, too.
+    pub(crate) shared: bool,
     /// The flag that the event gets if the value came from here.
     pub(crate) flag: Option<String>,
 }
+
+/// How many places of secrets an event names.
+const NOTES_MAX: usize = 32;
 
 /// A row on its way from fields to columns.
 pub(crate) struct Draft<'d, 'a> {
@@ -68,19 +75,42 @@ impl<'a> Draft<'_, 'a> {
         }
     }
 
-    /// A second field for a column that has its value is kept as one that no column holds.
+    /// A second field for a column that has its value is kept as one that no column holds; a second
+    /// secret is not kept.
     fn set_aside(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, value: Value<'a>) {
-        match (rule.convert.secret(), value) {
-            (Some(kind), Value::Text(raw)) => {
-                if !is_redacted(&raw) {
-                    self.secrets.add(kind, &raw);
-                    self.redacted(kind, &from.path);
-                    self.flag(from.flag.as_deref());
-                }
+        let Some(kind) = rule.convert.secret() else {
+            if from.last_use {
+                self.fields.rest.push((Cow::Borrowed(&from.path), value));
             }
-            (_, value) if from.last_use => self.fields.rest.push((Cow::Borrowed(&from.path), value)),
-            _ => {}
+            return;
+        };
+        let Some(text) = text_of(&value) else { return self.refuse(rule, from, value, "bad_field") };
+        let (stand_in, raw, flags) = match rule.convert.text(text, self.fingerprinter) {
+            Converted::Secret { stand_in, raw, flags, .. } => (stand_in, raw, flags),
+            Converted::Placeholder => return self.flag(Some("secret_placeholder")),
+            _ => return,
+        };
+        self.taken_out(kind, &raw, from);
+        self.flag(from.flag.as_deref());
+        // What we computed ourselves says more than what the line says of itself.
+        if let [received] = flags[..] {
+            let ours = self.row.flags.iter().any(|raised| raised == received);
+            self.flag(Some(received));
+            if !ours {
+                self.set_text(rule.column, Cow::Owned(stand_in));
+            }
+        } else {
+            self.flag(flags.first().copied());
         }
+    }
+
+    /// A value that its column cannot hold is kept as one that no column holds.
+    fn refuse(&mut self, rule: &ColumnRule, from: &'a FromSlot, mut value: Value<'a>, flag: &'a str) {
+        self.flag(Some(flag));
+        if rule.convert.secret().is_some() {
+            self.withhold(&from.path, &mut value, rule.convert.secret());
+        }
+        self.fields.rest.push((Cow::Borrowed(&from.path), value));
     }
 
     fn fill(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, value: Value<'a>) -> bool {
@@ -93,16 +123,22 @@ impl<'a> Draft<'_, 'a> {
         };
         match converted {
             Converted::Nothing => false,
+            Converted::Placeholder => {
+                self.flag(Some("secret_placeholder"));
+                false
+            }
             Converted::Text(text) => {
-                let text = self.worded(rule, text);
+                let Some(text) = worded(rule, text) else {
+                    self.refuse(rule, from, value, "unknown_word");
+                    return false;
+                };
                 self.set_text(rule.column, text);
                 self.flag(from.flag.as_deref());
                 true
             }
             Converted::Secret { stand_in, kind, raw, flags } => {
-                self.secrets.add(kind, &raw);
-                self.redacted(kind, &from.path);
-                self.row.flags.extend(flags.into_iter().map(Cow::Borrowed));
+                self.taken_out(kind, &raw, from);
+                flags.into_iter().for_each(|flag| self.flag(Some(flag)));
                 self.flag(from.flag.as_deref());
                 self.set_text(rule.column, Cow::Owned(stand_in));
                 true
@@ -126,19 +162,18 @@ impl<'a> Draft<'_, 'a> {
                 true
             }
             Converted::Unfit(flag) => {
-                self.flag(Some(flag));
-                self.fields.rest.push((Cow::Borrowed(&from.path), value));
+                self.refuse(rule, from, value, flag);
                 false
             }
         }
     }
 
-    fn worded(&self, rule: &'a ColumnRule, text: Cow<'a, str>) -> Cow<'a, str> {
-        let text = match rule.words.get(&*text) {
-            Some(word) => Cow::Borrowed(word.as_str()),
-            None => text,
-        };
-        if rule.prefix.is_empty() { text } else { Cow::Owned(format!("{}{text}", rule.prefix)) }
+    fn taken_out(&mut self, kind: Kind, raw: &str, from: &FromSlot) {
+        match from.shared {
+            true => self.secrets.add_shared(kind, raw),
+            false => self.secrets.add(kind, raw),
+        }
+        self.redacted(kind, &from.path);
     }
 
     fn set_text(&mut self, column: Column, text: Cow<'a, str>) {
@@ -156,8 +191,12 @@ impl<'a> Draft<'_, 'a> {
         }
     }
 
-    /// Notes that a secret was taken out, and from where.
+    /// Notes that a secret was taken out, and from where. A line may hold more of them than are
+    /// worth a note each.
     pub(crate) fn redacted(&mut self, kind: Kind, place: &str) {
+        if self.row.redactions.len() >= NOTES_MAX {
+            return;
+        }
         let note = format!("{}:{place}", kind.as_str());
         if !self.row.redactions.iter().any(|noted| *noted == note) {
             self.row.redactions.push(Cow::Owned(note));
@@ -177,30 +216,58 @@ impl<'a> Draft<'_, 'a> {
         let Some(value) = value.filter(|value| !value.is_empty()) else { return };
         let token = percent_decoded(value);
         self.flag(Some("token_in_url"));
-        if is_redacted(&token) {
-            self.row.token_fp =
-                crate::Fingerprinter::is_fingerprint(&token).then(|| Cow::Owned(token.into_owned()));
+        if crate::Fingerprinter::is_fingerprint(&token) {
+            self.row.token_fp = Some(Cow::Owned(token.into_owned()));
+            return;
+        }
+        if is_placeholder(&token) {
+            self.flag(Some("secret_placeholder"));
             return;
         }
         if !convert::is_token(&token) {
             self.flag(Some("malformed_token"));
         }
         self.row.token_fp = Some(Cow::Owned(self.fingerprinter.token(&token)));
-        self.secrets.add(Kind::SessionToken, value);
-        self.secrets.add(Kind::SessionToken, &token);
+        // A URL fills the path's column and the query's.
+        self.secrets.add_shared(Kind::SessionToken, value);
+        self.secrets.add_shared(Kind::SessionToken, &token);
     }
 
-    /// Takes out what stands under a secret's name among the fields that no column holds.
-    pub(crate) fn withhold_by_name(&mut self) {
+    /// Takes out what stands under a secret's name among the fields that no column holds: those
+    /// that the description does not name, and those that it names and does not use.
+    pub(crate) fn withhold_by_name(&mut self, leftover: &[(usize, String)]) {
         let mut rest = std::mem::take(&mut self.fields.rest);
         for (path, value) in &mut rest {
-            withhold(path, value, self.fingerprinter, &mut |kind, raw| {
-                self.secrets.add(kind, raw);
-                self.redacted(kind, path);
-            });
+            self.withhold(path, value, None);
         }
         self.fields.rest = rest;
+        for (slot, path) in leftover {
+            if let Some(mut value) = self.fields.slots[*slot].take() {
+                self.withhold(path, &mut value, None);
+            }
+        }
     }
+
+    fn withhold(&mut self, path: &str, value: &mut Value<'_>, kind: Option<Kind>) {
+        withhold(path, value, kind, self.fingerprinter, &mut |kind, raw| {
+            self.secrets.add(kind, raw);
+            self.redacted(kind, path);
+        });
+    }
+}
+
+/// A value in our words; none where it is none of those that its column holds.
+fn worded<'a>(rule: &'a ColumnRule, text: Cow<'a, str>) -> Option<Cow<'a, str>> {
+    let word = match rule.words.is_empty() {
+        true => None,
+        false => rule.words.get(&*text).or_else(|| rule.words.get(text.trim().to_ascii_lowercase().as_str())),
+    };
+    let text = match word {
+        Some(word) => Cow::Borrowed(word.as_str()),
+        None if rule.only_words => return None,
+        None => text,
+    };
+    Some(if rule.prefix.is_empty() { text } else { Cow::Owned(format!("{}{text}", rule.prefix)) })
 }
 
 /// A value as text; none for lists and objects.

@@ -78,6 +78,7 @@ impl Normalizer {
     pub fn normalize(&mut self, raw: &RawLog<'_>) {
         self.counts.records += 1;
         self.progress(raw, EventTime::MIN);
+        self.observations.record();
         let limits = self.reader.limits().clone();
         if raw.payload.len() > limits.record_bytes_max {
             let unreadable =
@@ -85,20 +86,31 @@ impl Normalizer {
             return self.reject(raw, 0, raw.payload, None, unreadable);
         }
         let mut lines = Lines::of(raw.payload);
-        let mut number = 0;
+        let (mut number, mut read) = (0, 0);
         while let Some(bytes) = lines.next() {
-            if number as usize == limits.lines_max {
-                let detail =
-                    format!("{} bytes follow the last line that is read", bytes.len() + lines.remainder());
-                let unreadable = Unreadable::new(RejectReason::TooManyLines, detail);
-                return self.reject(raw, number, bytes, None, unreadable);
+            // A blank line says nothing, but those behind it keep their numbers.
+            if !bytes.trim_ascii().is_empty() {
+                if read == limits.lines_max {
+                    let detail = format!(
+                        "{} bytes follow the last line that is read",
+                        bytes.len() + lines.remainder()
+                    );
+                    let unreadable = Unreadable::new(RejectReason::TooManyLines, detail);
+                    return self.reject(raw, number, bytes, None, unreadable);
+                }
+                self.line(raw, number, bytes);
+                read += 1;
             }
-            self.line(raw, number, bytes);
             number += 1;
+        }
+        if read == 0 {
+            let unreadable = Unreadable::new(RejectReason::Empty, "there is nothing but white space");
+            self.reject(raw, 0, raw.payload, None, unreadable);
         }
     }
 
-    /// How many events and rejects wait for [`Normalizer::finish`].
+    /// How many events and rejects wait for [`Normalizer::finish`]. One record can become as many as
+    /// [`Limits::lines_max`], so whoever bounds a batch asks after each record.
     pub fn rows(&self) -> usize {
         self.events.len() + self.rejects.len()
     }
@@ -137,11 +149,11 @@ impl Normalizer {
                     observe: &read.observe,
                     repeated: read.repeated,
                     sequence_of_record: read.sequence_of_record,
+                    precise: read.precise,
                 };
                 self.observations.add(&read.row, &seen);
                 self.events.append(&read.row);
-                let time = read.row.time.unwrap_or(raw.broker_time);
-                self.progress(raw, time);
+                self.progress(raw, read.row.time.unwrap_or(EventTime::MIN));
             }
             Err(failure) => self.reject(raw, number, bytes, failure.source, failure.unreadable),
         }
@@ -160,7 +172,7 @@ impl Normalizer {
         let excerpt = reject::excerpt(bytes, self.reader.limits(), self.reader.fingerprinter());
         self.rejects.append(&RejectRow {
             reject_id: Some(reject::id(raw, number).into()),
-            time: Some(raw.broker_time),
+            time: raw.ingest_time(),
             tenant: Some(raw.source.tenant.as_str().into()),
             feed: Some((&*raw.source.feed).into()),
             kafka_topic: Some((&**raw.topic).into()),
@@ -172,15 +184,16 @@ impl Normalizer {
             detail: Some(unreadable.detail),
             bytes: i64::try_from(bytes.len()).ok(),
             excerpt: Some(excerpt.into()),
-            raw_hash: Some(crate::line::sha256(bytes)),
+            raw_hash: Some(self.reader.fingerprinter().line(bytes)),
         });
     }
 
     fn progress(&mut self, raw: &RawLog<'_>, time: EventTime) {
         let at = (Arc::clone(raw.topic), raw.partition);
-        let (event_time_max, broker_time) =
-            self.progress.entry(at).or_insert((EventTime::MIN, raw.broker_time));
+        // Where the broker gave no time the events' own has to do, or watermarks would stand still.
+        let now = raw.ingest_time().unwrap_or(time);
+        let (event_time_max, broker_time) = self.progress.entry(at).or_insert((EventTime::MIN, now));
         *event_time_max = (*event_time_max).max(time);
-        *broker_time = (*broker_time).max(raw.broker_time);
+        *broker_time = (*broker_time).max(now);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use event::ids::{partition_of, tagged};
 use event::{EventRow, Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind};
+use hashbrown::{HashMap, HashSet};
 
 use crate::address;
 use crate::requests::Requests;
@@ -53,42 +54,67 @@ pub(crate) struct Seen<'s> {
     pub(crate) repeated: Option<i64>,
     /// Whether the sequence number is the record's, so that its lines share it.
     pub(crate) sequence_of_record: bool,
+    /// Whether the stamp tells two events apart that say the same.
+    pub(crate) precise: bool,
 }
 
 /// Builds the batches of observations, one for each partition.
 pub(crate) struct Observations {
     partitions: Vec<ObservationBatchBuilder>,
     requests: Requests,
+    /// The deliveries whose requests are counted in this batch.
+    counted: HashSet<String>,
+    /// How often each line that is known by its content stands in the record so far.
+    occurrences: HashMap<[u8; 32], u32>,
     key: String,
 }
 
 impl Observations {
     pub(crate) fn new(partitions: i32) -> Self {
         let partitions = (0..partitions.max(1)).map(|_| ObservationBatchBuilder::default()).collect();
-        Self { partitions, requests: Requests::default(), key: String::new() }
+        Self {
+            partitions,
+            requests: Requests::default(),
+            counted: HashSet::new(),
+            occurrences: HashMap::new(),
+            key: String::new(),
+        }
+    }
+
+    /// Begins a record.
+    pub(crate) fn record(&mut self) {
+        self.occurrences.clear();
     }
 
     /// Adds what an event yields.
     pub(crate) fn add(&mut self, row: &EventRow<'_>, seen: &Seen<'_>) {
         let observe = seen.observe;
         let status = row.status;
-        if observe.yields(ObservationKind::Requests) && row.route.is_some() {
-            self.requests.add(row, || delivery_id(row, seen));
-        }
+        let request = observe.yields(ObservationKind::Requests) && row.route.is_some();
         let account = row.api_key_id.as_deref().or(row.api_key_fp.as_deref()).or(row.user_ref.as_deref());
         let account = account.filter(|_| observe.yields(ObservationKind::AuthByAccount));
         let by_address = observe.yields(ObservationKind::AuthByAddress) && row.src_ip.is_some();
-        let token = row.token_fp.as_deref().filter(|_| observe.yields(ObservationKind::Token));
+        // What is no token identifies none: a scanner's `?token=1` is not one token used often.
+        let malformed = row.flags.iter().any(|flag| flag == "malformed_token");
+        let token = row.token_fp.as_deref().filter(|_| !malformed && observe.yields(ObservationKind::Token));
+        if !request && account.is_none() && !by_address && token.is_none() {
+            return;
+        }
+        let delivery = self.delivery(row, seen);
+        let delivery_id = delivery.as_deref().or(row.event_id.as_deref()).unwrap_or_default();
+        // Once folded into a count, a line that was sent twice cannot be told from two.
+        if request && delivery.as_ref().is_none_or(|id| self.counted.insert(id.clone())) {
+            self.requests.add(row, delivery_id);
+        }
         if account.is_none() && !by_address && token.is_none() {
             return;
         }
-        let delivery_id = delivery_id(row, seen);
         let net = row.src_ip.as_deref().and_then(address::parse).map(address::network);
         let mut observation = Observation {
             time: row.time,
             ingest_time: row.ingest_time,
             tenant: lent(&row.tenant),
-            delivery_id: Some(Cow::Borrowed(&delivery_id)),
+            delivery_id: Some(Cow::Borrowed(delivery_id)),
             event_id: lent(&row.event_id),
             kafka_topic: lent(&row.kafka_topic),
             kafka_partition: row.kafka_partition,
@@ -132,6 +158,34 @@ impl Observations {
         }
     }
 
+    /// The same for two deliveries of one line; none where only its position tells it from others.
+    ///
+    /// A shipper's sequence number tells deliveries, or the id that a server gave the event. Where
+    /// there is neither, two lines that are equal to the last byte and stamped more finely than to
+    /// the second are one line that was sent twice, unless they stand in one record. Two equal
+    /// lines with a stamp of a second may well be two calls.
+    fn delivery(&mut self, row: &EventRow<'_>, seen: &Seen<'_>) -> Option<String> {
+        fn bytes<'r>(text: &'r Option<Cow<'_, str>>) -> &'r [u8] {
+            text.as_deref().unwrap_or_default().as_bytes()
+        }
+        let topic = bytes(&row.kafka_topic);
+        if let Some(seq) = row.seq {
+            let line = if seen.sequence_of_record { row.kafka_line.unwrap_or(0) } else { -1 };
+            let (shipper, boot) = (bytes(&row.shipper_id), bytes(&row.boot_id));
+            let (seq, line) = (seq.to_be_bytes(), line.to_be_bytes());
+            return Some(tagged("dlv_", &[topic, shipper, boot, &seq, &line, bytes(&row.original_time)]));
+        }
+        if row.source_event_id.is_some() {
+            return Some(tagged(
+                "dlv_",
+                &[topic, b"id", bytes(&row.source_event_id), bytes(&row.original_time)],
+            ));
+        }
+        let hash = row.raw_hash.filter(|_| seen.precise)?;
+        let occurrence = self.occurrences.entry(hash).and_modify(|times| *times += 1).or_insert(0);
+        Some(tagged("dlv_", &[topic, b"line", &hash, &occurrence.to_be_bytes()]))
+    }
+
     /// Sends one where its tenant and key belong.
     fn send(&mut self, observation: &Observation<'_>, key: &str) {
         self.key.clear();
@@ -144,34 +198,12 @@ impl Observations {
     /// Ends the batches and starts others.
     pub(crate) fn finish(&mut self) -> Vec<ObservationBatch> {
         let partitions = self.partitions.len() as i32;
+        self.counted.clear();
         self.requests.drain(|observation| {
             let tenant = observation.tenant.as_deref().unwrap_or_default();
             self.partitions[partition_of(tenant, partitions) as usize].append(observation);
         });
         self.partitions.iter_mut().map(ObservationBatchBuilder::finish).collect()
-    }
-}
-
-/// The same for two deliveries of one line. A shipper's sequence number tells them; where there is
-/// none, the position does: two equal lines may be two calls in one second.
-fn delivery_id(row: &EventRow<'_>, seen: &Seen<'_>) -> String {
-    let bytes = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or_default().as_bytes().to_vec();
-    match row.seq {
-        Some(seq) => {
-            let line = if seen.sequence_of_record { row.kafka_line.unwrap_or(0) } else { -1 };
-            tagged(
-                "dlv_",
-                &[
-                    &bytes(&row.kafka_topic),
-                    &bytes(&row.shipper_id),
-                    &bytes(&row.boot_id),
-                    &seq.to_be_bytes(),
-                    &line.to_be_bytes(),
-                    &bytes(&row.original_time),
-                ],
-            )
-        }
-        None => row.event_id.as_deref().unwrap_or_default().to_owned(),
     }
 }
 

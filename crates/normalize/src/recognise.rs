@@ -11,7 +11,7 @@ pub(crate) fn recognise<'s>(line: &str, schemas: &'s Schemas) -> Option<&'s Sour
     schemas.in_order().find(|source| match (&source.recognise, &source.format) {
         (Recognise::Keys(keys), _) => json && keys.iter().all(|key| has_key(line, key)),
         (Recognise::Readable, Format::Template(template)) => !json && template.fits(line),
-        (Recognise::Readable, Format::Syslog { .. }) => !json && crate::formats::syslog::header(line).is_ok(),
+        (Recognise::Readable, Format::Syslog { .. }) => !json && crate::formats::syslog::recognises(line),
         (Recognise::Readable, Format::Regex(patterns)) => {
             let mut fields = crate::fields::Fields::with_slots(source.slots);
             !json && patterns.iter().any(|pattern| pattern.read(None, line, &mut fields))

@@ -3,6 +3,8 @@
 //! Secrets are known by their shape (see `shapes`), by the name they stand under (see `names`),
 //! or because a description says that a field is one: those are `Known` and looked for literally.
 
+mod keys;
+mod named;
 mod names;
 mod shapes;
 mod unescape;
@@ -71,13 +73,25 @@ pub(crate) struct Known {
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
     known: Vec<Known>,
+    /// Whether one came from a field that fills more than one column.
+    shared: bool,
 }
 
 impl Secrets {
     pub(crate) fn add(&mut self, kind: Kind, value: &str) {
-        if !value.is_empty() && !self.known.iter().rev().take(KNOWN_MAX).any(|known| known.value == value) {
+        // One more than is searched for says that there are too many.
+        if !value.is_empty()
+            && self.known.len() <= KNOWN_MAX
+            && !self.known.iter().any(|known| known.value == value)
+        {
             self.known.push(Known { value: value.to_owned(), kind });
         }
+    }
+
+    /// Adds one whose field fills other columns, too.
+    pub(crate) fn add_shared(&mut self, kind: Kind, value: &str) {
+        self.add(kind, value);
+        self.shared = true;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -87,25 +101,35 @@ impl Secrets {
     /// Whether a text cannot be cleaned of them by looking for each: too many, or so short that
     /// they are part of innocent words.
     pub(crate) fn beyond_search(&self) -> bool {
-        self.known.len() > KNOWN_MAX || self.known.iter().any(|known| known.value.len() < KNOWN_BYTES_MIN)
+        self.known.len() > KNOWN_MAX || !self.known.iter().all(Known::is_searchable)
     }
 
-    /// Whether each stands in the text once at most, so only in the field that it was taken from.
+    /// Whether each stands in the text once at most, and so, where every field of the line fills
+    /// one column, only in that which it was taken from.
     pub(crate) fn stand_alone(&self, text: &str) -> bool {
-        self.known
-            .iter()
-            .all(|known| memchr::memmem::find_iter(text.as_bytes(), known.value.as_bytes()).nth(1).is_none())
+        let twice = |known: &Known| {
+            memchr::memmem::find_iter(text.as_bytes(), known.value.as_bytes()).nth(1).is_some()
+        };
+        !self.shared && !self.known.iter().any(twice)
     }
 
     fn searchable(&self) -> impl Iterator<Item = &Known> {
-        self.known.iter().take(KNOWN_MAX).filter(|known| known.value.len() >= KNOWN_BYTES_MIN)
+        self.known.iter().take(KNOWN_MAX).filter(|known| known.is_searchable())
+    }
+}
+
+impl Known {
+    /// Whether it does not turn up by chance: it is long, or an e-mail address.
+    fn is_searchable(&self) -> bool {
+        self.value.len() >= KNOWN_BYTES_MIN || (self.value.len() >= 3 && self.value.contains('@'))
     }
 }
 
 /// What kind of text is looked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Text {
-    /// JSON that was parsed: what stands behind `"name":` the parser has told apart.
+    /// JSON that was parsed and has no escapes: what stands behind `"name":` the parser has told
+    /// apart, and within its strings there is prose.
     Json,
     /// Anything else: a secret may stand behind `name: `.
     Prose,
@@ -176,6 +200,30 @@ pub(crate) fn is_redacted(value: &str) -> bool {
     value == WITHHELD
         || value.eq_ignore_ascii_case("redacted")
         || fingerprint_len(value.as_bytes()).is_some_and(|len| len == value.len())
+}
+
+/// What others write where they took a secret out.
+const PLACEHOLDERS: [&str; 12] = [
+    "redacted",
+    "hidden",
+    "masked",
+    "filtered",
+    "removed",
+    "withheld",
+    "omitted",
+    "scrubbed",
+    "none",
+    "null",
+    "nil",
+    "undefined",
+];
+
+/// Whether a value stands in for any secret, or says that there was none.
+pub(crate) fn is_placeholder(value: &str) -> bool {
+    let word = value.trim_matches(|c: char| c.is_whitespace() || "<>[](){}*.…-_".contains(c));
+    word.is_empty()
+        || (word.len() >= 3 && word.bytes().all(|byte| matches!(byte, b'x' | b'X')))
+        || PLACEHOLDERS.iter().any(|placeholder| word.eq_ignore_ascii_case(placeholder))
 }
 
 fn literal_hits(text: &str, literal: &str, kind: Kind, hits: &mut Vec<Hit>) {

@@ -8,6 +8,7 @@ use crate::formats::json;
 use crate::limits::Limits;
 use crate::mapping::withhold;
 use crate::redact::{Secrets, Text, plain_escapes, redact};
+use crate::wrapper::contents;
 
 /// How much of a line is looked at to make an excerpt, in bytes for each character kept.
 const WINDOW: usize = 4;
@@ -27,7 +28,7 @@ pub(crate) fn excerpt(bytes: &[u8], limits: &Limits, fingerprinter: &Fingerprint
     let text = String::from_utf8_lossy(without_torn_end(bytes, window)).replace('\0', "\u{fffd}");
     let (kind, secrets) = match secrets(bytes, limits, fingerprinter) {
         Some(secrets) => (Text::Prose, secrets),
-        None if text.trim_start().starts_with(['{', '[']) => (Text::Torn, Secrets::default()),
+        None if contents(text.trim_start()).starts_with(['{', '[']) => (Text::Torn, Secrets::default()),
         None => (Text::Prose, Secrets::default()),
     };
     if secrets.beyond_search() {
@@ -41,12 +42,13 @@ pub(crate) fn excerpt(bytes: &[u8], limits: &Limits, fingerprinter: &Fingerprint
 /// What a line that is JSON, though not what its source should be, holds under secrets' names.
 fn secrets(bytes: &[u8], limits: &Limits, fingerprinter: &Fingerprinter) -> Option<Secrets> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= limits.line_bytes_max)?;
-    if !text.trim_start().starts_with(['{', '[']) {
+    let text = contents(text.trim());
+    if !text.starts_with(['{', '[']) {
         return None;
     }
     let mut value = json::parse(text, limits.depth_max).ok()?;
     let mut secrets = Secrets::default();
-    withhold("", &mut value, fingerprinter, &mut |kind, raw| secrets.add(kind, raw));
+    withhold("", &mut value, None, fingerprinter, &mut |kind, raw| secrets.add(kind, raw));
     Some(secrets)
 }
 

@@ -45,8 +45,8 @@ fn class(status: i32) -> i32 {
 }
 
 impl Requests {
-    /// Counts one request. `delivery_id` is asked for if it is the first of its group.
-    pub(crate) fn add(&mut self, row: &EventRow<'_>, delivery_id: impl FnOnce() -> String) {
+    /// Counts one request.
+    pub(crate) fn add(&mut self, row: &EventRow<'_>, delivery_id: &str) {
         let (Some(time), Some(route)) = (row.time, row.route.as_deref()) else { return };
         let text = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
         let minute = time.floor(MINUTE_MS);
@@ -81,7 +81,7 @@ impl Requests {
             route: route.to_owned(),
             count: 1,
             ingest_time: row.ingest_time,
-            delivery_id: delivery_id(),
+            delivery_id: delivery_id.to_owned(),
             event_id: text(&row.event_id),
             kafka_topic: text(&row.kafka_topic),
             kafka_partition: row.kafka_partition,

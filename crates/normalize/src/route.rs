@@ -46,7 +46,7 @@ fn is_id(segment: &str) -> bool {
         return false;
     }
     digits == bytes.len()
-        || (bytes.len() >= 16 && digits + hex == bytes.len())
+        || (bytes.len() >= 8 && digits + hex == bytes.len())
         || is_uuid(bytes)
         || (bytes.len() >= 12 && digits >= 3 && bytes.iter().all(u8::is_ascii_alphanumeric))
         || has_id_tail(bytes)
@@ -84,6 +84,7 @@ mod tests {
         check("/v1/things/42", "/v1/things/{id}");
         check("/v1/t/6f9619ff-8b86-d011-b42d-00cf4fc964ff", "/v1/t/{id}");
         check("/v1/t/9f2c4e7a1b8d3f60", "/v1/t/{id}");
+        check("/v1/t/a1b2c3d4", "/v1/t/{id}");
         check("/v1/sessions/ses_01JPA8YX3F", "/v1/sessions/{id}");
         check("/v1/users/dana@acme.example", "/v1/users/{id}");
         check("/k/hmac256:k1:2dedb0c9e14eb74b93ba3e8670b03563", "/k/{id}");
@@ -96,6 +97,7 @@ mod tests {
         check("/embed/acme/", "/embed/acme");
         check("/", "/");
         check("/oauth2/v2.0/token", "/oauth2/v2.0/token");
+        check("/feed/deadbeef/v1b2", "/feed/deadbeef/v1b2");
         check("/images/dashboard3.png", "/images/dashboard3.png");
     }
 

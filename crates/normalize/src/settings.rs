@@ -6,6 +6,8 @@ use event::EventRow;
 use hashbrown::HashMap;
 
 use crate::columns::{Cell, Column};
+use crate::fields::Fields;
+use crate::mapping::text_of;
 use crate::observe::Observe;
 
 /// Constants and what a detector may count.
@@ -46,32 +48,55 @@ impl Settings {
     }
 }
 
-/// Settings that depend on a column's value.
+/// Settings that depend on the value of a column or of a field that no column takes.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) on: Column,
+    pub(crate) on: On,
     /// The table is only for rows whose columns have one of these values.
     pub(crate) only: Vec<(Column, Vec<String>)>,
     pub(crate) cases: HashMap<String, Settings>,
+    /// Where there is no value; `otherwise` counts where this is not given.
+    pub(crate) missing: Option<Settings>,
     pub(crate) otherwise: Option<Settings>,
 }
 
+/// Whose value decides.
+#[derive(Debug)]
+pub(crate) enum On {
+    Column(Column),
+    Slot(usize),
+}
+
 impl Table {
-    /// Applies the case of the row's value, if there is one.
-    pub(crate) fn apply<'a>(&'a self, row: &mut EventRow<'a>, observe: &mut Observe) {
+    /// Applies the case of the line's value, if there is one.
+    pub(crate) fn apply<'a>(&'a self, row: &mut EventRow<'a>, fields: &Fields<'_>, observe: &mut Observe) {
         let meant = self.only.iter().all(|(column, values)| {
-            text_of(column, row).is_some_and(|value| values.iter().any(|allowed| allowed == value))
+            column_text(column, row).is_some_and(|value| values.iter().any(|allowed| allowed == value))
         });
         if !meant {
             return;
         }
-        let case = match self.on.cell {
-            Cell::Text(of) => of(row).as_deref().and_then(|value| self.cases.get(value)),
-            Cell::Int(of) => of(row).and_then(|number| self.case_of(number)),
-            Cell::Long(_) | Cell::Time(_) => None,
+        let there = match &self.on {
+            On::Column(column) => column.is_set(row),
+            On::Slot(slot) => fields.slots[*slot].is_some(),
         };
-        if let Some(settings) = case.or(self.otherwise.as_ref()) {
+        let settings = match there {
+            true => self.case(row, fields).or(self.otherwise.as_ref()),
+            false => self.missing.as_ref().or(self.otherwise.as_ref()),
+        };
+        if let Some(settings) = settings {
             settings.apply(row, observe);
+        }
+    }
+
+    fn case(&self, row: &mut EventRow<'_>, fields: &Fields<'_>) -> Option<&Settings> {
+        match &self.on {
+            On::Slot(slot) => self.cases.get(&*text_of(fields.slots[*slot].as_ref()?)?),
+            On::Column(column) => match column.cell {
+                Cell::Text(of) => self.cases.get(of(row).as_deref()?),
+                Cell::Int(of) => self.case_of(of(row).as_ref().copied()?),
+                Cell::Long(_) | Cell::Time(_) => None,
+            },
         }
     }
 
@@ -87,7 +112,7 @@ impl Table {
     }
 }
 
-fn text_of<'r>(column: &Column, row: &'r mut EventRow<'_>) -> Option<&'r str> {
+fn column_text<'r>(column: &Column, row: &'r mut EventRow<'_>) -> Option<&'r str> {
     match column.cell {
         Cell::Text(of) => of(row).as_deref(),
         _ => None,

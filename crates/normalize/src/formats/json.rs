@@ -8,7 +8,6 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
-use std::ops::Range;
 
 use event::RejectReason;
 use hashbrown::HashMap;
@@ -27,8 +26,6 @@ pub(crate) struct Shape {
 #[derive(Debug, Default)]
 struct Node {
     children: HashMap<Box<str>, Child>,
-    /// The slots at and beneath this node.
-    slots: Range<usize>,
 }
 
 #[derive(Debug)]
@@ -41,7 +38,7 @@ impl Shape {
     /// Slots for dotted paths; path `n` of the sorted list has slot `n`. A dotted key at the top
     /// means the same as the nested path. The error is a path that lies inside another.
     pub(crate) fn of(paths: &[String]) -> Result<Self, String> {
-        let mut root = Node { slots: 0..paths.len(), ..Node::default() };
+        let mut root = Node::default();
         for (slot, path) in paths.iter().enumerate() {
             root.insert(path, slot).ok_or_else(|| path.clone())?;
             if path.contains('.') {
@@ -57,16 +54,9 @@ impl Node {
         let Some((first, rest)) = path.split_once('.') else {
             return self.children.insert(path.into(), Child::Slot(slot)).is_none().then_some(());
         };
-        let child = self
-            .children
-            .entry(first.into())
-            .or_insert_with(|| Child::Object(Node { slots: slot..slot, ..Node::default() }));
-        match child {
+        match self.children.entry(first.into()).or_insert_with(|| Child::Object(Node::default())) {
             Child::Slot(_) => None,
-            Child::Object(node) => {
-                node.slots.end = slot + 1;
-                node.insert(rest, slot)
-            }
+            Child::Object(node) => node.insert(rest, slot),
         }
     }
 }
@@ -89,7 +79,7 @@ pub(crate) fn read<'a>(line: &'a str, shape: &Shape, depth_max: usize) -> Result
 pub(crate) fn parse(line: &str, depth_max: usize) -> Result<Value<'_>, Unreadable> {
     let too_deep = Cell::new(false);
     let mut parser = sonic_rs::Deserializer::from_str(line);
-    let parsed = Tree { depth_left: depth_max, too_deep: &too_deep }
+    let parsed = Tree { depth_left: depth_max, members: MEMBERS, too_deep: &too_deep }
         .deserialize(&mut parser)
         .and_then(|value| parser.end().map(|()| value));
     parsed.map_err(|_| match too_deep.get() {
@@ -99,12 +89,15 @@ pub(crate) fn parse(line: &str, depth_max: usize) -> Result<Value<'_>, Unreadabl
     })
 }
 
+/// Puts the members of an object where they belong. Which of equal keys counts is settled before
+/// anything is put anywhere, so that nothing has to be taken back.
 fn distribute<'a>(
-    members: Vec<(Cow<'a, str>, Value<'a>)>,
+    mut members: Vec<(Cow<'a, str>, Value<'a>)>,
     node: &Node,
     prefix: &str,
     fields: &mut Fields<'a>,
 ) {
+    fields.duplicate_key |= keep_last(&mut members);
     for (key, mut value) in members {
         match (node.children.get(&*key), value) {
             (Some(Child::Slot(slot)), found) => {
@@ -114,12 +107,6 @@ fn distribute<'a>(
             }
             (Some(Child::Object(child)), Value::Object(inner)) => {
                 let path = dotted(prefix, key);
-                if fields.slots[child.slots.clone()].iter().any(Option::is_some) {
-                    fields.duplicate_key = true;
-                    fields.slots[child.slots.clone()].fill(None);
-                    let inside = format!("{path}.");
-                    fields.rest.retain(|(name, _)| !name.starts_with(&inside));
-                }
                 distribute(inner, child, &path, fields);
             }
             (_, found) => fields.rest.push((dotted(prefix, key), found)),
@@ -131,17 +118,22 @@ fn dotted<'a>(prefix: &str, key: Cow<'a, str>) -> Cow<'a, str> {
     if prefix.is_empty() { key } else { Cow::Owned(format!("{prefix}.{key}")) }
 }
 
+/// How many members a line's own object has room for from the start. Those beneath it grow as they
+/// need: a list of empty objects may have as many as the line has bytes.
+const MEMBERS: usize = 16;
+
 /// Builds a tree, no deeper than it may be.
 #[derive(Clone, Copy)]
 struct Tree<'t> {
     depth_left: usize,
+    members: usize,
     too_deep: &'t Cell<bool>,
 }
 
 impl<'t> Tree<'t> {
     fn deeper<E: Error>(self) -> Result<Self, E> {
         match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Self { depth_left, ..self }),
+            Some(depth_left) => Ok(Self { depth_left, members: 0, ..self }),
             None => {
                 self.too_deep.set(true);
                 Err(E::custom("too deep"))
@@ -204,7 +196,7 @@ impl<'a> Visitor<'a> for Tree<'_> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Value<'a>, A::Error> {
         let inner = self.deeper()?;
-        let mut members = Vec::with_capacity(8);
+        let mut members = Vec::with_capacity(self.members);
         while let Some(key) = map.next_key_seed(Key)? {
             members.push((key, map.next_value_seed(inner)?));
         }
@@ -277,12 +269,35 @@ mod tests {
             assert!(fields.slots[1].is_none() && fields.rest.is_empty(), "{line}");
             assert!(fields.duplicate_key, "{line}");
         }
+        let fields = read_all(r#"{"http":{"status":401},"http":"x"}"#);
+        assert!(fields.duplicate_key && fields.slots[2].is_none());
+        assert_eq!(fields.rest, [("http".into(), Value::Text("x".into()))]);
         let fields = read_all(r#"{"a":1,"a":2,"b":{"c":[{"d":1,"d":2}]}}"#);
         assert!(fields.duplicate_key);
         assert_eq!(fields.rest[0].1, Value::Int(2));
         let mut json = String::new();
         fields.rest[1].1.write_json(&mut json);
         assert_eq!(json, r#"{"c":[{"d":2}]}"#);
+    }
+
+    #[test]
+    fn an_object_that_comes_again_and_again_takes_no_longer_than_its_bytes() {
+        let others: String = (0..40_000).map(|n| format!("\"k{n}\":1,")).collect();
+        let again = vec![r#""http":{"status":1}"#; 40_000].join(",");
+        let line = format!("{{{others}{again}}}");
+        let start = std::time::Instant::now();
+        assert!(read_all(&line).duplicate_key);
+        assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn an_empty_object_costs_no_more_than_its_place() {
+        let Value::Object(top) = parse(r#"{"a":[{},{}]}"#, 8).expect("valid") else { panic!("an object") };
+        let Value::List(items) = &top[0].1 else { panic!("a list") };
+        for item in items {
+            let Value::Object(members) = item else { panic!("an object") };
+            assert_eq!(members.capacity(), 0);
+        }
     }
 
     #[test]

@@ -29,6 +29,20 @@ pub(crate) fn header(line: &str) -> Result<Header<'_>, Unreadable> {
     })
 }
 
+/// Whether a line says of itself that it is syslog. A stamp without a year does; an RFC 3339 stamp
+/// is what lines of any kind begin with, so it takes a priority or the name of a program besides.
+pub(crate) fn recognises(line: &str) -> bool {
+    split(line).is_some_and(|header| {
+        let general = header.timestamp.starts_with(|first: char| first.is_ascii_digit());
+        !general || header.priority.is_some() || header.program.is_some_and(is_program)
+    })
+}
+
+fn is_program(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/()@+-".contains(&byte);
+    name.bytes().all(plain) && name.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
 fn split(line: &str) -> Option<Header<'_>> {
     let (priority, line) = match line.strip_prefix('<') {
         Some(rest) => {
@@ -115,6 +129,25 @@ mod tests {
         let read =
             header("Mar 14 09:26:53 h sshd[1]: message repeated 5 times: [ Failed x]").expect("syslog");
         assert_eq!((read.repeated, read.message), (Some("5"), "Failed x"));
+    }
+
+    #[test]
+    fn a_stamp_and_a_word_are_no_syslog_yet() {
+        for line in [
+            "2026-03-14T09:26:53Z edge-1 sshd[1]: x",
+            "2026-03-14T09:26:53Z edge-1 sudo: x",
+            "<38>2026-03-14T09:26:53Z edge-1 last message lost",
+            "Mar 14 09:26:53 edge-1 last message lost",
+        ] {
+            assert!(recognises(line), "{line}");
+        }
+        for line in [
+            "2026-03-14T09:26:53Z stdout F {\"a\":1}",
+            "2026-03-14T09:26:53Z stdout {\"a\":1}",
+            "2026-03-14T09:26:53Z last message lost",
+        ] {
+            assert!(!recognises(line), "{line}");
+        }
     }
 
     #[test]

@@ -32,9 +32,11 @@ struct Variable {
     quoted: bool,
 }
 
-/// Takes a template apart: the text before the first variable, then each variable's name, its
-/// width where one is given as in `${time_local:26}`, and the text behind it.
-pub(crate) fn parts(template: &str) -> Result<(String, Vec<(String, Option<usize>, String)>), &'static str> {
+/// A variable's name, its width where one is given as in `${time_local:26}`, the text behind it.
+type Part = (String, Option<usize>, String);
+
+/// Takes a template apart: the text before the first variable, then each variable.
+pub(crate) fn parts(template: &str) -> Result<(String, Vec<Part>), &'static str> {
     let mut pieces = template.split('$');
     let lead = pieces.next().unwrap_or_default().to_owned();
     let mut variables = Vec::new();

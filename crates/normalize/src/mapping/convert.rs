@@ -10,7 +10,7 @@ use crate::address;
 use crate::columns::Cell;
 use crate::fields::Value;
 use crate::fingerprint::Fingerprinter;
-use crate::redact::{Kind, is_redacted};
+use crate::redact::{Kind, is_placeholder};
 use crate::stamp::StampFormat;
 
 /// The ways to read a value; a description names one with `as`.
@@ -73,10 +73,11 @@ impl Convert {
             Self::Plain | Self::Seconds | Self::Stamp(_) => Converted::Text(text),
             Self::Ip => ip(text),
             Self::Host => host(&text),
-            Self::Path => Converted::Text(part(&text, split_target(&text).0)),
-            Self::Query => {
-                split_target(&text).1.map_or(Converted::Nothing, |query| Converted::Text(part(&text, query)))
-            }
+            Self::Path => Converted::Text(part(&text, |text| split_target(text).0)),
+            Self::Query => match part(&text, |text| split_target(text).1.unwrap_or_default()) {
+                query if query.is_empty() => Converted::Nothing,
+                query => Converted::Text(query),
+            },
             Self::Word => Converted::Text(word(text)),
             Self::User if !text.contains('@') => Converted::Text(text),
             Self::User => secret(text, Kind::Secret, fingerprinter, &[]),
@@ -116,6 +117,8 @@ impl Convert {
 pub(super) enum Converted<'a> {
     /// There is nothing to put into the column, and nothing wrong.
     Nothing,
+    /// The source put a word such as `REDACTED` in the secret's place: the same for all of them.
+    Placeholder,
     Text(Cow<'a, str>),
     Int(i32),
     Long(i64),
@@ -142,8 +145,11 @@ fn secret<'a>(
     fingerprinter: &Fingerprinter,
     flags: &[&'static str],
 ) -> Converted<'a> {
-    if is_redacted(&text) {
+    if Fingerprinter::is_fingerprint(&text) {
         return Converted::Text(text);
+    }
+    if is_placeholder(&text) {
+        return Converted::Placeholder;
     }
     Converted::Secret { stand_in: fingerprinter.fingerprint(&text), kind, raw: text, flags: flags.to_vec() }
 }
@@ -157,22 +163,26 @@ fn ip(text: Cow<'_, str>) -> Converted<'_> {
 }
 
 fn host<'a>(text: &Cow<'a, str>) -> Converted<'a> {
-    let rest = text.split_once("://").map_or(&**text, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = if authority.starts_with('[') {
-        authority.split_once(']').map_or(authority, |(host, _)| &host[1..])
-    } else {
-        authority.split_once(':').map_or(authority, |(host, _)| host)
-    };
-    let host = host.trim_end_matches('.');
+    let host = host_of(text);
     if host.is_empty() || host.len() > 255 {
         return Converted::Unfit("bad_host");
     }
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Converted::Text(Cow::Owned(host.to_ascii_lowercase()));
     }
-    Converted::Text(part(text, host))
+    Converted::Text(part(text, host_of))
+}
+
+fn host_of(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = if authority.starts_with('[') {
+        authority.split_once(']').map_or(authority, |(host, _)| host.trim_start_matches('['))
+    } else {
+        authority.split_once(':').map_or(authority, |(host, _)| host)
+    };
+    host.trim_end_matches('.')
 }
 
 fn word(text: Cow<'_, str>) -> Cow<'_, str> {
@@ -213,6 +223,7 @@ mod tests {
             Converted::Text(text) => text.into_owned(),
             Converted::Secret { stand_in, flags, .. } => format!("{} {}", &stand_in[..11], flags.join(" ")),
             Converted::Nothing => "nothing".to_owned(),
+            Converted::Placeholder => "placeholder".to_owned(),
             Converted::Unfit(flag) => flag.to_owned(),
             _ => "a number".to_owned(),
         }
@@ -240,6 +251,15 @@ mod tests {
         assert_eq!(text(Convert::Token, &token[1..]), "hmac256:k1: raw_token_received malformed_token");
         let fingerprint = "hmac256:k3:2dedb0c9e14eb74b93ba3e8670b03563";
         assert_eq!(text(Convert::Token, fingerprint), fingerprint);
+    }
+
+    #[test]
+    fn what_stands_for_any_secret_is_the_fingerprint_of_none() {
+        for text_in_place in ["REDACTED", "[redacted]", "***", "xxxxxxxx", "<hidden>", " ", "(masked)"] {
+            for convert in [Convert::Token, Convert::ApiKey, Convert::Session] {
+                assert_eq!(text(convert, text_in_place), "placeholder", "{text_in_place}");
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,13 @@ pub(crate) struct RequestLine<'a> {
 impl<'a> RequestLine<'a> {
     /// Takes a line apart; none where it is not a request, such as the bytes of a TLS handshake.
     pub(crate) fn of(line: &Cow<'a, str>) -> Option<Self> {
+        match line {
+            Cow::Borrowed(line) => RequestLine::split(line),
+            Cow::Owned(line) => RequestLine::split(line).map(RequestLine::into_owned),
+        }
+    }
+
+    fn split(line: &'a str) -> Option<Self> {
         let (method, rest) = line.split_once(' ')?;
         if !(3..=16).contains(&method.len()) || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
             return None;
@@ -23,11 +30,16 @@ impl<'a> RequestLine<'a> {
         if target.is_empty() {
             return None;
         }
-        Some(Self {
-            method: part(line, method),
-            target: part(line, target),
-            protocol: protocol.map(|protocol| part(line, protocol)),
-        })
+        Some(Self { method: method.into(), target: target.into(), protocol: protocol.map(Cow::Borrowed) })
+    }
+
+    fn into_owned<'o>(self) -> RequestLine<'o> {
+        let owned = |part: Cow<'_, str>| Cow::Owned(part.into_owned());
+        RequestLine {
+            method: owned(self.method),
+            target: owned(self.target),
+            protocol: self.protocol.map(owned),
+        }
     }
 }
 
@@ -47,14 +59,11 @@ pub(crate) fn split_target(target: &str) -> (&str, Option<&str>) {
     (path, query.filter(|query| !query.is_empty()))
 }
 
-/// A part of a text, borrowed for as long as the text is.
-pub(crate) fn part<'a>(whole: &Cow<'a, str>, part: &str) -> Cow<'a, str> {
+/// What `cut` makes of a text, borrowed for as long as the text is.
+pub(crate) fn part<'a>(whole: &Cow<'a, str>, cut: impl for<'t> Fn(&'t str) -> &'t str) -> Cow<'a, str> {
     match whole {
-        Cow::Borrowed(whole) => {
-            let start = part.as_ptr() as usize - whole.as_ptr() as usize;
-            Cow::Borrowed(&whole[start..start + part.len()])
-        }
-        Cow::Owned(_) => Cow::Owned(part.to_owned()),
+        Cow::Borrowed(whole) => Cow::Borrowed(cut(whole)),
+        Cow::Owned(whole) => Cow::Owned(cut(whole).to_owned()),
     }
 }
 
@@ -71,6 +80,8 @@ mod tests {
         );
         assert!(RequestLine::of(&"\u{16}\u{3}\u{1}".into()).is_none());
         assert!(RequestLine::of(&"GET  HTTP/1.1".into()).is_none());
+        let owned = RequestLine::of(&Cow::Owned("GET http://example.com".to_owned())).expect("a request");
+        assert_eq!((&*owned.target, owned.protocol), ("http://example.com", None));
     }
 
     #[test]

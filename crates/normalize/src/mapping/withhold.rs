@@ -8,17 +8,8 @@ use crate::fingerprint::Fingerprinter;
 use crate::redact::{Kind, is_redacted, replacement, secret_name};
 
 /// Puts stand-ins in the place of a value, or of those in it, that its name or theirs give away;
-/// `found` hears the kind of each and what it was.
+/// `found` hears the kind of each and what it was. With a kind given, all of them go.
 pub(crate) fn withhold(
-    path: &str,
-    value: &mut Value<'_>,
-    fingerprinter: &Fingerprinter,
-    found: &mut impl FnMut(Kind, &str),
-) {
-    beneath(path, value, None, fingerprinter, found);
-}
-
-fn beneath(
     name: &str,
     value: &mut Value<'_>,
     under: Option<Kind>,
@@ -30,12 +21,12 @@ fn beneath(
     match value {
         Value::Object(members) => {
             for (key, value) in members {
-                beneath(key, value, kind, fingerprinter, found);
+                withhold(key, value, kind, fingerprinter, found);
             }
         }
         Value::List(items) => {
             for item in items {
-                beneath("", item, kind, fingerprinter, found);
+                withhold("", item, kind, fingerprinter, found);
             }
         }
         Value::Null | Value::Bool(_) => {}

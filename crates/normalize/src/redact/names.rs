@@ -6,7 +6,7 @@ use super::Kind;
 pub(crate) const NAME_BYTES_MAX: usize = 48;
 
 /// Names end like this, once in lower case and without `_` and `-`: `accessToken`, `X-Api-Key`.
-const ENDINGS: [(&str, Kind); 17] = [
+const ENDINGS: [(&str, Kind); 19] = [
     ("token", Kind::SessionToken),
     ("apikey", Kind::ApiKey),
     ("secretkey", Kind::ApiKey),
@@ -20,16 +20,22 @@ const ENDINGS: [(&str, Kind); 17] = [
     ("pwd", Kind::Password),
     ("authorization", Kind::Authorization),
     ("cookie", Kind::Secret),
+    ("cookies", Kind::Secret),
     ("jwt", Kind::Jwt),
     ("sessionid", Kind::Session),
+    ("sessid", Kind::Session),
     ("credential", Kind::Secret),
     ("credentials", Kind::Secret),
 ];
 
+/// Names that are these, or whose last word is: as mere endings they belong to innocent words.
+const WHOLE: [(&str, Kind); 4] =
+    [("pass", Kind::Password), ("sid", Kind::Session), ("otp", Kind::Password), ("totp", Kind::Password)];
+
 /// What kind of secret stands under a name, if one does.
 pub(crate) fn secret_name(name: &[u8]) -> Option<Kind> {
     // The last letters of all endings: most names are told apart by one byte.
-    if !matches!(name.last()?.to_ascii_lowercase(), b'n' | b'y' | b't' | b'd' | b'e' | b's' | b'l') {
+    if !matches!(name.last()?.to_ascii_lowercase(), b'n' | b'y' | b't' | b'd' | b'e' | b's' | b'l' | b'p') {
         return None;
     }
     // The shell's variable, which sudo logs: a folder, not a password.
@@ -45,10 +51,24 @@ pub(crate) fn secret_name(name: &[u8]) -> Option<Kind> {
         }
     }
     let plain = &plain[..len];
-    if plain == b"pass" {
-        return Some(Kind::Password);
-    }
-    ENDINGS.iter().find(|(ending, _)| plain.ends_with(ending.as_bytes())).map(|(_, kind)| *kind)
+    WHOLE
+        .iter()
+        .find(|(word, _)| plain == word.as_bytes() || ends_with_word(name, word.as_bytes()))
+        .or_else(|| ENDINGS.iter().find(|(ending, _)| plain.ends_with(ending.as_bytes())))
+        .map(|(_, kind)| *kind)
+}
+
+/// Whether the last of a name's words is this one: `DB_PASS`, `dbPass`, but not `bypass`.
+fn ends_with_word(name: &[u8], word: &[u8]) -> bool {
+    let Some((before, last)) = name.len().checked_sub(word.len()).map(|at| name.split_at(at)) else {
+        return false;
+    };
+    let joint = before.last().is_some_and(|byte| match byte {
+        b'_' | b'-' | b'.' => true,
+        b'a'..=b'z' => last[0].is_ascii_uppercase(),
+        _ => false,
+    });
+    joint && last.eq_ignore_ascii_case(word)
 }
 
 #[cfg(test)]
@@ -64,12 +84,34 @@ mod tests {
             assert_eq!(secret_name(name.as_bytes()), Some(Kind::ApiKey), "{name}");
         }
         assert_eq!(secret_name(b"Authorization"), Some(Kind::Authorization));
-        assert_eq!(secret_name(b"PASSWORD"), Some(Kind::Password));
+        for name in ["PASSWORD", "pass", "DB_PASS", "dbPass", "otp", "user-otp"] {
+            assert_eq!(secret_name(name.as_bytes()), Some(Kind::Password), "{name}");
+        }
+        for name in ["sid", "connect.sid", "PHPSESSID", "JSESSIONID"] {
+            assert_eq!(secret_name(name.as_bytes()), Some(Kind::Session), "{name}");
+        }
+        assert_eq!(secret_name(b"cookies"), Some(Kind::Secret));
     }
 
     #[test]
     fn names_of_ids_and_fingerprints_are_not() {
-        for name in ["token_fp", "api_key_id", "tokens", "token_type", "key", "monkey", "user_ref", ""] {
+        for name in [
+            "token_fp",
+            "api_key_id",
+            "tokens",
+            "token_type",
+            "key",
+            "monkey",
+            "user_ref",
+            "",
+            "bypass",
+            "compass",
+            "inside",
+            "TSID",
+            "PWD",
+            "stop",
+            "accessKeyId",
+        ] {
             assert_eq!(secret_name(name.as_bytes()), None, "{name}");
         }
     }

@@ -55,6 +55,92 @@ fn secrets_are_known_by_their_name() {
 }
 
 #[test]
+fn two_slashes_excuse_nothing_but_a_url() {
+    gone("GET /embed?token=//s3cr3t", "s3cr3t");
+    gone("token: //s3cr3t", "s3cr3t");
+    gone(r#"{"token":"//s3cr3t"}"#, "s3cr3t");
+    gone(r#"token="[redacted] s3cr3t""#, "s3cr3t");
+    stays("token://host/path");
+}
+
+#[test]
+fn prose_in_json_is_looked_through() {
+    let text = r#"{"token":"9f2c","message":"login failed, password: hunter2hunter2"}"#;
+    assert!(suspects(text, Text::Json));
+    assert!(!suspects(r#"{"token":"9f2c","url":"https://x:443/","at":"09:26:53"}"#, Text::Json));
+}
+
+#[test]
+fn a_value_ends_where_its_kind_of_text_ends_it() {
+    for (text, cleaned) in [
+        ("/?password=(hunter2)&b=2", "/?password=[redacted]&b=2"),
+        ("/?password=hun,ter2;x#frag", "/?password=[redacted]#frag"),
+        ("/?a=1&password=it's HTTP/1.1", "/?a=1&password=[redacted] HTTP/1.1"),
+        ("curl 'https://x/?password=a'", "curl 'https://x/?password=[redacted]'"),
+        (r#"{"url":"/?password=a\"b"}"#, r#"{"url":"/?password=[redacted]\"b"}"#),
+        ("password=(hunter2)", "password=([redacted])"),
+        (r#""password"=>"a b""#, r#""password"=>"[redacted]""#),
+        ("'password' => 'a b'", "'password' => '[redacted]'"),
+        ("password:    hunter2", "password:    [redacted]"),
+        ("password\t", "password\t"),
+        ("password:\t\thunter2 x", "password:\t\t[redacted] x"),
+        ("mysql --password hunter2 -h db", "mysql --password [redacted] -h db"),
+        ("mysql -password 'hunter 2' db", "mysql -password '[redacted]' db"),
+        ("curl -u dana:hunter2 https://x", "curl -u dana:[redacted] https://x"),
+        ("curl --user \"dana:hun ter2\" x", "curl --user \"dana:[redacted]\" x"),
+        ("/?next=%2Fcb%3Fpassword%3Dhun%2Cter2%26a%3Db", "/?next=%2Fcb%3Fpassword%3D[redacted]%26a%3Db"),
+        ("/?next=%252Fcb%253Fpassword%253Dhunter2&a=b", "/?next=%252Fcb%253Fpassword%253D[redacted]&a=b"),
+        ("DB_PASS=hunter2 otp=123456", "DB_PASS=[redacted] otp=[redacted]"),
+    ] {
+        assert_eq!(clean(text), cleaned);
+        assert_eq!(clean(cleaned), cleaned, "once is enough");
+    }
+    gone("/?next=%2Fcb%3Faccess_token%3Dabcdefg%26x", "abcdefg");
+    gone("PHPSESSID=abcdefg; a=b", "abcdefg");
+    gone("cookies: a=b; c=d", "c=d");
+}
+
+#[test]
+fn in_torn_json_any_white_space_may_stand_before_a_value() {
+    for space in ["\t", "\n  ", "   ", "\r\n"] {
+        let text = format!("{{\"password\":{space}\"hunter2\",\"a\":[");
+        let cleaned = redact(&text, Text::Torn, &Secrets::default(), &fingerprinter(), |_| {});
+        assert!(!cleaned.contains("hunter2"), "{cleaned}");
+    }
+}
+
+#[test]
+fn keys_of_well_known_issuers_are_known() {
+    for key in [
+        "AKIAIOSFODNN7EXAMPLE",
+        "AIzaSyA1234567890abcdefghijklmnopqrstuv",
+        "xoxb-1234567890-abcdefghij",
+        "xoxp-1234567890-abcdefghij",
+        "glpat-abcdefghij0123456789",
+        "ghp_abcdefghij0123456789",
+    ] {
+        for text in ["{}", "used {} twice", "\"{}\"", "/a/{}/b", "({})"] {
+            gone(&text.replace("{}", key), key);
+        }
+    }
+    let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----";
+    gone(key, "MIIEow");
+    gone(&key.replace('\n', "\\n"), "MIIEow");
+    gone("x -----BEGIN PRIVATE KEY-----MIIEow", "MIIEow");
+    gone(&format!(r#"{{"key":"{}","a":1}}"#, key.replace('\n', "\\n")), "MIIEow");
+    for text in [
+        "AKIA is a prefix",
+        "xoxo-kisses",
+        "glpat- x",
+        "gap AIzawa",
+        "a PRIVATE KEY----- x",
+        "SAKIA0123456789ABCDEFGH",
+    ] {
+        stays(text);
+    }
+}
+
+#[test]
 fn a_percent_encoded_token_has_the_tokens_fingerprint() {
     assert_eq!(clean("/?token=a%2Db"), format!("/?token={}", fingerprinter().token("a-b")));
 }
@@ -68,6 +154,11 @@ fn what_is_no_secret_stays() {
     stays("https://acme.example:443/path?x=1 https://dana@acme.example/");
     stays("https://token://x 14/Mar/2026:09:26:53 +0000");
     stays("COMMAND=/usr/bin/vim ; PWD=/home/ubuntu");
+    stays("pam_unix(passwd:chauthtok): password changed for dana");
+    stays("Access denied for user 'root'@'192.0.2.1' (using password: YES)");
+    stays("- password reset for dana; --no-token; pre-token x");
+    stays("ps -u root ; curl -u https://x.example/ ; --password -v");
+    stays("cache_bypass=1 compass: north 100%3D token%3");
 }
 
 #[test]
@@ -109,6 +200,30 @@ fn the_pass_is_linear_in_what_it_reads() {
         "a=",
         "ab0",
         "\"token\":\"",
+        "token://",
+        "token=//",
+        "?token=//",
+        "token:\"//",
+        "token=\"[redacted]",
+        "token=(",
+        "token%3D",
+        "%3Dtoken",
+        "%3Ftoken%3D%",
+        "%2525",
+        " --token ",
+        " -u a",
+        " -u '",
+        "-----BEGIN PRIVATE KEY-----",
+        " PRIVATE KEY-----",
+        "-----BEGIN ",
+        "xoxb-",
+        "-xox",
+        "/AIza",
+        "glpat-",
+        "AKIA",
+        "?token='a",
+        "token=\\\\\\",
+        "token:                 ",
     ] {
         let text = piece.repeat((1 << 20) / piece.len());
         let start = std::time::Instant::now();

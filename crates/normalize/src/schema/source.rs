@@ -14,7 +14,8 @@ use crate::formats::template::{Template, parts};
 use crate::formats::{Place, syslog};
 use crate::mapping::{ColumnRule, Convert, FromSlot};
 use crate::observe::Observe;
-use crate::settings::{Constant, Settings, Table};
+use crate::redact::secret_name;
+use crate::settings::{Constant, On, Settings, Table};
 use crate::stamp::{StampFormat, zone_ms};
 
 const TOP: [&str; 17] = [
@@ -38,6 +39,7 @@ const TOP: [&str; 17] = [
 ];
 const FORMATS: [(&str, &str); 4] =
     [("json", "json"), ("template", "template"), ("regex", "regex"), ("syslog", "syslog")];
+const CHOICE: [(&str, bool); 2] = [("true", true), ("false", false)];
 /// What `request_line` splits a field into.
 const REQUEST_PARTS: [&str; 3] = ["request_line.method", "request_line.target", "request_line.protocol"];
 
@@ -54,6 +56,8 @@ pub(crate) struct Source {
     pub(crate) time: TimeRule,
     pub(crate) required: Vec<(usize, String)>,
     pub(crate) columns: Vec<ColumnRule>,
+    /// The slots that no column takes its value from, and their fields' names.
+    pub(crate) leftover: Vec<(usize, String)>,
     pub(crate) token_in_url: Vec<String>,
     pub(crate) tables: Vec<Table>,
     pub(crate) base: Settings,
@@ -86,6 +90,8 @@ pub(crate) struct TimeRule {
     pub(crate) from: Vec<(usize, String)>,
     pub(crate) formats: Vec<StampFormat>,
     pub(crate) zone_ms: Option<i64>,
+    /// Whether two events never are equal to the last byte, their stamps being finer than a second.
+    pub(crate) precise: bool,
 }
 
 impl Recognise {
@@ -121,6 +127,7 @@ impl Source {
                 .map(|path| (paths.slot(&path).expect("its path was collected"), path))
                 .collect())
         })?;
+        let columns = top.get("columns", |entry| columns(entry, &paths))?.unwrap_or_default();
         let source = Self {
             name: name.to_owned(),
             recognise: recognise(&top, format)?,
@@ -130,13 +137,12 @@ impl Source {
             time: top
                 .need("time", "say `time: {from: field, formats: [rfc3339]}`", |entry| time(entry, &paths))?,
             required: required.unwrap_or_default(),
-            columns: top.get("columns", |entry| columns(entry, &paths))?.unwrap_or_default(),
+            leftover: leftover(&columns, &paths),
+            columns,
             token_in_url: top.get("token_in_url", |entry| entry.texts())?.unwrap_or_default(),
-            tables: top.get("by", |entry| entry.items(table))?.unwrap_or_default(),
+            tables: top.get("by", |entry| entry.items(|item| table(item, &paths)))?.unwrap_or_default(),
             base: top.get("set", settings)?.unwrap_or_default(),
-            keep_raw: top
-                .get("keep_raw", |entry| entry.one_of("choice", &[("true", true), ("false", false)]))?
-                .unwrap_or(true),
+            keep_raw: top.get("keep_raw", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(true),
             format: match format {
                 "json" => Format::Json(Shape::of(&paths.sorted).map_err(|path| overlap(&top, file, &path))?),
                 "template" => Format::Template(template(&top, &paths)?),
@@ -186,7 +192,8 @@ impl Paths {
     }
 
     fn place(&self, name: &str) -> Place {
-        if self.ignored.iter().any(|ignored| ignored == name) {
+        // A secret that nobody needs has to be known all the same: the line holds it.
+        if self.ignored.iter().any(|ignored| ignored == name) && secret_name(name.as_bytes()).is_none() {
             return Place::Nowhere;
         }
         self.slot(name).map_or_else(|| Place::Rest(name.to_owned()), Place::Slot)
@@ -226,7 +233,7 @@ fn recognise(top: &Members, format: &str) -> Result<Recognise, SchemaError> {
 
 fn time(entry: Entry<'_>, paths: &Paths) -> Result<TimeRule, SchemaError> {
     let members = entry.members()?;
-    members.only(&["from", "formats", "zone"])?;
+    members.only(&["from", "formats", "zone", "precise"])?;
     let from = members.need("from", "name the field that holds the time", |from| from.texts())?;
     let formats = members.need("formats", "list how the time may be written", |formats| {
         formats.items(|item| item.one_of("time format", &StampFormat::NAMES))
@@ -237,7 +244,8 @@ fn time(entry: Entry<'_>, paths: &Paths) -> Result<TimeRule, SchemaError> {
     })?;
     let from =
         from.into_iter().map(|path| (paths.slot(&path).expect("its path was collected"), path)).collect();
-    Ok(TimeRule { from, formats, zone_ms })
+    let precise = members.get("precise", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(false);
+    Ok(TimeRule { from, formats, zone_ms, precise })
 }
 
 /// The fields of a column's rule, which is a field's name or a mapping.
@@ -259,6 +267,11 @@ fn from_of(rule: Entry<'_>) -> Result<Vec<String>, SchemaError> {
     })
 }
 
+fn leftover(columns: &[ColumnRule], paths: &Paths) -> Vec<(usize, String)> {
+    let taken: BTreeSet<usize> = columns.iter().flat_map(|rule| &rule.from).map(|from| from.slot).collect();
+    paths.sorted.iter().cloned().enumerate().filter(|(slot, _)| !taken.contains(slot)).collect()
+}
+
 fn columns(entry: Entry<'_>, paths: &Paths) -> Result<Vec<ColumnRule>, SchemaError> {
     let mut rules = Vec::new();
     entry.members()?.each(|name, rule| {
@@ -266,11 +279,16 @@ fn columns(entry: Entry<'_>, paths: &Paths) -> Result<Vec<ColumnRule>, SchemaErr
         Ok(())
     })?;
     // A field that several columns come from is taken by the last of them.
-    let mut used = BTreeSet::new();
+    let mut uses: HashMap<usize, usize> = HashMap::new();
     for rule in rules.iter_mut().rev() {
         for from in rule.from.iter_mut().rev() {
-            from.last_use = used.insert(from.slot);
+            let uses = uses.entry(from.slot).or_default();
+            from.last_use = *uses == 0;
+            *uses += 1;
         }
+    }
+    for from in rules.iter_mut().flat_map(|rule| &mut rule.from) {
+        from.shared = uses[&from.slot] > 1;
     }
     Ok(rules)
 }
@@ -280,19 +298,22 @@ fn column_rule(column: Column, rule: Entry<'_>, paths: &Paths) -> Result<ColumnR
         slot: paths.slot(&path).expect("its path was collected"),
         path,
         last_use: true,
+        shared: false,
         flag,
     };
     let mut from: Vec<FromSlot> = from_of(rule)?.into_iter().map(|path| slot(path, None)).collect();
     let mut convert = Convert::Plain;
     let mut words = HashMap::new();
+    let mut only_words = false;
     let mut prefix = String::new();
     if rule.is_mapping() {
         let members = rule.members()?;
-        members.only(&["from", "as", "words", "prefix", "flags"])?;
+        members.only(&["from", "as", "words", "only_words", "prefix", "flags"])?;
+        only_words = members.get("only_words", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(false);
         convert = members.get("as", |entry| conversion(entry, column))?.unwrap_or(Convert::Plain);
         members.get("words", |entry| {
             entry.members()?.each(|word, ours| {
-                words.insert(word.to_owned(), ours.text()?);
+                words.insert(word.to_ascii_lowercase(), ours.text()?);
                 Ok(())
             })
         })?;
@@ -310,7 +331,7 @@ fn column_rule(column: Column, rule: Entry<'_>, paths: &Paths) -> Result<ColumnR
     if let (Cell::Time(_), Convert::Plain) = (column.cell, convert) {
         convert = Convert::Stamp(StampFormat::Rfc3339);
     }
-    Ok(ColumnRule { column, from, convert, words, prefix })
+    Ok(ColumnRule { column, from, convert, words, only_words, prefix })
 }
 
 fn conversion(entry: Entry<'_>, column: Column) -> Result<Convert, SchemaError> {
@@ -437,15 +458,16 @@ fn observe(entry: Entry<'_>) -> Result<Observe, SchemaError> {
     Ok(observe)
 }
 
-fn table(entry: Entry<'_>) -> Result<Table, SchemaError> {
+fn table(entry: Entry<'_>, paths: &Paths) -> Result<Table, SchemaError> {
     let members = entry.members()?;
-    members.only(&["on", "only", "cases", "otherwise"])?;
+    members.only(&["on", "only", "cases", "missing", "otherwise"])?;
     let on = members.need("on", "name the column whose value decides", |on| {
-        let column = named_column(&on.text()?, &on)?;
-        match column.cell {
-            Cell::Text(_) | Cell::Int(_) => Ok(column),
-            _ => Err(on.wrong("cases are for texts and small numbers", "choose another column")),
+        let name = on.text()?;
+        // A field that the description ignores is there to be asked.
+        if let Some(slot) = paths.slot(&name).filter(|_| paths.ignored.contains(&name)) {
+            return Ok(On::Slot(slot));
         }
+        named_column(&name, &on).map(On::Column)
     })?;
     let mut only = Vec::new();
     members.get("only", |entry| {
@@ -463,11 +485,19 @@ fn table(entry: Entry<'_>) -> Result<Table, SchemaError> {
         })
     })?;
     let mut cases = HashMap::new();
-    members.need("cases", "write `value: {column: constant}` lines", |entry| {
+    members.get("cases", |entry| {
+        let kind = if let On::Column(column) = &on { Some(column.cell) } else { None };
+        if let Some(Cell::Long(_) | Cell::Time(_)) = kind {
+            return Err(entry.wrong("cases are for texts and small numbers", "say what `missing` means"));
+        }
         entry.members()?.each(|value, case| {
             cases.insert(value.to_owned(), settings(case)?);
             Ok(())
         })
     })?;
-    Ok(Table { on, only, cases, otherwise: members.get("otherwise", settings)? })
+    let (missing, otherwise) = (members.get("missing", settings)?, members.get("otherwise", settings)?);
+    if cases.is_empty() && missing.is_none() {
+        return Err(entry.wrong("nothing depends on it", "write `cases: {value: {column: constant}}`"));
+    }
+    Ok(Table { on, only, cases, missing, otherwise })
 }

@@ -61,6 +61,17 @@ pub(crate) fn read(payload: impl AsRef<[u8]>, format: Option<&str>) -> Normalize
     normalizer.finish()
 }
 
+/// What becomes of a record with a source of one's own, which is named `mine`.
+pub(crate) fn read_as(yaml: &str, payload: &str) -> Normalized {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("mine")).unwrap();
+    std::fs::write(dir.path().join("mine/schema.yaml"), yaml).unwrap();
+    let schemas = Arc::new(Schemas::load(dir.path()).unwrap());
+    let mut normalizer = Normalizer::new(schemas, fingerprinter(), Options::default());
+    feed(&mut normalizer, 7, payload.as_bytes(), Some("mine"));
+    normalizer.finish()
+}
+
 /// The only event of a record.
 #[track_caller]
 pub(crate) fn event(payload: impl AsRef<[u8]>) -> Normalized {

@@ -45,6 +45,7 @@ fn partner(event: &str, more: &str) -> String {
 }
 
 const TOKEN: &str = r#","token_fp":"hmac256:k3:2dedb0c9e14eb74b93ba3e8670b03563""#;
+const RAW_TOKEN: &str = "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
 const HTTP: &str = r#","http":{"method":"POST","path":"/v1/sessions","status":201}"#;
 
 #[test]
@@ -103,7 +104,7 @@ fn an_access_log_tells_of_tokens_and_of_401s() {
     assert_eq!(observed(&line("/a", "-", 401)), ["address 192.0.2.0/24 failure", "requests GET /a 401 x1"]);
     assert_eq!(observed(&line("/a", "dana", 401)).len(), 3);
     assert_eq!(
-        observed(&line("/embed?token=abc", "-", 200)),
+        observed(&line(&format!("/embed?token={RAW_TOKEN}"), "-", 200)),
         ["requests GET /embed 200 x1", "token token.presented_in_url success 192.0.2.0/24"]
     );
 }
@@ -127,6 +128,31 @@ fn sshd_lines_count_what_was_tried() {
     let read =
         read(line("message repeated 5 times: [ Failed password for root from 192.0.2.9 port 22 ssh2]"), None);
     assert_eq!(read.observations[0].row(0).count, Some(5));
+    let often =
+        line("message repeated 999999 times: [ Failed password for root from 192.0.2.9 port 22 ssh2]");
+    let read = crate::feed::read(often, None);
+    assert_eq!(read.observations[0].row(0).count, Some(1_000));
+    assert_eq!(read.events.row(0).flags, ["repeated_too_often"]);
+}
+
+#[test]
+fn what_is_no_token_is_not_watched_as_one() {
+    for value in ["REDACTED", "[redacted]", "***", "xxxxxxxx", "<hidden>", "abc"] {
+        assert_eq!(observed(&partner("session_token.revoked", &format!(r#","token":"{value}""#))).len(), 0);
+        let line = format!(
+            r#"192.0.2.9 - - [14/Mar/2026:09:30:00 +0000] "GET /embed?token={value} HTTP/1.1" 200 5 "-" "curl""#
+        );
+        assert_eq!(observed(&line), ["requests GET /embed 200 x1"], "{value}");
+        let both = partner("session_token.revoked", &format!(r#"{TOKEN},"token":"{value}""#));
+        assert_eq!(observed(&both).len(), 1, "{value}");
+    }
+}
+
+#[test]
+fn a_payload_cannot_say_how_often_it_counts() {
+    let line = partner("api_key.auth_failed", r#","api_key_id":"key_9","repeated":4000000000"#);
+    let read = read(&line, None);
+    assert_eq!(read.observations[0].row(0).count, None);
 }
 
 #[test]
@@ -202,4 +228,41 @@ fn a_line_that_is_delivered_twice_is_known_by_its_sequence() {
     assert_ne!(delivery(&without, 1, None), delivery(&without, 2, None));
     assert_eq!(delivery(&without, 1, Some(("s", 9))), delivery(&without, 2, Some(("s", 9))));
     assert_ne!(delivery(&without, 1, Some(("s", 9))), delivery(&without, 2, Some(("t", 9))));
+}
+
+#[test]
+fn a_line_without_a_sequence_is_known_by_its_event_id_or_its_content() {
+    let with_id = partner("session_token.redeemed", &format!(r#"{TOKEN},"event_id":"e1""#));
+    assert_eq!(delivery(&with_id, 1, None), delivery(&with_id, 2, None));
+    assert_ne!(delivery(&with_id, 1, None), delivery(&with_id.replace("e1", "e2"), 1, None));
+    let fine =
+        partner("session_token.redeemed", &format!(r#"{TOKEN},"request_id":"r1""#)).replace("00Z", "00.589Z");
+    assert_eq!(delivery(&fine, 1, None), delivery(&fine, 2, None));
+    assert_ne!(delivery(&fine, 1, None), delivery(&fine.replace("r1", "r2"), 1, None));
+    let nginx = r#"192.0.2.9 - - [14/Mar/2026:09:30:00 +0000] "GET /a HTTP/1.1" 401 5 "-" "curl""#;
+    assert_ne!(delivery(nginx, 1, None), delivery(nginx, 2, None));
+}
+
+#[test]
+fn equal_lines_of_one_record_are_two_and_of_two_records_one() {
+    let line = partner("session_token.redeemed", &format!("{TOKEN}{HTTP}")).replace("00Z", "00.589Z");
+    let told = |records: &[&str]| {
+        let mut normalizer = normalizer(1, &[]);
+        for (offset, record) in records.iter().enumerate() {
+            feed(&mut normalizer, offset as i64, record.as_bytes(), None);
+        }
+        let read = normalizer.finish();
+        let rows: Vec<Observation<'_>> = read.observations[0].rows().collect();
+        let tokens: std::collections::BTreeSet<String> = rows
+            .iter()
+            .filter(|row| row.kind == Some(ObservationKind::Token.code()))
+            .map(|row| row.delivery_id.as_deref().unwrap().to_owned())
+            .collect();
+        let requests: i64 = rows.iter().filter_map(|row| row.count).sum();
+        (tokens.len(), requests)
+    };
+    assert_eq!(told(&[&format!("{line}\n{line}")]), (2, 2));
+    assert_eq!(told(&[&line, &line]), (1, 1));
+    let numbered = |seq: u8| line.replace("}}", &format!("}},\"seq\":{seq}}}"));
+    assert_eq!(told(&[&numbered(1), &numbered(1), &numbered(2)]), (2, 2));
 }

@@ -6,7 +6,7 @@ use normalize::Normalized;
 
 use crate::feed::read;
 
-const GOOD: &str = r#"{"v":1,"ts":"2026-03-14T09:30:00Z","event":"api.request","partner_id":"prt_acme"}"#;
+const GOOD: &str = r#"{"v":1,"ts":"2026-03-14T09:30:00Z","event":"api.request","seq":5,"env":"production","partner_id":"prt_acme"}"#;
 
 /// A line that would be a good one but for `with`.
 fn partner(with: &str) -> String {
@@ -86,9 +86,9 @@ fn what_is_too_much_is_refused_before_it_is_parsed() {
     kept(partner(&format!(r#""a":"{}""#, "\\u005a".repeat(150_000))), &[]);
     let records = read(vec![b'x'; 17 << 20], None);
     assert_eq!(records.rejects.row(0).reason.as_deref(), Some("too_long"));
-    let lines = read("\n".repeat(300_000), None);
+    let lines = read("x\n".repeat(300_000), None);
     assert_eq!(lines.counts.rejects[&RejectReason::TooManyLines], 1);
-    assert_eq!(lines.counts.rejects[&RejectReason::Empty], 200_000);
+    assert_eq!(lines.counts.rejects[&RejectReason::UnknownFormat], 200_000);
 }
 
 #[test]
@@ -114,13 +114,19 @@ fn fields_that_have_to_be_there_are_asked_for() {
 
 #[test]
 fn what_is_nothing_is_an_empty_reject() {
-    rejected("", RejectReason::Empty);
-    rejected(" \t", RejectReason::Empty);
-    for payload in ["", "\n", "\u{feff}"] {
+    for payload in ["", "\n", "\u{feff}", " \t\r\n\n", &"\n".repeat(1 << 20)] {
         let read = read(payload, None);
-        assert_eq!(read.rejects.row(0).reason.as_deref(), Some("empty"), "{payload:?}");
-        assert_eq!(read.counts.lines, 1);
+        assert_eq!(read.rejects.row(0).reason.as_deref(), Some("empty"));
+        assert_eq!((read.counts.lines, read.rejects.len()), (1, 1));
     }
+}
+
+#[test]
+fn a_blank_line_is_none_and_those_behind_it_keep_their_numbers() {
+    let read = read(format!("\n{GOOD}\n \t\n\r\n{GOOD}\nhello\n\n"), None);
+    let lines: Vec<_> = read.events.rows().filter_map(|row| row.kafka_line).collect();
+    assert_eq!((lines, read.rejects.row(0).kafka_line), (vec![1, 4], Some(5)));
+    assert_eq!(read.counts.lines, 3);
 }
 
 #[test]

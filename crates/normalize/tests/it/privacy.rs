@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::feed::{everything, fingerprinter, read};
+use crate::feed::{everything, fingerprinter, read, read_as};
 
 const TOKEN: &str = "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
 
@@ -15,10 +15,19 @@ fn gone(record: &str, secret: &str) {
     }
 }
 
+/// For what only the line's own source knows to be a secret.
+#[track_caller]
+fn gone_from_event(record: &str, secret: &str) {
+    let read = read(record, None);
+    assert_eq!(read.events.len(), 1, "{record}");
+    let text = everything(&read);
+    assert!(!text.contains(secret), "{secret} came out of {record}: {text}");
+}
+
 fn partner(field: &str, value: &str) -> String {
     let value = serde_json::to_string(value).unwrap();
     format!(
-        r#"{{"v":1,"ts":"2026-03-14T09:30:00Z","event":"session_token.redeemed","partner_id":"prt_acme","{field}":{value}}}"#
+        r#"{{"v":1,"ts":"2026-03-14T09:30:00Z","seq":5,"event":"session_token.redeemed","env":"production","partner_id":"prt_acme","{field}":{value}}}"#
     )
 }
 
@@ -90,6 +99,105 @@ fn a_nested_secret_is_found_by_its_name() {
 }
 
 #[test]
+fn a_password_in_a_message_is_gone() {
+    gone(&partner("message", "login failed, password: hunter2hunter2"), "hunter2hunter2");
+    gone(&partner("note", "login failed, password : hunter2hunter2"), "hunter2hunter2");
+}
+
+#[test]
+fn an_email_address_is_gone_from_the_message_around_it() {
+    for message in [
+        "Failed password for invalid user dana@acme.example from 192.0.2.1 port 22 ssh2",
+        "Invalid user a@b.c from 192.0.2.1",
+    ] {
+        let address = message.split(' ').find(|word| word.contains('@')).unwrap();
+        gone_from_event(&sshd(message), address);
+    }
+    let read = read(sshd("Invalid user a@b.c from 192.0.2.1 port 22"), None);
+    assert!(read.events.row(0).raw.unwrap().contains("Invalid user hmac256:k1:"));
+}
+
+#[test]
+fn a_token_of_a_url_is_gone_from_every_part_of_it() {
+    gone_from_event(&nginx("/embed/abcdef-1/x?token=abcdef-1", "-", "x"), "abcdef-1");
+    let record =
+        partner("http", "").replace("\"\"", r#"{"method":"GET","path":"/a/abcdef-1?token=abcdef-1"}"#);
+    gone_from_event(&record, "abcdef-1");
+}
+
+#[test]
+fn the_hash_of_a_line_is_no_touchstone_for_what_was_taken_out_of_it() {
+    use sha2::{Digest, Sha256};
+    let plain = |record: &str| Some(<[u8; 32]>::from(Sha256::digest(record)));
+    let record = partner("note", "nothing secret");
+    assert_eq!(read(&record, None).events.row(0).raw_hash, plain(&record));
+    for record in [
+        partner("token", TOKEN),
+        partner("password", "hunter2"),
+        partner("message", "password: hunter2"),
+        nginx("/?password=hunter2", "-", "x"),
+        sshd("Invalid user dana@acme.example from 192.0.2.1"),
+    ] {
+        let hash = read(&record, None).events.row(0).raw_hash;
+        assert!(hash.is_some() && hash != plain(&record), "{record}");
+        assert_eq!(hash, read(&record, None).events.row(0).raw_hash);
+    }
+    let record = "what is this? password=hunter2";
+    assert_ne!(read(record, None).rejects.row(0).raw_hash, plain(record));
+}
+
+#[test]
+fn a_field_of_secrets_keeps_none_whatever_it_holds() {
+    for value in [r#"["malformed-secret"]"#, r#"{"a":"malformed-secret"}"#] {
+        for field in ["token_fp", "api_key_fp", "session_id"] {
+            let record = partner(field, "").replace("\"\"", value);
+            gone_from_event(&record, "malformed-secret");
+            let both = record.replace(",\"event\"", &format!(",\"token_fp\":\"{TOKEN}\",\"event\""));
+            gone_from_event(&both, "malformed-secret");
+        }
+        gone_from_event(
+            &partner("token", "").replace("\"\"", &format!(r#"{value},"token_fp":"{TOKEN}""#)),
+            "malformed-secret",
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_a_description_ignores_is_gone_from_the_line() {
+    let json = "
+about: For the tests.
+format: json
+time: {from: ts, formats: [rfc3339]}
+ignore: [password, headers]
+columns: {action: a}
+";
+    let line = r#"{"ts":"2026-03-14T09:30:00Z","password":"hunter2hunter2","headers":{"authorization":"s3cr3ts3cr3t"}}"#;
+    let template = "
+about: For the tests.
+format: template
+template: '$time $password $message'
+time: {from: time, formats: [rfc3339]}
+ignore: [password]
+columns: {message: message}
+";
+    for (yaml, line) in [(json, line), (template, "2026-03-14T09:30:00Z hunter2hunter2 hello s3cr3t")] {
+        let read = read_as(yaml, line);
+        assert_eq!(read.events.len(), 1, "{line}");
+        let text = everything(&read);
+        assert!(!text.contains("hunter2hunter2") && !text.contains("s3cr3ts3cr3t"), "{text}");
+    }
+}
+
+#[test]
+fn a_line_of_nothing_but_secrets_names_some_of_them() {
+    let members: Vec<String> = (0..20_000).map(|n| format!("\"k{n}token\":1")).collect();
+    let record = partner("note", "x").replace(r#""note":"x""#, &members.join(","));
+    let read = read(&record, None);
+    let row = read.events.row(0);
+    assert_eq!((row.raw, row.redactions.len()), (None, 32));
+}
+
+#[test]
 fn a_session_is_kept_as_its_fingerprint_only() {
     gone(&partner("session_id", "ses_01JPA8YZ11"), "ses_01JPA8YZ11");
 }
@@ -103,6 +211,10 @@ fn an_email_address_as_user_is_fingerprinted() {
 #[test]
 fn a_reject_keeps_no_secret() {
     gone(&format!("{{\"v\":1,\"event\":1,\"ts\":\"bad\",\"token\":\"{TOKEN}\""), TOKEN);
+    for flag in ["F", "P"] {
+        let wrapped = r#"2026-03-14T09:26:53.593035218Z stdout F {"a":1,"password":["hunter2hunter2"]"#;
+        gone(&wrapped.replace(" F ", &format!(" {flag} ")), "hunter2hunter2");
+    }
     gone("what is this? password=hunter2hunter2", "hunter2hunter2");
     gone(r#"{"v":1,"event":"x","ts":"bad","token":"not-hex-at-all","partner_id":"p"}"#, "not-hex-at-all");
 }
