@@ -36,3 +36,4 @@ pub use class::ClassInfo;
 pub use config::{Contract, DetectConfig, WatermarkConfig};
 pub use detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 pub use engine::{Engine, EngineStats};
+pub use watermark::Watermarks;

@@ -116,7 +116,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 1 5965 bytes a1689f35a9eda1a5"].assert_eq(&golden);
+    expect!["version 2 5958 bytes 874def119bbd8820"].assert_eq(&golden);
 }
 
 #[test]
@@ -155,6 +155,31 @@ fn a_silent_source_does_not_keep_episodes_open() {
     let closed = tick(&mut bench.engine, 50);
     assert_eq!(closed.len(), 1);
     assert!(!closed[0].alert.episode_open);
+}
+
+#[test]
+fn one_partners_lagging_source_does_not_delay_another_partners_alerts() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    // Slow's clock stands; the observations of both come on.
+    for minute in 0..120_i64 {
+        let rows = script(&format!(
+            "{:02}:{:02}:00 requests route=/v1/a count=40 tenant=slow id=r{minute}",
+            minute / 60,
+            minute % 60,
+        ));
+        bench.record_lagging(&rows, "slow", crate::testing::MONDAY);
+    }
+    let attack = script("02:40:00 login_failed src_ip=203.0.113.9 user_ref=root tenant=quick x12 every 5s");
+    for attempt in attack {
+        bench.record(&[attempt]);
+    }
+    bench.record(&script("03:20:00 login src_ip=198.51.100.7 user_ref=ann tenant=quick"));
+    let quick: Vec<_> = bench.changes.iter().filter(|c| c.alert.tenant.as_str() == "quick").collect();
+    assert!(
+        quick.len() >= 2 && !quick.last().unwrap().alert.episode_open,
+        "told and closed: {}",
+        quick.len()
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod describe;
 mod timeline;
 mod watch;
 
-use event::{EventTime, Observation, ObservationBatch, ObservationKind};
+use event::{EventTime, Observation, ObservationBatch, ObservationKind, Tenant};
 use serde::{Deserialize, Serialize};
 
 pub use classes::CLASSES;
@@ -26,13 +26,14 @@ use crate::config::{DetectConfig, in_range};
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::keyed::{Keyed, Slot};
 use crate::rows;
+use crate::watermark::Watermarks;
 use account::Account;
 use address::Address;
 use attempt::Attempt;
 use timeline::{Arrival, Fold, Setting, Timeline};
 
 pub(crate) const NAME: &str = "failed_authentication";
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 // --- config ------------------------------------------------------------------------------------
 
@@ -156,7 +157,6 @@ pub(crate) struct FailedAuthentication {
     config: FailedAuthenticationConfig,
     accounts: Keyed<Timeline<Account>>,
     addresses: Keyed<Timeline<Address>>,
-    watermark: Option<EventTime>,
     totals: Totals,
 }
 
@@ -171,7 +171,6 @@ struct Totals {
 struct Saved {
     accounts: Vec<Slot<Timeline<Account>>>,
     addresses: Vec<Slot<Timeline<Address>>>,
-    watermark: Option<EventTime>,
     totals: Totals,
     evicted: (u64, u64),
 }
@@ -180,7 +179,6 @@ struct Saved {
 struct Saving<'a> {
     accounts: Vec<&'a Slot<Timeline<Account>>>,
     addresses: Vec<&'a Slot<Timeline<Address>>>,
-    watermark: Option<EventTime>,
     totals: Totals,
     evicted: (u64, u64),
 }
@@ -193,7 +191,6 @@ impl FailedAuthentication {
             config: config.failed_authentication.clone(),
             accounts: Keyed::new(config.keys_per_tenant_max),
             addresses: Keyed::new(config.keys_per_tenant_max),
-            watermark: None,
             totals: Totals::default(),
         }
     }
@@ -227,27 +224,30 @@ fn take_in<F: Fold>(
 fn look_ahead<F: Fold>(
     keys: &mut Keyed<Timeline<F>>,
     mut touched: Vec<u32>,
-    setting: Setting<'_>,
+    config: &FailedAuthenticationConfig,
+    watermarks: &Watermarks,
     alerts: &mut AlertChanges,
 ) {
     touched.sort_unstable();
     touched.dedup();
     for id in touched {
         let Some((key, timeline)) = keys.get_mut(id) else { continue };
+        let setting = Setting { config, watermark: watermarks.of(key.tenant.as_str()) };
         timeline.look_ahead(key, setting, alerts);
         let due = timeline.due(setting);
         keys.wake_at(id, due);
     }
 }
 
-/// Settles every timeline whose time has come, and forgets those that hold nothing any more.
+/// Settles every timeline of a tenant whose time has come, and forgets those that hold nothing any more.
 fn settle<F: Fold>(
     keys: &mut Keyed<Timeline<F>>,
+    tenant: &Tenant,
     up_to: EventTime,
     setting: Setting<'_>,
     alerts: &mut AlertChanges,
 ) {
-    for id in keys.take_due(up_to) {
+    for id in keys.take_due(tenant, up_to) {
         let Some((key, timeline)) = keys.get_mut(id) else { continue };
         timeline.settle(key, up_to, setting, alerts);
         if timeline.is_over(up_to) {
@@ -260,8 +260,14 @@ fn settle<F: Fold>(
 }
 
 /// Says goodbye to timelines that had to go.
-fn evict<F: Fold>(keys: &mut Keyed<Timeline<F>>, setting: Setting<'_>, alerts: &mut AlertChanges) {
+fn evict<F: Fold>(
+    keys: &mut Keyed<Timeline<F>>,
+    config: &FailedAuthenticationConfig,
+    watermarks: &Watermarks,
+    alerts: &mut AlertChanges,
+) {
     for mut slot in keys.evict() {
+        let setting = Setting { config, watermark: watermarks.of(slot.key.tenant.as_str()) };
         slot.value.close_all(&slot.key, setting, alerts);
     }
 }
@@ -271,12 +277,19 @@ impl Detector for FailedAuthentication {
         NAME
     }
 
-    fn on_batch(&mut self, observations: &ObservationBatch, alerts: &mut AlertChanges) {
-        let setting = Setting { config: &self.config, watermark: self.watermark };
+    fn on_batch(
+        &mut self,
+        observations: &ObservationBatch,
+        watermarks: &Watermarks,
+        alerts: &mut AlertChanges,
+    ) {
+        let config = &self.config;
         let (mut accounts, mut addresses) = (Vec::new(), Vec::new());
         let kinds = [ObservationKind::AuthByAccount, ObservationKind::AuthByAddress];
         for (kind, o) in rows::of_kind(observations, &kinds) {
             self.totals.observations += 1;
+            let watermark = watermarks.of(o.tenant.as_deref().unwrap_or_default());
+            let setting = Setting { config, watermark };
             if kind == ObservationKind::AuthByAccount {
                 let Some(name) = attempt::account_of(&o) else { continue };
                 take_in(&mut self.accounts, name, &o, setting, &mut self.totals, &mut accounts);
@@ -285,24 +298,22 @@ impl Detector for FailedAuthentication {
                 take_in(&mut self.addresses, name, &o, setting, &mut self.totals, &mut addresses);
             }
         }
-        look_ahead(&mut self.accounts, accounts, setting, alerts);
-        look_ahead(&mut self.addresses, addresses, setting, alerts);
-        evict(&mut self.accounts, setting, alerts);
-        evict(&mut self.addresses, setting, alerts);
+        look_ahead(&mut self.accounts, accounts, config, watermarks, alerts);
+        look_ahead(&mut self.addresses, addresses, config, watermarks, alerts);
+        evict(&mut self.accounts, config, watermarks, alerts);
+        evict(&mut self.addresses, config, watermarks, alerts);
     }
 
-    fn on_watermark(&mut self, up_to: EventTime, alerts: &mut AlertChanges) {
-        self.watermark = Some(up_to);
-        let setting = Setting { config: &self.config, watermark: self.watermark };
-        settle(&mut self.accounts, up_to, setting, alerts);
-        settle(&mut self.addresses, up_to, setting, alerts);
+    fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
+        let setting = Setting { config: &self.config, watermark: Some(up_to) };
+        settle(&mut self.accounts, tenant, up_to, setting, alerts);
+        settle(&mut self.addresses, tenant, up_to, setting, alerts);
     }
 
     fn snapshot(&self) -> DetectorState {
         let saving = Saving {
             accounts: self.accounts.slots(),
             addresses: self.addresses.slots(),
-            watermark: self.watermark,
             totals: self.totals,
             evicted: (self.accounts.evicted_total, self.addresses.evicted_total),
         };
@@ -313,7 +324,6 @@ impl Detector for FailedAuthentication {
         let saved: Saved = state.read(NAME, STATE_VERSION)?;
         self.accounts.restore(saved.accounts, saved.evicted.0);
         self.addresses.restore(saved.addresses, saved.evicted.1);
-        self.watermark = saved.watermark;
         self.totals = saved.totals;
         Ok(())
     }

@@ -17,7 +17,7 @@ mod remembered;
 
 use std::mem;
 
-use event::{EventTime, Observation, ObservationBatch, ObservationKind};
+use event::{EventTime, Observation, ObservationBatch, ObservationKind, Tenant};
 use serde::{Deserialize, Serialize};
 
 pub use classes::CLASSES;
@@ -25,15 +25,16 @@ pub use classes::CLASSES;
 use crate::config::{DetectConfig, in_range};
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::episode::{Announced, announce, update_is_due};
-use crate::keyed::{Kept, Key, Keyed, Slot, SlotId};
+use crate::keyed::{Kept, Keyed, Slot, SlotId};
 use crate::rows;
+use crate::watermark::Watermarks;
 use classify::classify;
 use describe::describe;
 use facts::Facts;
 use remembered::Remembered;
 
 pub(crate) const NAME: &str = "token_reuse";
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 // --- config ------------------------------------------------------------------------------------
 
@@ -88,7 +89,6 @@ pub(crate) struct TokenReuse {
     config: TokenReuseConfig,
     tokens: Keyed<Token>,
     remembered: Remembered,
-    watermark: Option<EventTime>,
     totals: Totals,
 }
 
@@ -112,7 +112,6 @@ struct Totals {
 struct Saved {
     tokens: Vec<Slot<Token>>,
     remembered: Remembered,
-    watermark: Option<EventTime>,
     totals: Totals,
     evicted: u64,
 }
@@ -121,14 +120,13 @@ struct Saved {
 struct Saving<'a> {
     tokens: Vec<&'a Slot<Token>>,
     remembered: &'a Remembered,
-    watermark: Option<EventTime>,
     totals: Totals,
     evicted: u64,
 }
 
 impl Kept for Token {
-    fn is_precious(&self) -> bool {
-        self.announced.is_some()
+    fn rank(&self) -> u8 {
+        u8::from(self.announced.is_some())
     }
 }
 
@@ -140,13 +138,12 @@ impl TokenReuse {
             config: config.token_reuse.clone(),
             tokens: Keyed::new(config.keys_per_tenant_max),
             remembered: Remembered::new(config.keys_per_tenant_max.saturating_mul(8)),
-            watermark: None,
             totals: Totals::default(),
         }
     }
 
     /// Adds a fact to its token; returns the token if it was news.
-    fn take_in(&mut self, o: &Observation<'_>) -> Option<SlotId> {
+    fn take_in(&mut self, o: &Observation<'_>, watermarks: &Watermarks) -> Option<SlotId> {
         let (tenant, token_fp, time) = (o.tenant.as_deref()?, o.token_fp.as_deref()?, o.time?);
         let id = match self.tokens.find(tenant, token_fp) {
             Some(id) => id,
@@ -155,7 +152,7 @@ impl TokenReuse {
                 self.tokens.find_or_insert(tenant, token_fp, || Token { facts, ..Token::default() })?
             }
         };
-        let late = self.watermark.is_some_and(|watermark| time < watermark);
+        let late = watermarks.of(tenant).is_some_and(|watermark| time < watermark);
         let (_, token) = self.tokens.get_mut(id)?;
         if time >= token.facts.over_at(&self.config) {
             // Forgotten by rights, though the watermark has not got there yet.
@@ -218,11 +215,16 @@ impl Detector for TokenReuse {
         NAME
     }
 
-    fn on_batch(&mut self, observations: &ObservationBatch, alerts: &mut AlertChanges) {
+    fn on_batch(
+        &mut self,
+        observations: &ObservationBatch,
+        watermarks: &Watermarks,
+        alerts: &mut AlertChanges,
+    ) {
         let mut news = Vec::new();
         for (_, o) in rows::of_kind(observations, &[ObservationKind::Token]) {
             self.totals.observations += 1;
-            news.extend(self.take_in(&o).map(|id| (id, o.time.unwrap_or_default())));
+            news.extend(self.take_in(&o, watermarks).map(|id| (id, o.time.unwrap_or_default())));
         }
         for (id, time) in news {
             self.tell(id, time, alerts);
@@ -230,19 +232,17 @@ impl Detector for TokenReuse {
         self.shorten();
     }
 
-    fn on_watermark(&mut self, up_to: EventTime, alerts: &mut AlertChanges) {
-        self.watermark = Some(up_to);
-        for id in self.tokens.take_due(up_to) {
+    fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
+        for id in self.tokens.take_due(tenant, up_to) {
             self.wake(id, up_to, alerts);
         }
-        self.remembered.forget(up_to);
+        self.remembered.forget(tenant, up_to);
     }
 
     fn snapshot(&self) -> DetectorState {
         let saving = Saving {
             tokens: self.tokens.slots(),
             remembered: &self.remembered,
-            watermark: self.watermark,
             totals: self.totals,
             evicted: self.tokens.evicted_total,
         };
@@ -253,7 +253,6 @@ impl Detector for TokenReuse {
         let saved: Saved = state.read(NAME, STATE_VERSION)?;
         self.tokens.restore(saved.tokens, saved.evicted);
         self.remembered.restore(saved.remembered);
-        self.watermark = saved.watermark;
         self.totals = saved.totals;
         Ok(())
     }

@@ -79,6 +79,11 @@ fn address_column(key: &Key) -> String {
 }
 
 fn account_column(key: &Key) -> String {
+    if let Some(prefix) = key.cut_prefix() {
+        let prefix = text::sql(prefix);
+        let begins = |column: &str| format!("starts_with({column}, {prefix})");
+        return format!("({} OR {} OR {})", begins("user_ref"), begins("api_key_id"), begins("api_key_fp"));
+    }
     let name = text::sql(&key.name);
     format!("(user_ref = {name} OR api_key_id = {name} OR api_key_fp = {name})")
 }

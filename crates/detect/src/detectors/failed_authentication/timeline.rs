@@ -108,8 +108,8 @@ impl<F: Fold> Default for Timeline<F> {
 }
 
 impl<F: Fold> Kept for Timeline<F> {
-    fn is_precious(&self) -> bool {
-        !self.told.is_empty()
+    fn rank(&self) -> u8 {
+        u8::from(!self.told.is_empty())
     }
 }
 

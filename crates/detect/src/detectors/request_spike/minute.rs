@@ -14,6 +14,9 @@ use crate::witness::Witness;
 pub(super) const MINUTE_MS: i64 = 60_000;
 const DELIVERIES_MAX: usize = 16_384;
 const ENDPOINTS_MAX: usize = 4_096;
+/// What an endpoint with its witness and a delivery's hash in list and set take, about.
+const ENDPOINT_BYTES: usize = 768;
+const DELIVERY_BYTES: usize = 24;
 
 /// Which endpoint of which partner, as the payload names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +63,11 @@ impl Minute {
         let witness = Arc::new(Witness::new(o, what));
         self.endpoints.entry(endpoint).or_default().add(status, count, witness, o.ingest_time.or(o.time));
         true
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.endpoints.len() * ENDPOINT_BYTES + self.seen.len() * DELIVERY_BYTES
     }
 
     /// All endpoints together.

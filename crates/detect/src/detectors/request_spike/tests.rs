@@ -163,3 +163,24 @@ fn an_empty_record_is_harmless() {
     bench.engine.on_record(&batch(&[]), &[], event::EventTime(0));
     bench.record(&[]);
 }
+
+#[test]
+fn where_the_watermark_stands_still_the_oldest_minutes_are_judged_and_what_comes_for_them_is_late() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    let rows = script(
+        "00:00:00 requests route=/v1/sessions count=30 x180 every 60s
+         03:00:00 requests route=/v1/sessions count=400 x6 every 60s
+         03:06:00 requests route=/v1/sessions count=30 x1440 every 60s",
+    );
+    rows.chunks(60).for_each(|rows| bench.record_lagging(rows, "prt_acme", crate::testing::MONDAY));
+    expect![[r#"
+        traffic.spike medium /v1/sessions count=2400 03:00:00 to 03:05:00
+    "#]]
+    .assert_eq(&summary(&bench.final_alerts()));
+    bench.record_lagging(
+        &script("03:00:00 requests route=/v1/sessions count=400 id=late"),
+        "prt_acme",
+        crate::testing::MONDAY,
+    );
+    assert_eq!(bench.engine.stats().detectors[2].late_total, 1);
+}

@@ -11,8 +11,13 @@ use crate::stable;
 /// Tokens past their end, by tenant and a hash of the fingerprint.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Remembered {
-    tenants: BTreeMap<Tenant, BTreeMap<u64, Brief>>,
+    tenants: BTreeMap<Tenant, TenantTokens>,
     tokens_per_tenant_max: usize,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct TenantTokens {
+    briefs: BTreeMap<u64, Brief>,
     looked_at: EventTime,
 }
 
@@ -36,13 +41,12 @@ struct Redeemed {
 
 impl Remembered {
     pub(super) fn new(tokens_per_tenant_max: usize) -> Self {
-        Self { tenants: BTreeMap::new(), tokens_per_tenant_max, looked_at: EventTime(0) }
+        Self { tenants: BTreeMap::new(), tokens_per_tenant_max }
     }
 
     /// Takes over what a snapshot held, under this process's bound.
     pub(super) fn restore(&mut self, saved: Self) {
         self.tenants = saved.tenants;
-        self.looked_at = saved.looked_at;
     }
 
     /// Remembers a token in brief.
@@ -60,7 +64,7 @@ impl Remembered {
                 topic: p.topic,
             }),
         };
-        let tokens = self.tenants.entry(tenant.clone()).or_default();
+        let tokens = &mut self.tenants.entry(tenant.clone()).or_default().briefs;
         tokens.insert(stable::hash(&[token_fp]), brief);
         if tokens.len() > self.tokens_per_tenant_max {
             drop_oldest(tokens, self.tokens_per_tenant_max / 8);
@@ -69,7 +73,8 @@ impl Remembered {
 
     /// Takes a token out again as facts.
     pub(super) fn take(&mut self, tenant: &str, token_fp: &str) -> Option<Facts> {
-        let brief = self.tenants.get_mut(&Tenant::parse(tenant).ok()?)?.remove(&stable::hash(&[token_fp]))?;
+        let tokens = self.tenants.get_mut(&Tenant::parse(tenant).ok()?)?;
+        let brief = tokens.briefs.remove(&stable::hash(&[token_fp]))?;
         let mut facts = Facts::default();
         facts.recall(
             brief.issued_at.map(|at| Issue {
@@ -98,19 +103,20 @@ impl Remembered {
         Some(facts)
     }
 
-    /// Forgets tokens that are over. Looking at every token is only worth it once an hour.
-    pub(super) fn forget(&mut self, now: EventTime) {
+    /// Forgets a tenant's tokens that are over. Looking at every token is only worth it once an hour.
+    pub(super) fn forget(&mut self, tenant: &Tenant, now: EventTime) {
+        let Some(tokens) = self.tenants.get_mut(tenant) else { return };
         let hour = now.floor(HOUR_MS);
-        if std::mem::replace(&mut self.looked_at, hour) != hour {
-            for tokens in self.tenants.values_mut() {
-                tokens.retain(|_, brief| brief.over_at > now);
+        if std::mem::replace(&mut tokens.looked_at, hour) != hour {
+            tokens.briefs.retain(|_, brief| brief.over_at > now);
+            if tokens.briefs.is_empty() {
+                self.tenants.remove(tenant);
             }
-            self.tenants.retain(|_, tokens| !tokens.is_empty());
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.tenants.values().map(BTreeMap::len).sum()
+        self.tenants.values().map(|tokens| tokens.briefs.len()).sum()
     }
 }
 
