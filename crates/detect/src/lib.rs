@@ -19,6 +19,7 @@ mod catalogue;
 mod class;
 mod config;
 mod keyed;
+mod network;
 mod rows;
 mod seen;
 mod snapshot;

@@ -101,10 +101,13 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
 fn set(o: &mut Owned, name: &str, value: String) {
     match name {
         "src_ip" => {
-            let net = value.rsplit_once('.').map(|(net, _)| format!("{net}.0/24"));
+            let v4 = value.rsplit_once('.').map(|(net, _)| format!("{net}.0/24"));
+            let v6 = || value.split_once("::").map(|(net, _)| format!("{net}::/48"));
+            let net = v4.or_else(v6);
             o.src_net = net.map(Into::into);
             o.src_ip = Some(value.into());
         }
+        "action" => o.action = Some(value.into()),
         "user_ref" => o.user_ref = Some(value.into()),
         "api_key" => o.api_key = Some(value.into()),
         "token" => o.token_fp = Some(format!("hmac256:k1:{value}").into()),

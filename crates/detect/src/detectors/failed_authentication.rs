@@ -292,7 +292,7 @@ impl Detector for FailedAuthentication {
             let setting = Setting { config, watermark };
             if kind == ObservationKind::AuthByAccount {
                 let Some(name) = attempt::account_of(&o) else { continue };
-                take_in(&mut self.accounts, name, &o, setting, &mut self.totals, &mut accounts);
+                take_in(&mut self.accounts, &name, &o, setting, &mut self.totals, &mut accounts);
             } else {
                 let Some(name) = attempt::address_of(&o) else { continue };
                 take_in(&mut self.addresses, name, &o, setting, &mut self.totals, &mut addresses);

@@ -15,11 +15,18 @@ use serde::{Deserialize, Serialize};
 
 use super::FailedAuthenticationConfig;
 use super::attempt::{Attempt, RECENT_MS};
+use super::describe::Entity;
 use super::timeline::{Fold, trim};
 use super::watch::{Class, Hit, Watch, find, watch};
+use crate::keyed::Key;
 
 const FAILURES_MAX: usize = 512;
+/// More attempts than this do not wait: the oldest is judged by what is known.
 const WAITING_MAX: usize = 4_096;
+const PASSED_MAX: usize = 256;
+/// Over this the account that got in longest ago is forgotten.
+const AT_HOME_MAX: usize = 4_096;
+const AT_HOME_FOR_MS: i64 = 7 * 86_400_000;
 /// Tells the success after spraying from the success after brute force.
 const AFTER_SPRAY: &str = "spray";
 
@@ -29,7 +36,19 @@ pub(super) struct Address {
     failures: VecDeque<Arc<Attempt>>,
     waiting: VecDeque<Waiting>,
     unmended: VecDeque<Tried>,
+    /// Successes that nobody had reason to look at yet.
+    passed: VecDeque<Arc<Attempt>>,
+    /// Accounts that got in from here, by their hash.
+    at_home: Vec<AtHome>,
     watches: Vec<Watch>,
+}
+
+/// An account that got in from this address.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct AtHome {
+    account: u64,
+    first: EventTime,
+    last: EventTime,
 }
 
 /// An attempt that waits until it is known whether the user got in after all.
@@ -60,8 +79,15 @@ impl Address {
         let fresh: Vec<_> = self.failures.iter().filter(|f| known.is_none_or(|w| w.is_fresh(f))).collect();
         let Some((threshold, window_ms)) = hard(&fresh, attempt.time, config) else { return };
         let shown_ms = window_ms.max(config.sustained_window_ms);
-        let members = fresh.into_iter().filter(|f| attempt.time - f.time < shown_ms).collect();
-        let hit = Hit { class: Class::Address, severity: Severity::Medium, threshold, window_ms, members };
+        let members = fresh.into_iter().filter(|f| attempt.time - f.time < shown_ms).map(Arc::clone);
+        let hit = Hit {
+            class: Class::Address,
+            severity: Severity::Medium,
+            threshold,
+            window_ms,
+            certain_at: EventTime::MIN,
+            members: members.collect(),
+        };
         watch(&mut self.watches, Class::Address, "").open(hit, attempt, phase, config.episode_gap_ms);
     }
 
@@ -99,40 +125,56 @@ impl Address {
     ) {
         let leading =
             |f: &&Arc<Attempt>| f.time <= attempt.time && attempt.time - f.time <= config.success_window_ms;
-        let mut members: Vec<_> = self.failures.iter().filter(leading).collect();
-        members.push(attempt);
+        let mut members: Vec<_> = self.failures.iter().filter(leading).map(Arc::clone).collect();
+        members.push(Arc::clone(attempt));
+        // A failure that is still to come may make it the account's own affair.
+        let certain_at = attempt.time + 1;
         let watch = watch(&mut self.watches, Class::Success, part);
         watch.close_if_over(attempt.time);
-        if !watch.extend(attempt) {
+        if watch.extend(attempt) {
+            let open = watch.open.as_mut().expect("it was just extended");
+            open.certain_at = open.certain_at.max(certain_at);
+        } else {
             let hit = Hit {
                 class: Class::Success,
                 severity: Severity::Critical,
                 threshold: config.success_failures,
                 window_ms: config.success_window_ms,
+                certain_at,
                 members,
             };
             watch.open(hit, attempt, phase, config.episode_gap_ms);
         }
     }
 
-    /// Takes up the attempts whose users had time to get in.
+    /// Judges the attempts whose users had time to get in.
     fn take_up_waiting(&mut self, up_to: EventTime, config: &FailedAuthenticationConfig, phase: u64) {
         while self.waiting.front().is_some_and(|w| up_to - w.attempt.time > config.typo_ms) {
-            let Some(Waiting { attempt, told }) = self.waiting.pop_front() else { return };
-            if attempt.succeeded {
-                if !told {
-                    self.succeed_after_spray(&attempt, config, phase);
-                }
-                continue;
-            }
-            let mends = |w: &Waiting| {
-                w.attempt.succeeded
-                    && w.attempt.account == attempt.account
-                    && w.attempt.time - attempt.time <= config.typo_ms
-            };
-            let mended = attempt.account != 0 && self.waiting.iter().any(mends);
-            self.spray(Tried { attempt, mended }, config, phase);
+            self.judge_front(config, phase);
         }
+    }
+
+    fn judge_front(&mut self, config: &FailedAuthenticationConfig, phase: u64) {
+        let Some(Waiting { attempt, told }) = self.waiting.pop_front() else { return };
+        if attempt.succeeded {
+            if !told {
+                self.got_in(&attempt, config, phase);
+            }
+            return;
+        }
+        let mends = |w: &Waiting| {
+            w.attempt.succeeded
+                && w.attempt.account == attempt.account
+                && w.attempt.time - attempt.time <= config.typo_ms
+        };
+        let got_in = attempt.account != 0 && self.waiting.iter().any(mends);
+        // While an attack is on, who gets in and never did before is no forgetful owner.
+        let mended = got_in
+            && match self.attack_began(attempt.time) {
+                Some(began) => self.is_at_home(attempt.account, began),
+                None => true,
+            };
+        self.spray(Tried { attempt, mended }, config, phase);
     }
 
     fn spray(&mut self, tried: Tried, config: &FailedAuthenticationConfig, phase: u64) {
@@ -155,41 +197,85 @@ impl Address {
         if !is_spraying(&fresh, config) {
             return;
         }
-        let members = fresh.into_iter().filter(|t| !t.mended).map(|t| &t.attempt).collect();
-        let (threshold, window_ms) = (config.spray_failures, config.spray_window_ms);
-        let hit = Hit { class: Class::Spray, severity: Severity::High, threshold, window_ms, members };
+        let members = fresh.into_iter().filter(|t| !t.mended).map(|t| Arc::clone(&t.attempt)).collect();
+        let hit = Hit {
+            class: Class::Spray,
+            severity: Severity::High,
+            threshold: config.spray_failures,
+            window_ms: config.spray_window_ms,
+            certain_at: EventTime::MIN,
+            members,
+        };
         watch(&mut self.watches, Class::Spray, "").open(hit, &attempt, phase, config.episode_gap_ms);
+        for passed in std::mem::take(&mut self.passed) {
+            self.got_in(&passed, config, phase);
+        }
     }
 
-    fn succeed_after_spray(
-        &mut self,
-        attempt: &Arc<Attempt>,
-        config: &FailedAuthenticationConfig,
-        phase: u64,
-    ) {
-        let Some(attack) = find(&mut self.watches, Class::Spray, "") else { return };
-        let is_after = attack.open.as_ref().is_some_and(|open| {
-            attempt.time - open.last() <= config.success_window_ms
-                && self.failures.iter().any(|f| f.account == attempt.account && f.time <= attempt.time)
-        });
-        if is_after && !self.is_the_accounts(attempt, config) {
+    /// A success while the address sprays, or soon after: of an account that it had tried, or that
+    /// never got in from here before. (A list of stolen passwords hits at the first try.)
+    fn got_in(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
+        let Some(began) = self.attack_began(attempt.time) else {
+            self.passed.push_back(Arc::clone(attempt));
+            trim(&mut self.passed, PASSED_MAX, |p| attempt.time - p.time > config.spray_window_ms);
+            return;
+        };
+        let attack = self.watches.iter().find(|watch| watch.class == Class::Spray);
+        let Some(attack) = attack.and_then(|watch| watch.open.as_ref()) else { return };
+        let is_during = attempt.time >= began && attempt.time - attack.last() <= config.success_window_ms;
+        let is_hit = attack.has_tried(attempt.account) || !self.is_at_home(attempt.account, began);
+        if is_during && is_hit && attempt.account != 0 && !self.is_the_accounts(attempt, config) {
             self.open_success(AFTER_SPRAY, attempt, config, phase);
+        }
+    }
+
+    /// When the spraying that is still on at this time began.
+    fn attack_began(&mut self, time: EventTime) -> Option<EventTime> {
+        let attack = find(&mut self.watches, Class::Spray, "")?;
+        attack.close_if_over(time);
+        attack.open.as_ref().and_then(|open| open.tally.first_seen())
+    }
+
+    /// Whether an account got in from here before.
+    fn is_at_home(&self, account: u64, before: EventTime) -> bool {
+        let at = self.at_home.binary_search_by_key(&account, |known| known.account);
+        at.is_ok_and(|at| self.at_home[at].first < before)
+    }
+
+    fn note_at_home(&mut self, attempt: &Attempt) {
+        match self.at_home.binary_search_by_key(&attempt.account, |known| known.account) {
+            Ok(at) => self.at_home[at].last = attempt.time,
+            Err(_) if attempt.account == 0 => {}
+            Err(at) => {
+                let known = AtHome { account: attempt.account, first: attempt.time, last: attempt.time };
+                self.at_home.insert(at, known);
+                if self.at_home.len() > AT_HOME_MAX {
+                    let coldest = (0..self.at_home.len())
+                        .min_by_key(|&n| (self.at_home[n].last, self.at_home[n].account));
+                    self.at_home.remove(coldest.expect("there are many"));
+                }
+            }
         }
     }
 }
 
 impl Fold for Address {
-    const ENTITY_TYPE: &'static str = "address";
+    fn entity(key: &Key) -> Entity<'_> {
+        Entity { kind: "address", name: &key.name }
+    }
 
     fn step(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
         let told = if attempt.succeeded {
+            self.note_at_home(attempt);
             self.succeed(attempt, config, phase)
         } else {
             self.fail(attempt, config, phase);
             false
         };
         self.waiting.push_back(Waiting { attempt: Arc::clone(attempt), told });
-        trim(&mut self.waiting, WAITING_MAX, |_| false);
+        if self.waiting.len() > WAITING_MAX {
+            self.judge_front(config, phase);
+        }
     }
 
     fn expire(&mut self, up_to: EventTime, config: &FailedAuthenticationConfig, phase: u64) {
@@ -201,6 +287,7 @@ impl Fold for Address {
             watch.close_if_over(up_to - behind_ms);
         }
         trim(&mut self.failures, FAILURES_MAX, |f| up_to - f.time > RECENT_MS);
+        self.at_home.retain(|known| up_to - known.last < AT_HOME_FOR_MS);
         self.watches.retain(|watch| watch.is_needed(up_to));
     }
 
@@ -229,9 +316,14 @@ impl Fold for Address {
     }
 
     fn needed_until(&self) -> EventTime {
-        self.watches.iter().map(Watch::needed_until).max().unwrap_or(EventTime::MIN)
+        let watches = self.watches.iter().map(Watch::needed_until);
+        let at_home = self.at_home.iter().map(|known| known.last + AT_HOME_FOR_MS);
+        watches.chain(at_home).max().unwrap_or(EventTime::MIN)
     }
 }
+
+/// An allowance that no account uses up.
+const PROBING: u32 = u32::MAX;
 
 /// What no typo explains, within one of three windows: `(threshold, window)` of the first that is
 /// full. Fewer accounts than `address_accounts` are those accounts' own affair.
@@ -243,13 +335,15 @@ fn hard(
     let rules = [
         (config.fast_failures, config.fast_window_ms, config.address_allowance),
         (config.sustained_failures, config.sustained_window_ms, config.address_allowance),
-        // Over hours only accounts that do not exist count.
-        (config.probing_failures, config.probing_window_ms, u32::MAX),
+        // Over hours only accounts that do not exist count: no failure of one that may exist, and
+        // none that names no account, of which an office has some in the course of a day.
+        (config.probing_failures, config.probing_window_ms, PROBING),
     ];
     let met = |&(threshold, window_ms, allowance): &(u32, i64, u32)| {
         let mut by_account: HashMap<u64, u32> = HashMap::new();
         let (mut beyond, mut nameless) = (0, false);
-        for f in failures.iter().filter(|f| now - f.time < window_ms) {
+        let counts = |f: &Attempt| allowance != PROBING || f.account != 0;
+        for f in failures.iter().filter(|f| now - f.time < window_ms && counts(f)) {
             let known = by_account.entry(f.account).or_default();
             if f.no_such_account || f.account == 0 {
                 nameless |= f.account == 0;

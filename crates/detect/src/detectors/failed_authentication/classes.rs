@@ -41,7 +41,7 @@ pub(super) const DISTRIBUTED: ClassInfo = class(
     Severity::High,
     &["T1110"],
     "authn_login_fail_max",
-    "Failures of one account from many networks; medium where no browser is known.",
+    "Failures of one account from many networks; medium where fewer than three browsers are known.",
 );
 pub(super) const ADDRESS: ClassInfo = class(
     "auth.bruteforce.address",

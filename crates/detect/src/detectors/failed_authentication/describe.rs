@@ -9,12 +9,28 @@ use super::watch::{Class, Episode};
 use super::{FailedAuthenticationConfig, NAME};
 use crate::class::{Subject, evidence_sql, parameters};
 use crate::keyed::Key;
+use crate::network::in_network_sql;
 use crate::text::{self, plural, word};
+
+/// What an alert is about.
+#[derive(Clone, Copy)]
+pub(super) struct Entity<'k> {
+    /// `user`, `api_key` or `address`.
+    pub(super) kind: &'static str,
+    pub(super) name: &'k str,
+}
+
+impl Entity<'_> {
+    fn said(self) -> String {
+        let name = word(self.name);
+        if self.kind == "api_key" { format!("API key {name}") } else { name }
+    }
+}
 
 /// Calls `with` with the subject of an episode's alert.
 pub(super) fn subject<T>(
     key: &Key,
-    entity_type: &str,
+    of: Entity<'_>,
     episode: &Episode,
     with: impl FnOnce(Subject<'_>) -> T,
 ) -> T {
@@ -25,14 +41,14 @@ pub(super) fn subject<T>(
         (Class::Fast, net) => entity.push_str(&format!(" from {net}")),
         (_, part) => label.push_str(&format!(".{part}")),
     }
-    if episode.in_late_lane {
-        label.push_str(".late");
+    if let Some(since) = episode.late_lane {
+        label.push_str(&format!(".late{}", since.millis()));
     }
     with(Subject {
         detector: NAME,
         tenant: &key.tenant,
         family: episode.class.info().class,
-        entity_type,
+        entity_type: of.kind,
         entity: &entity,
         episode: Some(&label),
     })
@@ -41,15 +57,15 @@ pub(super) fn subject<T>(
 /// The alert of an episode.
 pub(super) fn describe(
     key: &Key,
-    entity_type: &str,
+    of: Entity<'_>,
     episode: &Episode,
     config: &FailedAuthenticationConfig,
 ) -> Alert {
     let info = episode.info(config.stuffing_accounts);
-    let mut alert = subject(key, entity_type, episode, |subject| subject.alert(info, episode.severity));
-    alert.entity = text::clean(&key.name, 256);
-    alert.title = format!("{}: {}", key.tenant, title(key, entity_type, episode));
-    alert.description = format!("{} {}", what_happened(episode), advice(entity_type, episode));
+    let mut alert = subject(key, of, episode, |subject| subject.alert(info, episode.severity));
+    alert.entity = text::clean(of.name, 256);
+    alert.title = format!("{}: {}", key.tenant, title(of, episode));
+    alert.description = format!("{} {}", what_happened(episode), advice(of.kind, episode));
     alert.confidence = confidence(episode);
     alert.triggered_at = episode.start;
     alert.ingested_at = episode.ingested_at;
@@ -61,37 +77,52 @@ pub(super) fn describe(
     alert.parameters = parameters(config);
     alert.details = details(episode);
     alert.evidence = episode.tally.evidence();
-    let column = if entity_type == "address" { address_column(key) } else { account_column(key) };
-    alert.query_sql = evidence_sql(&key.tenant, alert.first_seen, alert.last_seen, &column);
+    alert.query_sql =
+        evidence_sql(&key.tenant, alert.first_seen, alert.last_seen, &condition(key, of, episode));
     alert.late = episode.is_late;
     alert.approx = episode.accounts.is_partial() || episode.addresses.is_partial();
     alert
 }
 
-fn address_column(key: &Key) -> String {
-    match key.name.split_once('/') {
-        Some((net, _)) => {
-            let prefix = net.trim_end_matches(':');
-            format!("starts_with(src_ip, {})", text::sql(&format!("{prefix}:")))
-        }
-        None => format!("src_ip = {}", text::sql(&key.name)),
+/// Which events the episode counts: whose, from where, what was done and how it ended.
+fn condition(key: &Key, of: Entity<'_>, episode: &Episode) -> String {
+    let mut all = vec![match of.kind {
+        "address" if of.name.contains('/') => in_network_sql(of.name),
+        "address" => format!("src_ip = {}", text::sql(of.name)),
+        kind => account_sql(kind, of.name, key.cut_prefix().is_some()),
+    }];
+    if episode.class == Class::Fast && !episode.part.is_empty() {
+        all.push(in_network_sql(&episode.part));
     }
+    all.push(match episode.class {
+        Class::Success => "outcome IN ('failure', 'success')".to_owned(),
+        _ => "outcome = 'failure'".to_owned(),
+    });
+    if !episode.actions.is_partial() {
+        let actions: Vec<_> =
+            episode.actions.top(usize::MAX).iter().map(|(name, _)| text::sql(name)).collect();
+        all.push(format!("action IN ({})", actions.join(", ")));
+    }
+    all.join(" AND ")
 }
 
-fn account_column(key: &Key) -> String {
-    if let Some(prefix) = key.cut_prefix() {
-        let prefix = text::sql(prefix);
-        let begins = |column: &str| format!("starts_with({column}, {prefix})");
-        return format!("({} OR {} OR {})", begins("user_ref"), begins("api_key_id"), begins("api_key_fp"));
+/// An attempt with an API key is the key's, whatever user it names.
+fn account_sql(kind: &str, name: &str, is_cut: bool) -> String {
+    let is = |column: &str| match name.rsplit_once('~').filter(|_| is_cut) {
+        Some((prefix, _)) => format!("starts_with({column}, {})", text::sql(prefix)),
+        None => format!("{column} = {}", text::sql(name)),
+    };
+    if kind == "api_key" {
+        return format!("({} OR {})", is("api_key_id"), is("api_key_fp"));
     }
-    let name = text::sql(&key.name);
-    format!("(user_ref = {name} OR api_key_id = {name} OR api_key_fp = {name})")
+    format!("{} AND api_key_id IS NULL AND api_key_fp IS NULL", is("user_ref"))
 }
 
-fn title(key: &Key, entity_type: &str, episode: &Episode) -> String {
-    let entity = word(&key.name);
-    let failures = plural(episode.failures, "failed login");
-    match (episode.class, entity_type) {
+fn title(of: Entity<'_>, episode: &Episode) -> String {
+    let entity = of.said();
+    let what = if of.kind == "api_key" { "failed key check" } else { "failed login" };
+    let failures = plural(episode.failures, what);
+    match (episode.class, of.kind) {
         (Class::Fast, _) => format!("{failures} for {entity} from {}", word(&episode.part)),
         (Class::Slow, _) => format!("{failures} for {entity}, minutes apart, over hours"),
         (Class::Distributed, _) => {
@@ -104,6 +135,7 @@ fn title(key: &Key, entity_type: &str, episode: &Episode) -> String {
             format!("{failures} from {entity}, a few each on {} accounts", episode.accounts.names_said())
         }
         (Class::Success, "address") => format!("{entity} got in after {failures}"),
+        (Class::Success, "api_key") => format!("{entity} was accepted after {failures}"),
         (Class::Success, _) => format!("{entity} logged in after {failures}"),
     }
 }
