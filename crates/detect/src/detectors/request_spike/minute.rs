@@ -14,6 +14,10 @@ use crate::witness::Witness;
 pub(super) const MINUTE_MS: i64 = 60_000;
 const DELIVERIES_MAX: usize = 16_384;
 const ENDPOINTS_MAX: usize = 4_096;
+/// Longer names are cut.
+pub(super) const NAME_BYTES_MAX: usize = 256;
+/// Stands for every route over the bound.
+pub(super) const OTHER_ROUTES: &str = "(others)";
 /// What an endpoint with its witness and a delivery's hash in list and set take, about.
 const ENDPOINT_BYTES: usize = 768;
 const DELIVERY_BYTES: usize = 24;
@@ -56,9 +60,10 @@ impl Minute {
                 return false;
             }
         }
-        let endpoint = Endpoint { partner: partner.into(), route: text::prefix(route, 256).into() };
+        let short = |name: &str| text::prefix(name, NAME_BYTES_MAX).into();
+        let endpoint = Endpoint { partner: short(partner), route: short(route) };
         let has_room = self.endpoints.len() < ENDPOINTS_MAX || self.endpoints.contains_key(&endpoint);
-        let endpoint = if has_room { endpoint } else { Endpoint { route: "(others)".into(), ..endpoint } };
+        let endpoint = if has_room { endpoint } else { Endpoint { route: OTHER_ROUTES.into(), ..endpoint } };
         let what = format!("{} requests, status {status}", count);
         let witness = Arc::new(Witness::new(o, what));
         self.endpoints.entry(endpoint).or_default().add(status, count, witness, o.ingest_time.or(o.time));

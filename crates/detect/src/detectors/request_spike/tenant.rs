@@ -141,7 +141,7 @@ impl TenantTraffic {
         for (endpoint, _) in bad {
             let Some(series) = self.endpoints.get_mut(&endpoint) else { continue };
             if whole_speaks && series.open.is_none() {
-                series.freeze(minute);
+                series.freeze_since(minute);
                 continue;
             }
             series.extend(phase_of(setting, Some(&endpoint)));
@@ -163,13 +163,16 @@ impl TenantTraffic {
     /// While anything is out of the ordinary nothing of that key is learned, and nothing of the
     /// tenant as a whole.
     fn freeze_learning(&mut self, minute: EventTime) {
+        let mut since = self.whole.open.as_ref().map(|_| minute);
         for endpoint in &self.open_endpoints {
-            if let Some(series) = self.endpoints.get_mut(endpoint) {
-                series.freeze(minute);
-            }
+            let Some(series) = self.endpoints.get_mut(endpoint) else { continue };
+            series.freeze_since(minute);
+            // The bad minutes before the rule was met are no more usual for the whole.
+            let began = series.open.as_ref().map(|spike| spike.first_minute);
+            since = [since, began].into_iter().flatten().min();
         }
-        if self.whole.open.is_some() || !self.open_endpoints.is_empty() {
-            self.whole.freeze(minute);
+        if let Some(since) = since {
+            self.whole.freeze_since(since);
         }
     }
 
