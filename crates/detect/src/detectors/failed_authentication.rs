@@ -81,6 +81,16 @@ pub struct FailedAuthenticationConfig {
     pub spray_window_ms: i64,
     /// From so many accounts on, with hardly more than one try each, it is stuffing.
     pub stuffing_accounts: usize,
+    /// One address trying so many API keys that do not exist ...
+    pub key_guess_keys: u32,
+    /// ... within so long is guessing.
+    pub key_guess_window_ms: i64,
+    /// One address presenting so many tokens that do not look like one ...
+    pub malformed_tokens: u32,
+    /// (from so many on it is worse)
+    pub malformed_many: u32,
+    /// ... within so long is told.
+    pub malformed_window_ms: i64,
     /// A failure that its own user mends within this time was a typo.
     pub typo_ms: i64,
     /// An episode ends after so long without a failure.
@@ -110,6 +120,11 @@ impl Default for FailedAuthenticationConfig {
             spray_failures: 15,
             spray_window_ms: 900_000,
             stuffing_accounts: 25,
+            key_guess_keys: 5,
+            key_guess_window_ms: 300_000,
+            malformed_tokens: 20,
+            malformed_many: 200,
+            malformed_window_ms: 300_000,
             typo_ms: 300_000,
             episode_gap_ms: 1_800_000,
         }
@@ -127,6 +142,9 @@ impl FailedAuthenticationConfig {
             ("success_failures", self.success_failures),
             ("probing_failures", self.probing_failures),
             ("spray_failures", self.spray_failures),
+            ("key_guess_keys", self.key_guess_keys),
+            ("malformed_tokens", self.malformed_tokens),
+            ("malformed_many", self.malformed_many),
         ] {
             in_range(&key(name), i64::from(failures), 2, 200)?;
         }
@@ -138,6 +156,8 @@ impl FailedAuthenticationConfig {
             ("success_window_ms", self.success_window_ms),
             ("probing_window_ms", self.probing_window_ms),
             ("spray_window_ms", self.spray_window_ms),
+            ("key_guess_window_ms", self.key_guess_window_ms),
+            ("malformed_window_ms", self.malformed_window_ms),
         ] {
             in_range(&key(name), window_ms, 1_000, attempt::RECENT_MS)?;
         }

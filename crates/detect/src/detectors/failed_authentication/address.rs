@@ -6,7 +6,7 @@
 //! speaks at once; the second waits until the users had time to log in after all, and counts
 //! those who did not.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use event::{EventTime, Severity};
@@ -29,6 +29,13 @@ const AT_HOME_MAX: usize = 4_096;
 const AT_HOME_FOR_MS: i64 = 7 * 86_400_000;
 /// Tells the success after spraying from the success after brute force.
 const AFTER_SPRAY: &str = "spray";
+
+/// Threshold, window and severity, if the failures up to now meet a rule.
+type Rule = fn(&[&Arc<Attempt>], EventTime, &FailedAuthenticationConfig) -> Option<(u32, i64, Severity)>;
+
+/// The rules that speak at once.
+const RULES: [(Class, Rule); 3] =
+    [(Class::Address, hard), (Class::KeyGuess, key_guess), (Class::Malformed, malformed)];
 
 /// What the attempts from an address amount to.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -69,26 +76,46 @@ impl Address {
     fn fail(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
         self.failures.push_back(Arc::clone(attempt));
         trim(&mut self.failures, FAILURES_MAX, |f| attempt.time - f.time > RECENT_MS);
-        if let Some(watch) = find(&mut self.watches, Class::Address, "") {
-            watch.close_if_over(attempt.time);
-            if watch.extend(attempt) {
-                return;
-            }
+        for (class, rule) in RULES {
+            self.look_for(class, rule, attempt, config, phase);
         }
-        let known = self.watches.iter().find(|watch| watch.class == Class::Address);
-        let fresh: Vec<_> = self.failures.iter().filter(|f| known.is_none_or(|w| w.is_fresh(f))).collect();
-        let Some((threshold, window_ms)) = hard(&fresh, attempt.time, config) else { return };
+    }
+
+    /// Adds a failure to the open episode of a class, or opens one if the rule is met.
+    fn look_for(
+        &mut self,
+        class: Class,
+        rule: Rule,
+        attempt: &Arc<Attempt>,
+        config: &FailedAuthenticationConfig,
+        phase: u64,
+    ) {
+        if !class.takes(attempt) {
+            return;
+        }
+        let mut is_open = false;
+        if let Some(watch) = find(&mut self.watches, class, "") {
+            watch.close_if_over(attempt.time);
+            is_open = watch.extend(attempt);
+        }
+        if is_open && class != Class::Malformed {
+            return;
+        }
+        let known = self.watches.iter().find(|watch| watch.class == class);
+        let is_candidate = |f: &&Arc<Attempt>| class.takes(f) && known.is_none_or(|watch| watch.is_fresh(f));
+        let fresh: Vec<_> = self.failures.iter().filter(is_candidate).collect();
+        let Some((threshold, window_ms, severity)) = rule(&fresh, attempt.time, config) else { return };
+        let certain_at = EventTime::MIN;
+        if is_open {
+            let open = find(&mut self.watches, class, "").and_then(|watch| watch.open.as_mut());
+            open.expect("it was just extended").raise(severity, certain_at);
+            return;
+        }
         let shown_ms = window_ms.max(config.sustained_window_ms);
-        let members = fresh.into_iter().filter(|f| attempt.time - f.time < shown_ms).map(Arc::clone);
-        let hit = Hit {
-            class: Class::Address,
-            severity: Severity::Medium,
-            threshold,
-            window_ms,
-            certain_at: EventTime::MIN,
-            members: members.collect(),
-        };
-        watch(&mut self.watches, Class::Address, "").open(hit, attempt, phase, config.episode_gap_ms);
+        let members =
+            fresh.into_iter().filter(|f| attempt.time - f.time < shown_ms).map(Arc::clone).collect();
+        let hit = Hit { class, severity, threshold, window_ms, certain_at, members };
+        watch(&mut self.watches, class, "").open(hit, attempt, phase, config.episode_gap_ms);
     }
 
     /// A success for an account that the brute force had tried. If the account itself failed
@@ -160,6 +187,10 @@ impl Address {
             if !told {
                 self.got_in(&attempt, config, phase);
             }
+            return;
+        }
+        // A key that does not exist has no owner who could get in after all.
+        if attempt.is_guessed_key() || attempt.is_malformed() {
             return;
         }
         let mends = |w: &Waiting| {
@@ -304,8 +335,10 @@ impl Fold for Address {
             attempts.filter(|a| !a.succeeded).map(|a| u64::from(a.weight)).sum()
         };
         let least = config.fast_failures.min(config.sustained_failures).min(config.probing_failures);
-        let least = least.min(config.spray_failures);
+        let least = least.min(config.spray_failures).min(config.malformed_tokens);
+        let guessed = self.failures.iter().chain(unsettled).filter(|a| a.is_guessed_key()).count();
         failed(&mut self.failures.iter()) + failed(&mut unsettled.iter()) >= u64::from(least)
+            || guessed >= config.key_guess_keys as usize
     }
 
     fn due(&self, config: &FailedAuthenticationConfig) -> Option<EventTime> {
@@ -317,7 +350,9 @@ impl Fold for Address {
 
     fn needed_until(&self) -> EventTime {
         let watches = self.watches.iter().map(Watch::needed_until);
-        let at_home = self.at_home.iter().map(|known| known.last + AT_HOME_FOR_MS);
+        // Of an address that one account alone uses there is nothing to tell apart.
+        let at_home = self.at_home.iter().filter(|_| self.at_home.len() > 1);
+        let at_home = at_home.map(|known| known.last + AT_HOME_FOR_MS);
         watches.chain(at_home).max().unwrap_or(EventTime::MIN)
     }
 }
@@ -331,7 +366,7 @@ fn hard(
     failures: &[&Arc<Attempt>],
     now: EventTime,
     config: &FailedAuthenticationConfig,
-) -> Option<(u32, i64)> {
+) -> Option<(u32, i64, Severity)> {
     let rules = [
         (config.fast_failures, config.fast_window_ms, config.address_allowance),
         (config.sustained_failures, config.sustained_window_ms, config.address_allowance),
@@ -356,7 +391,33 @@ fn hard(
         }
         beyond >= u64::from(threshold) && (nameless || by_account.len() >= config.address_accounts)
     };
-    rules.into_iter().find(|rule| met(rule)).map(|(threshold, window_ms, _)| (threshold, window_ms))
+    let met = rules.into_iter().find(|rule| met(rule));
+    met.map(|(threshold, window_ms, _)| (threshold, window_ms, Severity::Medium))
+}
+
+/// Several API keys that do not exist.
+fn key_guess(
+    failures: &[&Arc<Attempt>],
+    now: EventTime,
+    config: &FailedAuthenticationConfig,
+) -> Option<(u32, i64, Severity)> {
+    let recent = failures.iter().filter(|f| now - f.time < config.key_guess_window_ms);
+    let keys: BTreeSet<u64> = recent.map(|f| f.account).collect();
+    let threshold = config.key_guess_keys;
+    (keys.len() >= threshold as usize).then_some((threshold, config.key_guess_window_ms, Severity::High))
+}
+
+/// Many tokens that do not look like one.
+fn malformed(
+    failures: &[&Arc<Attempt>],
+    now: EventTime,
+    config: &FailedAuthenticationConfig,
+) -> Option<(u32, i64, Severity)> {
+    let recent = failures.iter().filter(|f| now - f.time < config.malformed_window_ms);
+    let tokens: u64 = recent.map(|f| u64::from(f.weight)).sum();
+    let ladder = [(config.malformed_many, Severity::Medium), (config.malformed_tokens, Severity::Low)];
+    let met = ladder.into_iter().find(|(threshold, _)| tokens >= u64::from(*threshold));
+    met.map(|(threshold, severity)| (threshold, config.malformed_window_ms, severity))
 }
 
 /// Whether the failures of the window are spread over accounts as no user's own typos are.

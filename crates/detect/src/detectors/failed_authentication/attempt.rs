@@ -74,6 +74,16 @@ impl Attempt {
         })
     }
 
+    /// An API key that does not exist.
+    pub(super) fn is_guessed_key(&self) -> bool {
+        self.no_such_account && self.account_said.starts_with(API_KEY)
+    }
+
+    /// A token that does not even look like one.
+    pub(super) fn is_malformed(&self) -> bool {
+        !self.succeeded && &*self.reason == MALFORMED
+    }
+
     /// What was done, e.g. `login`.
     pub(super) fn action(&self) -> &str {
         self.witness.what.split(' ').next().unwrap_or_default()
@@ -94,9 +104,10 @@ fn is_unknown(reason: &str) -> bool {
 /// Whether a refused token may have been guessed. One that was used, has ended or was revoked was
 /// a real one, which says nothing of an attempt to get in (`token_reuse` has its own view of it).
 fn is_token_guess(reason: &str) -> bool {
-    reason.starts_with("unknown") || reason == "malformed" || reason.starts_with("wrong_")
+    reason.starts_with("unknown") || reason == MALFORMED || reason.starts_with("wrong_")
 }
 
+const MALFORMED: &str = "malformed";
 const API_KEY: &str = "api_key:";
 const USER: &str = "user:";
 

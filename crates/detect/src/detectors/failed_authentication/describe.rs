@@ -98,6 +98,11 @@ fn condition(key: &Key, of: Entity<'_>, episode: &Episode) -> String {
         Class::Success => "outcome IN ('failure', 'success')".to_owned(),
         _ => "outcome = 'failure'".to_owned(),
     });
+    match episode.class {
+        Class::KeyGuess => all.push("(api_key_id IS NOT NULL OR api_key_fp IS NOT NULL)".to_owned()),
+        Class::Malformed => all.push("reason = 'malformed'".to_owned()),
+        _ => {}
+    }
     if !episode.actions.is_partial() {
         let actions: Vec<_> =
             episode.actions.top(usize::MAX).iter().map(|(name, _)| text::sql(name)).collect();
@@ -134,6 +139,10 @@ fn title(of: Entity<'_>, episode: &Episode) -> String {
         (Class::Spray, _) => {
             format!("{failures} from {entity}, a few each on {} accounts", episode.accounts.names_said())
         }
+        (Class::KeyGuess, _) => {
+            format!("{entity} tried {} API keys that do not exist", episode.accounts.names_said())
+        }
+        (Class::Malformed, _) => format!("{} from {entity}", plural(episode.failures, "malformed token")),
         (Class::Success, "address") => format!("{entity} got in after {failures}"),
         (Class::Success, "api_key") => format!("{entity} was accepted after {failures}"),
         (Class::Success, _) => format!("{entity} logged in after {failures}"),
@@ -171,6 +180,9 @@ fn advice(entity_type: &str, episode: &Episode) -> &'static str {
         (Class::Success, _) => "Likely the owner, from a place the account is known to use.",
         (Class::Slow, _) => "Ask whether a client still uses an old credential; else block the source.",
         (Class::Distributed, _) => "Require a second factor or lock the account for now.",
+        (Class::Malformed, _) => {
+            "Ask the partner whether its client cuts or encodes tokens; else block the address."
+        }
         (_, "address") => "Block the address if it is not a partner's own, and look for a success from it.",
         _ => "Block the source if it is not the owner, and look for a success that followed.",
     }
@@ -179,7 +191,7 @@ fn advice(entity_type: &str, episode: &Episode) -> &'static str {
 fn confidence(episode: &Episode) -> u8 {
     match episode.class {
         Class::Success | Class::Slow => 70,
-        Class::Distributed => 75,
+        Class::Distributed | Class::Malformed => 75,
         _ => 85,
     }
 }

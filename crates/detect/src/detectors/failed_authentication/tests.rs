@@ -426,3 +426,39 @@ fn an_earlier_failure_with_a_browser_does_not_take_a_distributed_attack_back() {
     "#]]
     .assert_eq(&in_order);
 }
+
+#[test]
+fn five_api_keys_that_do_not_exist_are_guessing_and_one_that_is_wrong_is_not() {
+    check(
+        "09:00:00 login_failed src_ip=203.0.113.9 api_key=k{n} action=api_key.auth_failed reason=unknown_key x5 every 59s
+         09:00:00 login_failed src_ip=203.0.114.9 api_key=k{n} action=api_key.auth_failed reason=unknown_key x4 every 59s
+         09:00:00 login_failed src_ip=203.0.115.9 api_key=old action=api_key.auth_failed reason=unknown_key x9 every 30s",
+        expect![[r#"
+            auth.key_guess high page 203.0.113.9 count=5 09:00:00 to 09:03:56
+        "#]],
+    );
+}
+
+#[test]
+fn guessing_many_api_keys_pages_once() {
+    check(
+        "09:00:00 login_failed src_ip=203.0.113.9 api_key=k{n} action=api_key.auth_failed reason=unknown_key x40 every 5s",
+        expect![[r#"
+            auth.bruteforce.address medium 203.0.113.9 count=40 09:00:00 to 09:03:15
+            auth.key_guess high page 203.0.113.9 count=40 09:00:00 to 09:03:15
+        "#]],
+    );
+}
+
+#[test]
+fn tokens_that_do_not_look_like_one_are_low_and_very_many_are_medium() {
+    check(
+        "09:00:00 login_failed action=session_token.rejected src_ip=203.0.113.9 reason=malformed x20 every 14s
+         09:00:00 login_failed action=session_token.rejected src_ip=203.0.114.9 reason=malformed x19 every 15s
+         09:00:00 login_failed action=session_token.rejected src_ip=203.0.115.9 reason=malformed x200 every 1s",
+        expect![[r#"
+            token.malformed medium 203.0.115.9 count=200 09:00:00 to 09:03:19
+            token.malformed low 203.0.113.9 count=20 09:00:00 to 09:04:26
+        "#]],
+    );
+}

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::FailedAuthenticationConfig;
 use super::attempt::{Attempt, RECENT_MS};
 use super::describe::{self, Entity, describe};
-use super::watch::{Class, Episode, Watch, watch};
+use super::watch::{Episode, Watch, watch};
 use crate::detector::AlertChanges;
 use crate::episode::{Announced, announce, is_certain, update_is_due};
 use crate::keyed::{Kept, Key};
@@ -158,9 +158,7 @@ impl<F: Fold> Timeline<F> {
     fn insert_late(&mut self, attempt: Attempt, setting: Setting<'_>) {
         let mut belongs = false;
         for watch in self.settled.watches_mut() {
-            let fits = !attempt.succeeded
-                && watch.class != Class::Success
-                && (watch.part.is_empty() || watch.part == attempt.net);
+            let fits = watch.class.takes(&attempt) && (watch.part.is_empty() || watch.part == attempt.net);
             if let Some(episode) = watch.open.as_mut().filter(|episode| fits && episode.covers(attempt.time))
             {
                 episode.add(&attempt);

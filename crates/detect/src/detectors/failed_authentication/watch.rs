@@ -9,7 +9,7 @@ use event::{EventTime, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
-use super::classes::{ADDRESS, DISTRIBUTED, FAST, SLOW, SPRAY, STUFFING, SUCCESS};
+use super::classes::{ADDRESS, DISTRIBUTED, FAST, KEY_GUESS, MALFORMED, SLOW, SPRAY, STUFFING, SUCCESS};
 use crate::class::ClassInfo;
 use crate::episode::{Cells, EpisodeId};
 use crate::tally::{Breakdown, Tally};
@@ -26,6 +26,8 @@ pub(super) enum Class {
     Address,
     Spray,
     Success,
+    KeyGuess,
+    Malformed,
 }
 
 impl Class {
@@ -38,6 +40,21 @@ impl Class {
             Self::Address => &ADDRESS,
             Self::Spray => &SPRAY,
             Self::Success => &SUCCESS,
+            Self::KeyGuess => &KEY_GUESS,
+            Self::Malformed => &MALFORMED,
+        }
+    }
+
+    /// Whether a failure may belong to its episodes.
+    pub(super) fn takes(self, attempt: &Attempt) -> bool {
+        match self {
+            _ if attempt.succeeded => false,
+            Self::Success => false,
+            Self::KeyGuess => attempt.is_guessed_key(),
+            Self::Malformed => attempt.is_malformed(),
+            // What does not look like a token is a broken client rather than a guess at one.
+            Self::Address => !attempt.is_malformed(),
+            _ => true,
         }
     }
 
