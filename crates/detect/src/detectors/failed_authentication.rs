@@ -11,6 +11,7 @@
 
 mod account;
 mod address;
+mod at_home;
 mod attempt;
 mod classes;
 mod describe;

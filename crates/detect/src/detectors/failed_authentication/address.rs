@@ -6,14 +6,18 @@
 //! speaks at once; the second waits until the users had time to log in after all, and counts
 //! those who did not.
 
-use std::collections::{BTreeSet, VecDeque};
+mod rules;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use event::{EventTime, Severity};
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use rules::{Rule, hard, is_spraying, key_guess, malformed};
+
 use super::FailedAuthenticationConfig;
+use super::at_home::AtHome;
 use super::attempt::{Attempt, RECENT_MS};
 use super::describe::Entity;
 use super::timeline::{Fold, trim};
@@ -24,14 +28,8 @@ const FAILURES_MAX: usize = 512;
 /// More attempts than this do not wait: the oldest is judged by what is known.
 const WAITING_MAX: usize = 4_096;
 const PASSED_MAX: usize = 256;
-/// Over this the account that got in longest ago is forgotten.
-const AT_HOME_MAX: usize = 4_096;
-const AT_HOME_FOR_MS: i64 = 7 * 86_400_000;
 /// Tells the success after spraying from the success after brute force.
 const AFTER_SPRAY: &str = "spray";
-
-/// Threshold, window and severity, if the failures up to now meet a rule.
-type Rule = fn(&[&Arc<Attempt>], EventTime, &FailedAuthenticationConfig) -> Option<(u32, i64, Severity)>;
 
 /// The rules that speak at once.
 const RULES: [(Class, Rule); 3] =
@@ -45,17 +43,9 @@ pub(super) struct Address {
     unmended: VecDeque<Tried>,
     /// Successes that nobody had reason to look at yet.
     passed: VecDeque<Arc<Attempt>>,
-    /// Accounts that got in from here, by their hash.
-    at_home: Vec<AtHome>,
+    /// Accounts that got in from here.
+    at_home: AtHome,
     watches: Vec<Watch>,
-}
-
-/// An account that got in from this address.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct AtHome {
-    account: u64,
-    first: EventTime,
-    last: EventTime,
 }
 
 /// An attempt that waits until it is known whether the user got in after all.
@@ -202,7 +192,7 @@ impl Address {
         // While an attack is on, who gets in and never did before is no forgetful owner.
         let mended = got_in
             && match self.attack_began(attempt.time) {
-                Some(began) => self.is_at_home(attempt.account, began),
+                Some(began) => self.at_home.knew(attempt.account, began),
                 None => true,
             };
         self.spray(Tried { attempt, mended }, config, phase);
@@ -254,7 +244,7 @@ impl Address {
         let attack = self.watches.iter().find(|watch| watch.class == Class::Spray);
         let Some(attack) = attack.and_then(|watch| watch.open.as_ref()) else { return };
         let is_during = attempt.time >= began && attempt.time - attack.last() <= config.success_window_ms;
-        let is_hit = attack.has_tried(attempt.account) || !self.is_at_home(attempt.account, began);
+        let is_hit = attack.has_tried(attempt.account) || !self.at_home.knew(attempt.account, began);
         if is_during && is_hit && attempt.account != 0 && !self.is_the_accounts(attempt, config) {
             self.open_success(AFTER_SPRAY, attempt, config, phase);
         }
@@ -266,28 +256,6 @@ impl Address {
         attack.close_if_over(time);
         attack.open.as_ref().and_then(|open| open.tally.first_seen())
     }
-
-    /// Whether an account got in from here before.
-    fn is_at_home(&self, account: u64, before: EventTime) -> bool {
-        let at = self.at_home.binary_search_by_key(&account, |known| known.account);
-        at.is_ok_and(|at| self.at_home[at].first < before)
-    }
-
-    fn note_at_home(&mut self, attempt: &Attempt) {
-        match self.at_home.binary_search_by_key(&attempt.account, |known| known.account) {
-            Ok(at) => self.at_home[at].last = attempt.time,
-            Err(_) if attempt.account == 0 => {}
-            Err(at) => {
-                let known = AtHome { account: attempt.account, first: attempt.time, last: attempt.time };
-                self.at_home.insert(at, known);
-                if self.at_home.len() > AT_HOME_MAX {
-                    let coldest = (0..self.at_home.len())
-                        .min_by_key(|&n| (self.at_home[n].last, self.at_home[n].account));
-                    self.at_home.remove(coldest.expect("there are many"));
-                }
-            }
-        }
-    }
 }
 
 impl Fold for Address {
@@ -297,7 +265,7 @@ impl Fold for Address {
 
     fn step(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
         let told = if attempt.succeeded {
-            self.note_at_home(attempt);
+            self.at_home.note(attempt);
             self.succeed(attempt, config, phase)
         } else {
             self.fail(attempt, config, phase);
@@ -318,7 +286,7 @@ impl Fold for Address {
             watch.close_if_over(up_to - behind_ms);
         }
         trim(&mut self.failures, FAILURES_MAX, |f| up_to - f.time > RECENT_MS);
-        self.at_home.retain(|known| up_to - known.last < AT_HOME_FOR_MS);
+        self.at_home.forget(up_to);
         self.watches.retain(|watch| watch.is_needed(up_to));
     }
 
@@ -350,92 +318,6 @@ impl Fold for Address {
 
     fn needed_until(&self) -> EventTime {
         let watches = self.watches.iter().map(Watch::needed_until);
-        // Of an address that one account alone uses there is nothing to tell apart.
-        let at_home = self.at_home.iter().filter(|_| self.at_home.len() > 1);
-        let at_home = at_home.map(|known| known.last + AT_HOME_FOR_MS);
-        watches.chain(at_home).max().unwrap_or(EventTime::MIN)
+        watches.chain(self.at_home.needed_until()).max().unwrap_or(EventTime::MIN)
     }
-}
-
-/// An allowance that no account uses up.
-const PROBING: u32 = u32::MAX;
-
-/// What no typo explains, within one of three windows: `(threshold, window)` of the first that is
-/// full. Fewer accounts than `address_accounts` are those accounts' own affair.
-fn hard(
-    failures: &[&Arc<Attempt>],
-    now: EventTime,
-    config: &FailedAuthenticationConfig,
-) -> Option<(u32, i64, Severity)> {
-    let rules = [
-        (config.fast_failures, config.fast_window_ms, config.address_allowance),
-        (config.sustained_failures, config.sustained_window_ms, config.address_allowance),
-        // Over hours only accounts that do not exist count: no failure of one that may exist, and
-        // none that names no account, of which an office has some in the course of a day.
-        (config.probing_failures, config.probing_window_ms, PROBING),
-    ];
-    let met = |&(threshold, window_ms, allowance): &(u32, i64, u32)| {
-        let mut by_account: HashMap<u64, u32> = HashMap::new();
-        let (mut beyond, mut nameless) = (0, false);
-        let counts = |f: &Attempt| allowance != PROBING || f.account != 0;
-        for f in failures.iter().filter(|f| now - f.time < window_ms && counts(f)) {
-            let known = by_account.entry(f.account).or_default();
-            if f.no_such_account || f.account == 0 {
-                nameless |= f.account == 0;
-                beyond += u64::from(f.weight);
-            } else {
-                let before = known.saturating_sub(allowance);
-                *known = known.saturating_add(f.weight);
-                beyond += u64::from(known.saturating_sub(allowance) - before);
-            }
-        }
-        beyond >= u64::from(threshold) && (nameless || by_account.len() >= config.address_accounts)
-    };
-    let met = rules.into_iter().find(|rule| met(rule));
-    met.map(|(threshold, window_ms, _)| (threshold, window_ms, Severity::Medium))
-}
-
-/// Several API keys that do not exist.
-fn key_guess(
-    failures: &[&Arc<Attempt>],
-    now: EventTime,
-    config: &FailedAuthenticationConfig,
-) -> Option<(u32, i64, Severity)> {
-    let recent = failures.iter().filter(|f| now - f.time < config.key_guess_window_ms);
-    let keys: BTreeSet<u64> = recent.map(|f| f.account).collect();
-    let threshold = config.key_guess_keys;
-    (keys.len() >= threshold as usize).then_some((threshold, config.key_guess_window_ms, Severity::High))
-}
-
-/// Many tokens that do not look like one.
-fn malformed(
-    failures: &[&Arc<Attempt>],
-    now: EventTime,
-    config: &FailedAuthenticationConfig,
-) -> Option<(u32, i64, Severity)> {
-    let recent = failures.iter().filter(|f| now - f.time < config.malformed_window_ms);
-    let tokens: u64 = recent.map(|f| u64::from(f.weight)).sum();
-    let ladder = [(config.malformed_many, Severity::Medium), (config.malformed_tokens, Severity::Low)];
-    let met = ladder.into_iter().find(|(threshold, _)| tokens >= u64::from(*threshold));
-    met.map(|(threshold, severity)| (threshold, config.malformed_window_ms, severity))
-}
-
-/// Whether the failures of the window are spread over accounts as no user's own typos are.
-fn is_spraying(tried: &[&Tried], config: &FailedAuthenticationConfig) -> bool {
-    let mut by_account: HashMap<u64, (u64, bool)> = HashMap::new();
-    for t in tried.iter().filter(|t| t.attempt.account != 0) {
-        let (failures, mended) = by_account.entry(t.attempt.account).or_default();
-        *failures += u64::from(t.attempt.weight);
-        *mended |= t.mended;
-    }
-    let accounts = by_account.len();
-    let unmended: Vec<u64> = by_account.values().filter(|(_, mended)| !mended).map(|(n, _)| *n).collect();
-    let failures: u64 = unmended.iter().sum();
-    let few = unmended.iter().filter(|n| (1..=6).contains(*n)).count();
-    let most = unmended.iter().copied().max().unwrap_or_default();
-    unmended.len() >= config.spray_accounts
-        && failures >= u64::from(config.spray_failures)
-        && unmended.len() * 10 >= accounts * 6
-        && few * 10 >= unmended.len() * 6
-        && most * 2 <= failures
 }

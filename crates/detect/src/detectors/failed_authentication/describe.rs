@@ -108,8 +108,15 @@ fn condition(key: &Key, of: Entity<'_>, episode: &Episode) -> String {
             episode.actions.top(usize::MAX).iter().map(|(name, _)| text::sql(name)).collect();
         all.push(format!("action IN ({})", actions.join(", ")));
     }
+    if episode.actions.top(usize::MAX).iter().any(|(name, _)| *name == "session_token.rejected") {
+        all.push(GUESSED.to_owned());
+    }
     all.join(" AND ")
 }
+
+/// Of refused tokens only those that may have been guessed count.
+const GUESSED: &str = "(action <> 'session_token.rejected' OR reason = 'malformed' \
+                       OR starts_with(reason, 'unknown') OR starts_with(reason, 'wrong_'))";
 
 /// An attempt with an API key is the key's, whatever user it names.
 fn account_sql(kind: &str, name: &str, is_cut: bool) -> String {

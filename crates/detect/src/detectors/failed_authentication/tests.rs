@@ -381,7 +381,13 @@ fn a_query_names_the_network_and_what_was_done() {
     let sql = &bench.finish().final_alerts().values().next().unwrap().query_sql.clone();
     let network = "(starts_with(src_ip, '2001:db8:0:') OR starts_with(src_ip, '2001:db8::'))";
     assert!(sql.contains(network), "{sql}");
-    assert!(sql.contains("outcome = 'failure' AND action IN ('login')"), "{sql}");
+    assert!(sql.contains("outcome = 'failure' AND action IN ('login') ORDER"), "{sql}");
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script(
+        "03:14:00 login_failed action=session_token.rejected src_ip=203.0.113.9 user_ref=a reason=unknown x10 every 1s",
+    ));
+    let sql = &bench.finish().final_alerts().values().next().unwrap().query_sql.clone();
+    assert!(sql.contains("(action <> 'session_token.rejected' OR reason = 'malformed' OR"), "{sql}");
 }
 
 /// What ends up being said where the last line's attempts arrive last, and where they arrive in order.

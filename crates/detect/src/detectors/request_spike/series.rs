@@ -191,6 +191,12 @@ impl Series {
         }
     }
 
+    /// Whether an id that was handed out could be handed out again if this was forgotten.
+    pub(super) fn has_ids_in_use(&self) -> bool {
+        let last_minute = self.last_minute.unwrap_or_default();
+        self.cells.needed_until().is_some_and(|until| last_minute < until)
+    }
+
     /// Ends the episode if it is over.
     pub(super) fn take_over(&mut self, closed_to: EventTime, gap_ms: i64) -> Option<Box<Spike>> {
         self.open.take_if(|spike| closed_to - spike.last_minute >= gap_ms)

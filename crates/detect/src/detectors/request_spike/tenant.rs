@@ -215,12 +215,12 @@ impl TenantTraffic {
             .endpoints
             .iter()
             .filter(|(_, series)| series.open.is_none())
-            .map(|(endpoint, series)| (series.last_minute, endpoint.clone()))
+            .map(|(endpoint, series)| (series.has_ids_in_use(), series.last_minute, endpoint.clone()))
             .collect();
         by_age.sort();
         let surplus = self.endpoints.len() - most * 7 / 8;
         let coldest: Vec<_> = by_age.into_iter().take(surplus).collect();
-        coldest.iter().filter(|(_, endpoint)| self.endpoints.remove(endpoint).is_some()).count() as u64
+        coldest.iter().filter(|(.., endpoint)| self.endpoints.remove(endpoint).is_some()).count() as u64
     }
 
     pub(super) fn keys(&self) -> u64 {

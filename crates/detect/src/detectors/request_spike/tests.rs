@@ -215,3 +215,17 @@ fn a_spikes_queries_keep_to_its_partner_and_say_who_sent_it() {
     "#]]
     .assert_eq(&format!("{}\n{}\n", alert.query_sql, alert.details["senders_sql"].as_str().unwrap()));
 }
+
+#[test]
+fn the_query_of_what_stands_for_many_routes_asks_for_no_route_of_that_name() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    for row in script(
+        "00:00:00 requests route=(others) count=30 x180 every 60s
+         03:00:00 requests route=(others) count=400 x6 every 60s",
+    ) {
+        bench.record(&[row]);
+    }
+    let alerts = bench.finish().final_alerts();
+    let sql = &alerts.values().next().unwrap().query_sql;
+    assert!(!sql.contains("others") && sql.contains("coalesce(partner_id, '') = ''"), "{sql}");
+}
