@@ -140,7 +140,8 @@ pub(crate) fn parameters(config: &impl Serialize) -> BTreeMap<String, serde_json
 /// The columns of the evidence, from the events of one tenant between two moments.
 pub(crate) fn evidence_sql(tenant: &Tenant, from: EventTime, to: EventTime, condition: &str) -> String {
     format!(
-        "SELECT time, action, outcome, reason, src_ip, user_ref, route, status, event_id FROM events \
+        "SELECT time, action, outcome, reason, src_ip, user_ref, coalesce(api_key_id, api_key_fp) AS api_key, \
+         route, status, event_id FROM events \
          WHERE tenant = {} AND time >= TIMESTAMP '{from}' AND time <= TIMESTAMP '{to}' AND {condition} \
          ORDER BY time, event_id",
         text::sql(tenant.as_str()),

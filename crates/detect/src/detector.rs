@@ -1,10 +1,11 @@
 //! What a detector is, what it reports, and what it remembers across a restart.
 
-use event::{AlertChange, EventTime, ObservationBatch};
+use event::{AlertChange, EventTime, ObservationBatch, Tenant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::snapshot;
+use crate::watermark::Watermarks;
 
 /// Reads observations and reports what it finds. No clock, no I/O, no async: the same
 /// observations give the same alerts, however the batches were cut.
@@ -12,9 +13,15 @@ pub trait Detector: Send {
     /// The detector's name, as analysts say it and as alerts carry it.
     fn name(&self) -> &'static str;
     /// Takes in a batch. What meets a rule is reported at once where its alert id is certain.
-    fn on_batch(&mut self, observations: &ObservationBatch, alerts: &mut AlertChanges);
-    /// Event time has come this far: nothing earlier is expected any more.
-    fn on_watermark(&mut self, up_to: EventTime, alerts: &mut AlertChanges);
+    fn on_batch(
+        &mut self,
+        observations: &ObservationBatch,
+        watermarks: &Watermarks,
+        alerts: &mut AlertChanges,
+    );
+    /// Event time has come this far for a tenant: nothing earlier of it is expected any more.
+    /// Only that tenant's state is touched.
+    fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges);
     /// What a restart needs to go on from here.
     fn snapshot(&self) -> DetectorState;
     /// Goes on from a snapshot. On an error the state is what it was before.

@@ -20,7 +20,7 @@ pub struct Engine {
 /// An engine's figures.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct EngineStats {
-    /// How far event time has come.
+    /// How far event time has come for the slowest tenant that is not idle.
     pub watermark: Option<EventTime>,
     /// The newest event time that a source has reached.
     pub event_time_max: Option<EventTime>,
@@ -55,13 +55,13 @@ impl Engine {
         let mut changes = AlertChanges::default();
         if !observations.is_empty() {
             for detector in &mut self.detectors {
-                detector.on_batch(observations, &mut changes);
+                detector.on_batch(observations, &self.watermarks, &mut changes);
             }
         }
-        let moved = self.watermarks.advance(progress, broker_time, &self.watermark_config);
-        if let Some(watermark) = self.watermarks.current().filter(|_| moved) {
+        for tenant in self.watermarks.advance(progress, broker_time, &self.watermark_config) {
+            let Some(up_to) = self.watermarks.of(tenant.as_str()) else { continue };
             for detector in &mut self.detectors {
-                detector.on_watermark(watermark, &mut changes);
+                detector.on_watermark(&tenant, up_to, &mut changes);
             }
         }
         changes.into_sorted()
@@ -93,7 +93,7 @@ impl Engine {
     /// Figures for metrics.
     pub fn stats(&self) -> EngineStats {
         EngineStats {
-            watermark: self.watermarks.current(),
+            watermark: self.watermarks.slowest(&self.watermark_config),
             event_time_max: self.watermarks.event_time_max(),
             detectors: self.detectors.iter().map(|detector| detector.stats()).collect(),
         }

@@ -53,6 +53,11 @@ impl Cells {
         id
     }
 
+    /// Never hands out this id, because it was told.
+    pub(crate) fn pass_over(&mut self, id: EpisodeId) {
+        self.last = self.last.max(Some(id));
+    }
+
     /// Until when the ids that were handed out must be remembered.
     pub(crate) fn needed_until(&self) -> Option<EventTime> {
         self.last.map(|id| id.cell + CELL_MS)
@@ -81,6 +86,11 @@ pub(crate) struct Announced {
 }
 
 impl Announced {
+    /// Whether it was told with a lower severity than this.
+    pub(crate) fn is_below(&self, severity: Severity) -> bool {
+        self.severity < severity
+    }
+
     /// When the next update may be told.
     pub(crate) fn next_minute(&self) -> EventTime {
         self.minute + MINUTE_MS

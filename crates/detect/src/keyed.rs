@@ -1,8 +1,11 @@
 //! State by tenant and key, with a bound for each tenant and a timer for each key.
 //!
 //! Over its bound a tenant loses its own coldest keys, an eighth at a time; no tenant can push
-//! out another's. Timers wake a key when event time has come far enough for it to do something.
+//! out another's. Timers wake a key when its tenant's event time has come far enough for it to do
+//! something. A name longer than `NAME_BYTES_MAX` becomes its beginning and a hash, so that a
+//! bound in keys is a bound in memory.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::{Hash, Hasher};
@@ -11,11 +14,37 @@ use event::{EventTime, Tenant};
 use hashbrown::{Equivalent, HashMap};
 use serde::{Deserialize, Serialize};
 
+use crate::{stable, text};
+
+/// A longer name is cut.
+const NAME_BYTES_MAX: usize = 256;
+/// `~` and sixteen digits.
+const HASH_BYTES: usize = 17;
+/// Fewer timers than this are not worth clearing of stale ones.
+const TIMERS_MIN: usize = 64;
+
 /// Whose state, and about what.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Key {
     pub(crate) tenant: Tenant,
     pub(crate) name: Box<str>,
+}
+
+impl Key {
+    /// What the whole name begins with, where the name was cut.
+    pub(crate) fn cut_prefix(&self) -> Option<&str> {
+        let (prefix, hash) = self.name.rsplit_once('~')?;
+        (self.name.len() + 4 > NAME_BYTES_MAX && hash.len() + 1 == HASH_BYTES).then_some(prefix)
+    }
+}
+
+/// A name as it is kept.
+fn bounded(name: &str) -> Cow<'_, str> {
+    if name.len() <= NAME_BYTES_MAX {
+        return Cow::Borrowed(name);
+    }
+    let prefix = text::prefix(name, NAME_BYTES_MAX - HASH_BYTES);
+    Cow::Owned(format!("{prefix}~{:016x}", stable::hash(&[name])))
 }
 
 impl Hash for Key {
@@ -41,8 +70,8 @@ pub(crate) type SlotId = u32;
 
 /// What state must say about itself to be kept.
 pub(crate) trait Kept {
-    /// Whether it should go last when keys must be forgotten.
-    fn is_precious(&self) -> bool;
+    /// When keys must be forgotten those of the lowest rank go first.
+    fn rank(&self) -> u8;
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,18 +82,30 @@ pub(crate) struct Slot<V> {
     due: EventTime,
 }
 
+/// How many keys a tenant has, and when the next of them wants to be woken.
+#[derive(Default)]
+struct PerTenant {
+    keys: usize,
+    timers: BinaryHeap<Reverse<(EventTime, SlotId)>>,
+}
+
 /// State by tenant and key.
 pub(crate) struct Keyed<V> {
     index: HashMap<Key, SlotId>,
     slots: Vec<Option<Slot<V>>>,
     free: Vec<SlotId>,
-    timers: BinaryHeap<Reverse<(EventTime, SlotId)>>,
-    keys_by_tenant: HashMap<Tenant, usize>,
+    tenants: HashMap<Tenant, PerTenant>,
     keys_per_tenant_max: usize,
     pub(crate) evicted_total: u64,
 }
 
 const NEVER: EventTime = EventTime(i64::MAX);
+
+/// Whether a timer is the one that its slot waits for, and not a stale one.
+fn is_due<V>(slots: &[Option<Slot<V>>], of: &Tenant, time: EventTime, id: SlotId) -> bool {
+    let slot = slots.get(id as usize).and_then(Option::as_ref);
+    slot.is_some_and(|slot| slot.due == time && slot.key.tenant == *of)
+}
 
 impl<V: Kept> Keyed<V> {
     pub(crate) fn new(keys_per_tenant_max: usize) -> Self {
@@ -72,8 +113,7 @@ impl<V: Kept> Keyed<V> {
             index: HashMap::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            timers: BinaryHeap::new(),
-            keys_by_tenant: HashMap::new(),
+            tenants: HashMap::new(),
             keys_per_tenant_max,
             evicted_total: 0,
         }
@@ -81,7 +121,7 @@ impl<V: Kept> Keyed<V> {
 
     /// The place of a key that is there.
     pub(crate) fn find(&self, tenant: &str, name: &str) -> Option<SlotId> {
-        self.index.get(&KeyRef { tenant, name }).copied()
+        self.index.get(&KeyRef { tenant, name: &bounded(name) }).copied()
     }
 
     /// The place of a key, made if it is not there; `None` for a tenant that is no tenant.
@@ -94,17 +134,18 @@ impl<V: Kept> Keyed<V> {
         if let Some(id) = self.find(tenant, name) {
             return Some(id);
         }
-        let key = Key { tenant: Tenant::parse(tenant).ok()?, name: name.into() };
+        let key = Key { tenant: Tenant::parse(tenant).ok()?, name: bounded(name).into() };
         Some(self.insert(Slot { key, value: new(), touched: EventTime::MIN, due: NEVER }))
     }
 
     fn insert(&mut self, slot: Slot<V>) -> SlotId {
-        *self.keys_by_tenant.entry(slot.key.tenant.clone()).or_default() += 1;
         let id = self.free.pop().unwrap_or(self.slots.len() as SlotId);
-        self.index.insert(slot.key.clone(), id);
+        let tenant = self.tenants.entry(slot.key.tenant.clone()).or_default();
+        tenant.keys += 1;
         if slot.due != NEVER {
-            self.timers.push(Reverse((slot.due, id)));
+            tenant.timers.push(Reverse((slot.due, id)));
         }
+        self.index.insert(slot.key.clone(), id);
         match self.slots.get_mut(id as usize) {
             Some(place) => *place = Some(slot),
             None => self.slots.push(Some(slot)),
@@ -128,23 +169,39 @@ impl<V: Kept> Keyed<V> {
     pub(crate) fn wake_at(&mut self, id: SlotId, time: EventTime) {
         if let Some(Some(slot)) = self.slots.get_mut(id as usize)
             && time < slot.due
+            && let Some(tenant) = self.tenants.get_mut(&slot.key.tenant)
         {
             slot.due = time;
-            self.timers.push(Reverse((time, id)));
+            tenant.timers.push(Reverse((time, id)));
+            if tenant.timers.len() > 2 * tenant.keys.max(TIMERS_MIN) {
+                let of = slot.key.tenant.clone();
+                self.drop_stale_timers(&of);
+            }
         }
     }
 
-    /// The keys whose time has come, each once, earliest first.
-    pub(crate) fn take_due(&mut self, up_to: EventTime) -> Vec<SlotId> {
+    /// Timers that were set again, or whose key is gone, stay in the heap until their time, which
+    /// may be days away; where they are the greater part of it they are taken out.
+    fn drop_stale_timers(&mut self, of: &Tenant) {
+        let Some(tenant) = self.tenants.get_mut(of) else { return };
+        let mut timers = std::mem::take(&mut tenant.timers).into_vec();
+        timers.retain(|Reverse((time, id))| is_due(&self.slots, of, *time, *id));
+        timers.sort_unstable();
+        timers.dedup();
+        tenant.timers = timers.into();
+    }
+
+    /// The tenant's keys whose time has come, each once, earliest first.
+    pub(crate) fn take_due(&mut self, of: &Tenant, up_to: EventTime) -> Vec<SlotId> {
         let mut due = Vec::new();
-        while let Some(&Reverse((time, id))) = self.timers.peek() {
+        let Some(tenant) = self.tenants.get_mut(of) else { return due };
+        while let Some(&Reverse((time, id))) = tenant.timers.peek() {
             if time > up_to {
                 break;
             }
-            self.timers.pop();
-            // A timer that was set again, or whose key is gone, is stale.
-            if let Some(Some(slot)) = self.slots.get_mut(id as usize)
-                && slot.due == time
+            tenant.timers.pop();
+            if is_due(&self.slots, of, time, id)
+                && let Some(Some(slot)) = self.slots.get_mut(id as usize)
             {
                 slot.due = NEVER;
                 due.push(id);
@@ -158,10 +215,10 @@ impl<V: Kept> Keyed<V> {
         let slot = self.slots.get_mut(id as usize)?.take()?;
         self.index.remove(&slot.key);
         self.free.push(id);
-        if let Some(keys) = self.keys_by_tenant.get_mut(&slot.key.tenant) {
-            *keys -= 1;
-            if *keys == 0 {
-                self.keys_by_tenant.remove(&slot.key.tenant);
+        if let Some(tenant) = self.tenants.get_mut(&slot.key.tenant) {
+            tenant.keys -= 1;
+            if tenant.keys == 0 {
+                self.tenants.remove(&slot.key.tenant);
             }
         }
         Some(slot)
@@ -169,9 +226,8 @@ impl<V: Kept> Keyed<V> {
 
     /// Forgets the coldest keys of every tenant that is over its bound, and returns them.
     pub(crate) fn evict(&mut self) -> Vec<Slot<V>> {
-        let over = |keys: &usize| *keys > self.keys_per_tenant_max;
-        let mut tenants: Vec<Tenant> =
-            self.keys_by_tenant.iter().filter(|(_, keys)| over(keys)).map(|(t, _)| t.clone()).collect();
+        let over = self.tenants.iter().filter(|(_, tenant)| tenant.keys > self.keys_per_tenant_max);
+        let mut tenants: Vec<Tenant> = over.map(|(tenant, _)| tenant.clone()).collect();
         tenants.sort();
         let mut evicted = Vec::new();
         for tenant in tenants {
@@ -179,7 +235,7 @@ impl<V: Kept> Keyed<V> {
                 .zip(&self.slots)
                 .filter_map(|(id, slot)| slot.as_ref().map(|slot| (id, slot)))
                 .filter(|(_, slot)| slot.key.tenant == tenant)
-                .map(|(id, slot)| (slot.value.is_precious(), slot.touched, &slot.key.name, id))
+                .map(|(id, slot)| (slot.value.rank(), slot.touched, &slot.key.name, id))
                 .collect();
             keys.sort();
             let surplus = keys.len() - self.keys_per_tenant_max * 7 / 8;
@@ -222,8 +278,8 @@ mod tests {
     use super::*;
 
     impl Kept for u32 {
-        fn is_precious(&self) -> bool {
-            *self == 7
+        fn rank(&self) -> u8 {
+            u8::from(*self == 7)
         }
     }
 
@@ -254,14 +310,43 @@ mod tests {
         assert!(keyed.find("noisy", "k000").is_none());
     }
 
+    fn tenant(name: &str) -> Tenant {
+        Tenant::parse(name).unwrap()
+    }
+
     #[test]
-    fn a_timer_fires_once_at_its_earliest_time() {
+    fn a_timer_fires_once_at_its_earliest_time_and_by_its_own_tenants_watermark() {
         let mut keyed = filled(2);
         keyed.wake_at(0, EventTime(50));
         keyed.wake_at(0, EventTime(20));
         keyed.wake_at(1, EventTime(30));
-        assert!(keyed.take_due(EventTime(10)).is_empty());
-        assert_eq!(keyed.take_due(EventTime(40)), [0, 1]);
-        assert!(keyed.take_due(EventTime(90)).is_empty());
+        keyed.wake_at(2, EventTime(30));
+        assert!(keyed.take_due(&tenant("noisy"), EventTime(10)).is_empty());
+        assert_eq!(keyed.take_due(&tenant("noisy"), EventTime(40)), [0, 1]);
+        assert!(keyed.take_due(&tenant("noisy"), EventTime(90)).is_empty());
+        assert_eq!(keyed.take_due(&tenant("quiet"), EventTime(90)), [2]);
+    }
+
+    #[test]
+    fn timers_of_forgotten_keys_do_not_pile_up() {
+        let mut keyed = filled(16);
+        for n in 0..10_000 {
+            let id = keyed.find_or_insert("noisy", &format!("x{n}"), || n).unwrap();
+            keyed.touch(id, EventTime(1_000 + i64::from(n)));
+            keyed.wake_at(id, EventTime(1_000_000 + i64::from(n % 3)));
+            keyed.evict();
+        }
+        let timers = keyed.tenants[&tenant("noisy")].timers.len();
+        assert!(timers <= 2 * TIMERS_MIN + 1, "{timers} timers for {} keys", keyed.len());
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_still_tells_keys_apart() {
+        let mut keyed: Keyed<u32> = Keyed::new(16);
+        let (a, b) = ("ü".repeat(4_000) + "a", "ü".repeat(4_000) + "b");
+        let id = keyed.find_or_insert("noisy", &a, || 1).unwrap();
+        assert_eq!((keyed.find("noisy", &a), keyed.find("noisy", &b)), (Some(id), None));
+        let (key, _) = keyed.get_mut(id).unwrap();
+        assert!(key.name.len() <= NAME_BYTES_MAX && a.starts_with(key.cut_prefix().unwrap()));
     }
 }

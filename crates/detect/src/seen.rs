@@ -39,6 +39,11 @@ impl Seen {
         true
     }
 
+    /// How many ids there are.
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
     /// Whether ids were forgotten, so that an old delivery could no longer be told from a new one.
     pub(crate) fn is_partial(&self) -> bool {
         self.forgot

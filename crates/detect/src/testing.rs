@@ -10,7 +10,7 @@
 //! into single observations, shuffled within the allowed lateness, delivered twice, and restored
 //! from snapshots; all must end in the same alerts, which are then compared with what is expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
     Alert, AlertChange, Change, EventTime, Observation, ObservationBatch, ObservationBatchBuilder,
@@ -101,10 +101,13 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
 fn set(o: &mut Owned, name: &str, value: String) {
     match name {
         "src_ip" => {
-            let net = value.rsplit_once('.').map(|(net, _)| format!("{net}.0/24"));
+            let v4 = value.rsplit_once('.').map(|(net, _)| format!("{net}.0/24"));
+            let v6 = || value.split_once("::").map(|(net, _)| format!("{net}::/48"));
+            let net = v4.or_else(v6);
             o.src_net = net.map(Into::into);
             o.src_ip = Some(value.into());
         }
+        "action" => o.action = Some(value.into()),
         "user_ref" => o.user_ref = Some(value.into()),
         "api_key" => o.api_key = Some(value.into()),
         "token" => o.token_fp = Some(format!("hmac256:k1:{value}").into()),
@@ -130,6 +133,7 @@ pub(crate) struct Bench {
     pub(crate) engine: Engine,
     pub(crate) changes: Vec<AlertChange>,
     newest: EventTime,
+    tenants: BTreeSet<String>,
     config: DetectConfig,
 }
 
@@ -139,19 +143,32 @@ impl Bench {
             engine: Engine::new(config),
             changes: Vec::new(),
             newest: EventTime::MIN,
+            tenants: BTreeSet::from(["prt_acme".to_owned()]),
             config: config.clone(),
         }
     }
 
-    /// One record with these observations, from one source.
+    /// One record with these observations, from one source of each tenant.
     pub(crate) fn record(&mut self, observations: &[Owned]) {
         let times = observations.iter().filter_map(|o| o.time);
         self.newest = times.fold(self.newest, EventTime::max);
-        let progress = SourceProgress {
-            source: "logs.prt_acme.auth/0".into(),
-            event_time_max: self.newest,
-            broker_time: self.newest,
-        };
+        self.tenants.extend(observations.iter().filter_map(|o| o.tenant.as_deref().map(str::to_owned)));
+        let progress: Vec<_> = self.tenants.iter().map(|tenant| self.progress(tenant, self.newest)).collect();
+        let changes = self.engine.on_record(&batch(observations), &progress, self.newest);
+        self.changes.extend(changes);
+    }
+
+    /// A tenant's only source has come so far.
+    fn progress(&self, tenant: &str, event_time_max: EventTime) -> SourceProgress {
+        let source = format!("logs.{tenant}.auth/0");
+        SourceProgress { source, event_time_max, broker_time: self.newest }
+    }
+
+    /// One record in which only this tenant's source goes on, and has come no further than so.
+    pub(crate) fn record_lagging(&mut self, observations: &[Owned], tenant: &str, reached: EventTime) {
+        let times = observations.iter().filter_map(|o| o.time);
+        self.newest = times.fold(self.newest, EventTime::max);
+        let progress = self.progress(tenant, reached);
         let changes = self.engine.on_record(&batch(observations), &[progress], self.newest);
         self.changes.extend(changes);
     }

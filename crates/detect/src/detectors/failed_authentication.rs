@@ -11,13 +11,14 @@
 
 mod account;
 mod address;
+mod at_home;
 mod attempt;
 mod classes;
 mod describe;
 mod timeline;
 mod watch;
 
-use event::{EventTime, Observation, ObservationBatch, ObservationKind};
+use event::{EventTime, Observation, ObservationBatch, ObservationKind, Tenant};
 use serde::{Deserialize, Serialize};
 
 pub use classes::CLASSES;
@@ -26,13 +27,14 @@ use crate::config::{DetectConfig, in_range};
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::keyed::{Keyed, Slot};
 use crate::rows;
+use crate::watermark::Watermarks;
 use account::Account;
 use address::Address;
 use attempt::Attempt;
 use timeline::{Arrival, Fold, Setting, Timeline};
 
 pub(crate) const NAME: &str = "failed_authentication";
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 // --- config ------------------------------------------------------------------------------------
 
@@ -80,6 +82,16 @@ pub struct FailedAuthenticationConfig {
     pub spray_window_ms: i64,
     /// From so many accounts on, with hardly more than one try each, it is stuffing.
     pub stuffing_accounts: usize,
+    /// One address trying so many API keys that do not exist ...
+    pub key_guess_keys: u32,
+    /// ... within so long is guessing.
+    pub key_guess_window_ms: i64,
+    /// One address presenting so many tokens that do not look like one ...
+    pub malformed_tokens: u32,
+    /// (from so many on it is worse)
+    pub malformed_many: u32,
+    /// ... within so long is told.
+    pub malformed_window_ms: i64,
     /// A failure that its own user mends within this time was a typo.
     pub typo_ms: i64,
     /// An episode ends after so long without a failure.
@@ -109,6 +121,11 @@ impl Default for FailedAuthenticationConfig {
             spray_failures: 15,
             spray_window_ms: 900_000,
             stuffing_accounts: 25,
+            key_guess_keys: 5,
+            key_guess_window_ms: 300_000,
+            malformed_tokens: 20,
+            malformed_many: 200,
+            malformed_window_ms: 300_000,
             typo_ms: 300_000,
             episode_gap_ms: 1_800_000,
         }
@@ -126,6 +143,9 @@ impl FailedAuthenticationConfig {
             ("success_failures", self.success_failures),
             ("probing_failures", self.probing_failures),
             ("spray_failures", self.spray_failures),
+            ("key_guess_keys", self.key_guess_keys),
+            ("malformed_tokens", self.malformed_tokens),
+            ("malformed_many", self.malformed_many),
         ] {
             in_range(&key(name), i64::from(failures), 2, 200)?;
         }
@@ -137,6 +157,8 @@ impl FailedAuthenticationConfig {
             ("success_window_ms", self.success_window_ms),
             ("probing_window_ms", self.probing_window_ms),
             ("spray_window_ms", self.spray_window_ms),
+            ("key_guess_window_ms", self.key_guess_window_ms),
+            ("malformed_window_ms", self.malformed_window_ms),
         ] {
             in_range(&key(name), window_ms, 1_000, attempt::RECENT_MS)?;
         }
@@ -156,7 +178,6 @@ pub(crate) struct FailedAuthentication {
     config: FailedAuthenticationConfig,
     accounts: Keyed<Timeline<Account>>,
     addresses: Keyed<Timeline<Address>>,
-    watermark: Option<EventTime>,
     totals: Totals,
 }
 
@@ -171,7 +192,6 @@ struct Totals {
 struct Saved {
     accounts: Vec<Slot<Timeline<Account>>>,
     addresses: Vec<Slot<Timeline<Address>>>,
-    watermark: Option<EventTime>,
     totals: Totals,
     evicted: (u64, u64),
 }
@@ -180,7 +200,6 @@ struct Saved {
 struct Saving<'a> {
     accounts: Vec<&'a Slot<Timeline<Account>>>,
     addresses: Vec<&'a Slot<Timeline<Address>>>,
-    watermark: Option<EventTime>,
     totals: Totals,
     evicted: (u64, u64),
 }
@@ -193,7 +212,6 @@ impl FailedAuthentication {
             config: config.failed_authentication.clone(),
             accounts: Keyed::new(config.keys_per_tenant_max),
             addresses: Keyed::new(config.keys_per_tenant_max),
-            watermark: None,
             totals: Totals::default(),
         }
     }
@@ -227,27 +245,30 @@ fn take_in<F: Fold>(
 fn look_ahead<F: Fold>(
     keys: &mut Keyed<Timeline<F>>,
     mut touched: Vec<u32>,
-    setting: Setting<'_>,
+    config: &FailedAuthenticationConfig,
+    watermarks: &Watermarks,
     alerts: &mut AlertChanges,
 ) {
     touched.sort_unstable();
     touched.dedup();
     for id in touched {
         let Some((key, timeline)) = keys.get_mut(id) else { continue };
+        let setting = Setting { config, watermark: watermarks.of(key.tenant.as_str()) };
         timeline.look_ahead(key, setting, alerts);
         let due = timeline.due(setting);
         keys.wake_at(id, due);
     }
 }
 
-/// Settles every timeline whose time has come, and forgets those that hold nothing any more.
+/// Settles every timeline of a tenant whose time has come, and forgets those that hold nothing any more.
 fn settle<F: Fold>(
     keys: &mut Keyed<Timeline<F>>,
+    tenant: &Tenant,
     up_to: EventTime,
     setting: Setting<'_>,
     alerts: &mut AlertChanges,
 ) {
-    for id in keys.take_due(up_to) {
+    for id in keys.take_due(tenant, up_to) {
         let Some((key, timeline)) = keys.get_mut(id) else { continue };
         timeline.settle(key, up_to, setting, alerts);
         if timeline.is_over(up_to) {
@@ -260,8 +281,14 @@ fn settle<F: Fold>(
 }
 
 /// Says goodbye to timelines that had to go.
-fn evict<F: Fold>(keys: &mut Keyed<Timeline<F>>, setting: Setting<'_>, alerts: &mut AlertChanges) {
+fn evict<F: Fold>(
+    keys: &mut Keyed<Timeline<F>>,
+    config: &FailedAuthenticationConfig,
+    watermarks: &Watermarks,
+    alerts: &mut AlertChanges,
+) {
     for mut slot in keys.evict() {
+        let setting = Setting { config, watermark: watermarks.of(slot.key.tenant.as_str()) };
         slot.value.close_all(&slot.key, setting, alerts);
     }
 }
@@ -271,38 +298,43 @@ impl Detector for FailedAuthentication {
         NAME
     }
 
-    fn on_batch(&mut self, observations: &ObservationBatch, alerts: &mut AlertChanges) {
-        let setting = Setting { config: &self.config, watermark: self.watermark };
+    fn on_batch(
+        &mut self,
+        observations: &ObservationBatch,
+        watermarks: &Watermarks,
+        alerts: &mut AlertChanges,
+    ) {
+        let config = &self.config;
         let (mut accounts, mut addresses) = (Vec::new(), Vec::new());
         let kinds = [ObservationKind::AuthByAccount, ObservationKind::AuthByAddress];
         for (kind, o) in rows::of_kind(observations, &kinds) {
             self.totals.observations += 1;
+            let watermark = watermarks.of(o.tenant.as_deref().unwrap_or_default());
+            let setting = Setting { config, watermark };
             if kind == ObservationKind::AuthByAccount {
                 let Some(name) = attempt::account_of(&o) else { continue };
-                take_in(&mut self.accounts, name, &o, setting, &mut self.totals, &mut accounts);
+                take_in(&mut self.accounts, &name, &o, setting, &mut self.totals, &mut accounts);
             } else {
                 let Some(name) = attempt::address_of(&o) else { continue };
                 take_in(&mut self.addresses, name, &o, setting, &mut self.totals, &mut addresses);
             }
         }
-        look_ahead(&mut self.accounts, accounts, setting, alerts);
-        look_ahead(&mut self.addresses, addresses, setting, alerts);
-        evict(&mut self.accounts, setting, alerts);
-        evict(&mut self.addresses, setting, alerts);
+        look_ahead(&mut self.accounts, accounts, config, watermarks, alerts);
+        look_ahead(&mut self.addresses, addresses, config, watermarks, alerts);
+        evict(&mut self.accounts, config, watermarks, alerts);
+        evict(&mut self.addresses, config, watermarks, alerts);
     }
 
-    fn on_watermark(&mut self, up_to: EventTime, alerts: &mut AlertChanges) {
-        self.watermark = Some(up_to);
-        let setting = Setting { config: &self.config, watermark: self.watermark };
-        settle(&mut self.accounts, up_to, setting, alerts);
-        settle(&mut self.addresses, up_to, setting, alerts);
+    fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
+        let setting = Setting { config: &self.config, watermark: Some(up_to) };
+        settle(&mut self.accounts, tenant, up_to, setting, alerts);
+        settle(&mut self.addresses, tenant, up_to, setting, alerts);
     }
 
     fn snapshot(&self) -> DetectorState {
         let saving = Saving {
             accounts: self.accounts.slots(),
             addresses: self.addresses.slots(),
-            watermark: self.watermark,
             totals: self.totals,
             evicted: (self.accounts.evicted_total, self.addresses.evicted_total),
         };
@@ -313,7 +345,6 @@ impl Detector for FailedAuthentication {
         let saved: Saved = state.read(NAME, STATE_VERSION)?;
         self.accounts.restore(saved.accounts, saved.evicted.0);
         self.addresses.restore(saved.addresses, saved.evicted.1);
-        self.watermark = saved.watermark;
         self.totals = saved.totals;
         Ok(())
     }

@@ -15,7 +15,7 @@ mod rule;
 mod series;
 mod tenant;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::{EventTime, ObservationBatch, ObservationKind, Severity, Tenant};
 use serde::{Deserialize, Serialize};
@@ -24,11 +24,12 @@ use crate::class::ClassInfo;
 use crate::config::{Contract, DetectConfig, in_range};
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::rows;
+use crate::watermark::Watermarks;
 use minute::MINUTE_MS;
-use tenant::TenantTraffic;
+use tenant::{Arrival, TenantTraffic};
 
 pub(crate) const NAME: &str = "request_spike";
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 /// Every class.
 pub const CLASSES: &[ClassInfo] = &[
@@ -132,7 +133,6 @@ pub(crate) struct RequestSpike {
     config: RequestSpikeConfig,
     contracts: BTreeMap<String, Contract>,
     tenants: BTreeMap<Tenant, TenantTraffic>,
-    watermark: Option<EventTime>,
     totals: Totals,
 }
 
@@ -147,14 +147,12 @@ struct Totals {
 #[derive(Deserialize)]
 struct Saved {
     tenants: BTreeMap<Tenant, TenantTraffic>,
-    watermark: Option<EventTime>,
     totals: Totals,
 }
 
 #[derive(Serialize)]
 struct Saving<'a> {
     tenants: &'a BTreeMap<Tenant, TenantTraffic>,
-    watermark: Option<EventTime>,
     totals: Totals,
 }
 
@@ -176,7 +174,6 @@ impl RequestSpike {
             config: config.request_spike.clone(),
             contracts: config.contracts.clone(),
             tenants: BTreeMap::new(),
-            watermark: None,
             totals: Totals::default(),
         }
     }
@@ -203,45 +200,51 @@ impl Detector for RequestSpike {
         NAME
     }
 
-    fn on_batch(&mut self, observations: &ObservationBatch, alerts: &mut AlertChanges) {
-        let closed_to = self.watermark.map(|watermark| watermark.floor(MINUTE_MS));
+    fn on_batch(
+        &mut self,
+        observations: &ObservationBatch,
+        watermarks: &Watermarks,
+        alerts: &mut AlertChanges,
+    ) {
+        let mut news = BTreeSet::new();
         for (_, o) in rows::of_kind(observations, &[ObservationKind::Requests]) {
             self.totals.observations += 1;
             let (Some(tenant), Some(time)) = (o.tenant.as_deref(), o.time) else { continue };
-            if closed_to.is_some_and(|closed_to| time < closed_to) {
-                self.totals.late += 1;
-                continue;
-            }
             let Ok(tenant) = Tenant::parse(tenant) else { continue };
-            let news = self.tenants.entry(tenant).or_default().add(&o, time);
-            self.totals.duplicates += u64::from(!news);
+            let watermark = watermarks.of(tenant.as_str());
+            let traffic = self.tenants.entry(tenant.clone()).or_default();
+            match traffic.add(&o, time, watermark) {
+                Arrival::Late => self.totals.late += 1,
+                Arrival::Duplicate => self.totals.duplicates += 1,
+                Arrival::InTime => {
+                    let setting = setting(&self.config, &self.contracts, &tenant, watermark);
+                    self.totals.evicted += traffic.close_surplus(setting, alerts);
+                    news.insert(tenant);
+                }
+            }
         }
-        for (tenant, traffic) in &mut self.tenants {
-            traffic.foresee_floods(setting(&self.config, &self.contracts, tenant, self.watermark), alerts);
+        for tenant in &news {
+            let Some(traffic) = self.tenants.get_mut(tenant) else { continue };
+            let watermark = watermarks.of(tenant.as_str());
+            traffic.foresee_floods(setting(&self.config, &self.contracts, tenant, watermark), alerts);
         }
     }
 
-    fn on_watermark(&mut self, up_to: EventTime, alerts: &mut AlertChanges) {
-        let before = self.watermark.replace(up_to).map(|watermark| watermark.floor(MINUTE_MS));
-        let closed_to = up_to.floor(MINUTE_MS);
-        for (tenant, traffic) in &mut self.tenants {
-            let setting = setting(&self.config, &self.contracts, tenant, self.watermark);
-            if before != Some(closed_to) {
-                self.totals.evicted += traffic.close_minutes(closed_to, setting, alerts);
-            }
-            traffic.foresee_floods(setting, alerts);
-        }
+    fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
+        let Some(traffic) = self.tenants.get_mut(tenant) else { return };
+        let setting = setting(&self.config, &self.contracts, tenant, Some(up_to));
+        self.totals.evicted += traffic.close_minutes(up_to.floor(MINUTE_MS), setting, alerts);
+        traffic.foresee_floods(setting, alerts);
     }
 
     fn snapshot(&self) -> DetectorState {
-        let saving = Saving { tenants: &self.tenants, watermark: self.watermark, totals: self.totals };
+        let saving = Saving { tenants: &self.tenants, totals: self.totals };
         DetectorState::write(NAME, STATE_VERSION, &saving)
     }
 
     fn restore(&mut self, state: DetectorState) -> Result<(), BadState> {
         let saved: Saved = state.read(NAME, STATE_VERSION)?;
         self.tenants = saved.tenants;
-        self.watermark = saved.watermark;
         self.totals = saved.totals;
         Ok(())
     }

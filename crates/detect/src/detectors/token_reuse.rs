@@ -6,8 +6,9 @@
 //! itself: a reuse stays a reuse until a person has looked.
 //!
 //! A stolen token may come back hours after its end, so the facts are kept for `memory_ms` and
-//! then forgotten without a word. Where a tenant has more tokens than fit, of the coldest only
-//! that is kept which a later presentation is compared with (`remembered.rs`).
+//! then forgotten without a word, unless they were told of. Where a tenant has more tokens than
+//! fit, of the coldest only that is kept which a later presentation is compared with
+//! (`remembered.rs`).
 
 mod classes;
 mod classify;
@@ -17,7 +18,7 @@ mod remembered;
 
 use std::mem;
 
-use event::{EventTime, Observation, ObservationBatch, ObservationKind};
+use event::{EventTime, Observation, ObservationBatch, ObservationKind, Tenant};
 use serde::{Deserialize, Serialize};
 
 pub use classes::CLASSES;
@@ -25,15 +26,18 @@ pub use classes::CLASSES;
 use crate::config::{DetectConfig, in_range};
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::episode::{Announced, announce, update_is_due};
-use crate::keyed::{Kept, Key, Keyed, Slot, SlotId};
+use crate::keyed::{Kept, Keyed, Slot, SlotId};
 use crate::rows;
+use crate::watermark::Watermarks;
 use classify::classify;
 use describe::describe;
-use facts::Facts;
-use remembered::Remembered;
+use facts::{Facts, fact_of};
+use remembered::{Brief, Remembered};
 
 pub(crate) const NAME: &str = "token_reuse";
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
+/// What a token's fingerprint begins with.
+const FINGERPRINT: &str = "hmac256:";
 
 // --- config ------------------------------------------------------------------------------------
 
@@ -88,7 +92,6 @@ pub(crate) struct TokenReuse {
     config: TokenReuseConfig,
     tokens: Keyed<Token>,
     remembered: Remembered,
-    watermark: Option<EventTime>,
     totals: Totals,
 }
 
@@ -112,7 +115,6 @@ struct Totals {
 struct Saved {
     tokens: Vec<Slot<Token>>,
     remembered: Remembered,
-    watermark: Option<EventTime>,
     totals: Totals,
     evicted: u64,
 }
@@ -121,14 +123,23 @@ struct Saved {
 struct Saving<'a> {
     tokens: Vec<&'a Slot<Token>>,
     remembered: &'a Remembered,
-    watermark: Option<EventTime>,
     totals: Totals,
     evicted: u64,
 }
 
+impl Token {
+    /// A new token, or one that was known in brief.
+    fn recalled(brief: Option<Brief>) -> Self {
+        let (facts, announced) = brief.map(Brief::recall).unwrap_or_default();
+        Self { facts, announced, untold: false }
+    }
+}
+
 impl Kept for Token {
-    fn is_precious(&self) -> bool {
-        self.announced.is_some()
+    /// Tokens that were only refused may be anybody's inventions, and go first.
+    fn rank(&self) -> u8 {
+        let is_real = !self.facts.issues.is_empty() || self.facts.accepted().next().is_some();
+        if self.announced.is_some() { 2 } else { u8::from(is_real) }
     }
 }
 
@@ -140,26 +151,31 @@ impl TokenReuse {
             config: config.token_reuse.clone(),
             tokens: Keyed::new(config.keys_per_tenant_max),
             remembered: Remembered::new(config.keys_per_tenant_max.saturating_mul(8)),
-            watermark: None,
             totals: Totals::default(),
         }
     }
 
     /// Adds a fact to its token; returns the token if it was news.
-    fn take_in(&mut self, o: &Observation<'_>) -> Option<SlotId> {
+    fn take_in(&mut self, o: &Observation<'_>, watermarks: &Watermarks) -> Option<SlotId> {
         let (tenant, token_fp, time) = (o.tenant.as_deref()?, o.token_fp.as_deref()?, o.time?);
+        // What is no fingerprint (a session id, a word such as "none") would join strangers.
+        if !token_fp.starts_with(FINGERPRINT) || fact_of(o).is_none() {
+            return None;
+        }
         let id = match self.tokens.find(tenant, token_fp) {
             Some(id) => id,
             None => {
-                let facts = self.remembered.take(tenant, token_fp).unwrap_or_default();
-                self.tokens.find_or_insert(tenant, token_fp, || Token { facts, ..Token::default() })?
+                let brief = self.remembered.take(tenant, token_fp);
+                self.tokens.find_or_insert(tenant, token_fp, || Token::recalled(brief))?
             }
         };
-        let late = self.watermark.is_some_and(|watermark| time < watermark);
+        let late = watermarks.of(tenant).is_some_and(|watermark| time < watermark);
         let (_, token) = self.tokens.get_mut(id)?;
-        if time >= token.facts.over_at(&self.config) {
+        let over_at = token.facts.over_at(&self.config);
+        if time >= over_at {
             // Forgotten by rights, though the watermark has not got there yet.
-            *token = Token::default();
+            let brief = token.announced.map(|told| Brief::of(&token.facts, Some(told), over_at));
+            *token = Token::recalled(brief);
         }
         let news = token.facts.add(o, late);
         token.untold |= news;
@@ -170,45 +186,58 @@ impl TokenReuse {
     }
 
     /// Tells of a token, if there is something to tell.
-    fn tell(&mut self, id: SlotId, now: EventTime, alerts: &mut AlertChanges) {
+    fn tell(
+        &mut self,
+        id: SlotId,
+        now: EventTime,
+        watermark: impl Fn(&Tenant) -> Option<EventTime>,
+        alerts: &mut AlertChanges,
+    ) {
         let Some((key, token)) = self.tokens.get_mut(id) else { return };
         if !mem::take(&mut token.untold) {
             return;
         }
-        if let Some(verdict) = classify(&token.facts, &self.config) {
+        let mut wake = token.facts.over_at(&self.config);
+        let watermark = watermark(&key.tenant);
+        if let Some(verdict) = classify(&token.facts, &self.config, watermark) {
             let alert = describe(key, &token.facts, &verdict, &self.config);
             let due = update_is_due(token.announced.as_ref(), now);
             let change = announce(&mut token.announced, alert, now);
             // Held back for the rest of the minute: told when the watermark gets there.
             token.untold = change.is_none() && !due;
             alerts.extend(change);
+            if let Some(announced) = token.announced.filter(|_| token.untold) {
+                wake = wake.min(announced.next_minute());
+            }
         }
-        let wake = match &token.announced {
-            Some(announced) if token.untold => announced.next_minute(),
-            _ => token.facts.over_at(&self.config),
-        };
+        if let Some(at) = classify::settles_at(&token.facts, &self.config, watermark) {
+            token.untold = true;
+            wake = wake.min(at);
+        }
         self.tokens.wake_at(id, wake);
     }
 
     /// A token's time has come: tell what was held back, or forget it.
     fn wake(&mut self, id: SlotId, up_to: EventTime, alerts: &mut AlertChanges) {
-        self.tell(id, up_to, alerts);
+        self.tell(id, up_to, |_| Some(up_to), alerts);
         let Some((_, token)) = self.tokens.get_mut(id) else { return };
         let over_at = token.facts.over_at(&self.config);
-        if up_to >= over_at {
-            self.tokens.remove(id);
-        } else {
+        if up_to < over_at {
             self.tokens.wake_at(id, over_at);
+            return;
+        }
+        if let Some(Slot { key, value: token, .. }) = self.tokens.remove(id)
+            && token.announced.is_some()
+        {
+            self.remembered.put(&key.tenant, &key.name, Brief::of(&token.facts, token.announced, over_at));
         }
     }
 
     /// Too many tokens: of the coldest only what a later presentation is compared with is kept.
     fn shorten(&mut self) {
         for Slot { key, value: token, .. } in self.tokens.evict() {
-            if token.announced.is_none() {
-                let over_at = token.facts.over_at(&self.config);
-                self.remembered.put(&key.tenant, &key.name, &token.facts, over_at);
-            }
+            let over_at = token.facts.over_at(&self.config);
+            self.remembered.put(&key.tenant, &key.name, Brief::of(&token.facts, token.announced, over_at));
         }
     }
 }
@@ -218,31 +247,34 @@ impl Detector for TokenReuse {
         NAME
     }
 
-    fn on_batch(&mut self, observations: &ObservationBatch, alerts: &mut AlertChanges) {
+    fn on_batch(
+        &mut self,
+        observations: &ObservationBatch,
+        watermarks: &Watermarks,
+        alerts: &mut AlertChanges,
+    ) {
         let mut news = Vec::new();
         for (_, o) in rows::of_kind(observations, &[ObservationKind::Token]) {
             self.totals.observations += 1;
-            news.extend(self.take_in(&o).map(|id| (id, o.time.unwrap_or_default())));
+            news.extend(self.take_in(&o, watermarks).map(|id| (id, o.time.unwrap_or_default())));
         }
         for (id, time) in news {
-            self.tell(id, time, alerts);
+            self.tell(id, time, |tenant| watermarks.of(tenant.as_str()), alerts);
         }
         self.shorten();
     }
 
-    fn on_watermark(&mut self, up_to: EventTime, alerts: &mut AlertChanges) {
-        self.watermark = Some(up_to);
-        for id in self.tokens.take_due(up_to) {
+    fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
+        for id in self.tokens.take_due(tenant, up_to) {
             self.wake(id, up_to, alerts);
         }
-        self.remembered.forget(up_to);
+        self.remembered.forget(tenant, up_to);
     }
 
     fn snapshot(&self) -> DetectorState {
         let saving = Saving {
             tokens: self.tokens.slots(),
             remembered: &self.remembered,
-            watermark: self.watermark,
             totals: self.totals,
             evicted: self.tokens.evicted_total,
         };
@@ -253,7 +285,6 @@ impl Detector for TokenReuse {
         let saved: Saved = state.read(NAME, STATE_VERSION)?;
         self.tokens.restore(saved.tokens, saved.evicted);
         self.remembered.restore(saved.remembered);
-        self.watermark = saved.watermark;
         self.totals = saved.totals;
         Ok(())
     }

@@ -4,17 +4,19 @@ use super::*;
 
 const MINUTE: i64 = 60_000;
 
+/// Progress of one of prt_acme's sources, or of the source of that whole name.
 fn at(source: &str, event_ms: i64, broker_ms: i64) -> SourceProgress {
-    SourceProgress {
-        source: source.into(),
-        event_time_max: EventTime(event_ms),
-        broker_time: EventTime(broker_ms),
-    }
+    let source = if source.len() == 1 { format!("logs.prt_acme.{source}/0") } else { source.to_owned() };
+    SourceProgress { source, event_time_max: EventTime(event_ms), broker_time: EventTime(broker_ms) }
+}
+
+fn announced(source: &str) -> SourceProgress {
+    at(source, i64::MIN, 0)
 }
 
 fn advance(watermarks: &mut Watermarks, progress: &[SourceProgress], record_ms: i64) -> Option<i64> {
     watermarks.advance(progress, EventTime(record_ms), &WatermarkConfig::default());
-    watermarks.current().map(EventTime::millis)
+    watermarks.of("prt_acme").map(EventTime::millis)
 }
 
 #[test]
@@ -64,7 +66,69 @@ fn a_backlog_is_not_idleness() {
 }
 
 #[test]
-fn a_clock_far_ahead_of_the_broker_does_not_move_event_time() {
+fn a_clock_ahead_of_the_broker_does_not_make_its_neighbours_late() {
     let mut w = Watermarks::default();
-    assert_eq!(advance(&mut w, &[at("a", i64::MAX / 2, MINUTE)], MINUTE), Some(4 * MINUTE));
+    assert_eq!(advance(&mut w, &[at("a", i64::MAX / 2, MINUTE)], MINUTE), Some(-MINUTE));
+    assert_eq!(advance(&mut w, &[at("a", 6 * MINUTE, 2 * MINUTE)], 2 * MINUTE), Some(0));
+}
+
+#[test]
+fn one_partners_lagging_source_does_not_hold_another_partner_back() {
+    let mut w = Watermarks::default();
+    let (fast, slow) = ("logs.fast.auth/0", "logs.slow.auth/0");
+    for minute in 0..30 {
+        let progress = [at(fast, minute * MINUTE, minute * MINUTE), at(slow, minute, minute * MINUTE)];
+        w.advance(&progress, EventTime(minute * MINUTE), &WatermarkConfig::default());
+    }
+    assert_eq!(w.of("fast"), Some(EventTime(27 * MINUTE)));
+    assert_eq!(w.of("slow"), Some(EventTime(29 - 2 * MINUTE)));
+    assert_eq!(w.slowest(&WatermarkConfig::default()), w.of("slow"));
+    assert_eq!(w.event_time_max(), Some(EventTime(29 * MINUTE)));
+}
+
+#[test]
+fn a_source_without_a_partner_is_a_tenant_of_its_own() {
+    let mut w = Watermarks::default();
+    let moved = w.advance(
+        &[at("a", MINUTE, MINUTE), at("elsewhere", 0, MINUTE), at("logs.x/0", 0, MINUTE)],
+        EventTime(MINUTE),
+        &WatermarkConfig::default(),
+    );
+    assert_eq!(moved, [Tenant::parse("elsewhere").unwrap(), Tenant::parse("prt_acme").unwrap()]);
+    assert_eq!(w.of("prt_acme"), Some(EventTime(-MINUTE)));
+}
+
+#[test]
+fn a_source_that_is_announced_but_not_read_holds_the_watermark() {
+    let mut w = Watermarks::default();
+    assert_eq!(advance(&mut w, &[announced("b"), at("a", 10 * MINUTE, 10 * MINUTE)], 10 * MINUTE), None);
+    assert_eq!(advance(&mut w, &[at("a", 11 * MINUTE, 11 * MINUTE)], 10 * MINUTE + 1), None);
+    assert_eq!(advance(&mut w, &[at("b", 4 * MINUTE, 4 * MINUTE)], 10 * MINUTE + 2), Some(2 * MINUTE));
+}
+
+#[test]
+fn a_late_announcement_stops_the_watermark_and_never_moves_it_back() {
+    let mut w = Watermarks::default();
+    assert_eq!(advance(&mut w, &[at("a", 10 * MINUTE, 10 * MINUTE)], 10 * MINUTE), Some(8 * MINUTE));
+    assert_eq!(
+        advance(&mut w, &[announced("b"), at("a", 11 * MINUTE, 11 * MINUTE)], 11 * MINUTE),
+        Some(8 * MINUTE)
+    );
+    assert_eq!(
+        advance(&mut w, &[at("b", 10 * MINUTE + 1, 10 * MINUTE + 1)], 11 * MINUTE + 1),
+        Some(8 * MINUTE + 1)
+    );
+}
+
+#[test]
+fn an_announced_source_that_is_never_read_becomes_idle_however_often_it_is_announced() {
+    let mut w = Watermarks::default();
+    for second in 0..60 {
+        let now = 10 * MINUTE + second * 1_000;
+        assert_eq!(advance(&mut w, &[announced("b"), at("a", now, now)], now), None);
+    }
+    assert_eq!(
+        advance(&mut w, &[announced("b"), at("a", 11 * MINUTE, 11 * MINUTE)], 11 * MINUTE),
+        Some(9 * MINUTE)
+    );
 }

@@ -8,9 +8,11 @@ use event::{EventTime, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::FailedAuthenticationConfig;
-use super::attempt::{Attempt, RECENT_MS};
+use super::attempt::{Attempt, RECENT_MS, account_kind};
+use super::describe::Entity;
 use super::timeline::{Fold, trim};
 use super::watch::{Class, Hit, Watch, find, watch};
+use crate::keyed::Key;
 use crate::stable;
 
 const FAILURES_MAX: usize = 256;
@@ -65,18 +67,22 @@ impl Account {
         phase: u64,
         rule: Rule,
     ) {
-        let known = find(&mut self.watches, class, part);
-        if known.is_some_and(|watch| watch.extend(attempt)) {
-            return;
-        }
+        let is_open = find(&mut self.watches, class, part).is_some_and(|watch| watch.extend(attempt));
         let known = self.watches.iter().find(|w| w.class == class && *w.part == *part);
         let fresh = |f: &&Arc<Attempt>| {
             known.is_none_or(|watch| watch.is_fresh(f)) && (part.is_empty() || *f.net == *part)
         };
         let candidates: Vec<_> = self.failures.iter().filter(fresh).collect();
         let Some((threshold, window_ms, severity)) = rule(&candidates, config) else { return };
+        let certain_at = EventTime::MIN;
+        if is_open {
+            let open = find(&mut self.watches, class, part).and_then(|watch| watch.open.as_mut());
+            open.expect("it was just extended").raise(severity, certain_at);
+            return;
+        }
         let members = within(&candidates, window_ms.max(least_window(class, config)));
-        let hit = Hit { class, severity, threshold, window_ms, members };
+        let members = members.into_iter().map(Arc::clone).collect();
+        let hit = Hit { class, severity, threshold, window_ms, certain_at, members };
         let gap_ms = if class == Class::Slow { config.slow_window_ms } else { config.episode_gap_ms };
         watch(&mut self.watches, class, part).open(hit, attempt, phase, gap_ms);
     }
@@ -87,17 +93,20 @@ impl Account {
         let before: Vec<_> = self.failures.iter().filter(recent).collect();
         if total(&before) >= u64::from(config.success_failures) {
             let severity = self.severity(attempt, &before);
+            // An earlier success might still show that the place is one of the account's.
+            let began = before.first().map_or(attempt.time, |f| f.time);
+            let certain_at =
+                if severity == Severity::Critical { began - USUAL_AFTER_MS } else { EventTime::MIN };
+            let mut members: Vec<_> = before.into_iter().map(Arc::clone).collect();
             let watch = watch(&mut self.watches, Class::Success, "");
             watch.close_if_over(attempt.time);
             if watch.extend(attempt) {
-                let open = watch.open.as_mut().expect("it was just extended");
-                open.severity = open.severity.max(severity);
+                watch.open.as_mut().expect("it was just extended").raise(severity, certain_at);
             } else {
-                let mut members = before;
-                members.push(attempt);
+                members.push(Arc::clone(attempt));
                 let threshold = config.success_failures;
                 let window_ms = config.success_window_ms;
-                let hit = Hit { class: Class::Success, severity, threshold, window_ms, members };
+                let hit = Hit { class: Class::Success, severity, threshold, window_ms, certain_at, members };
                 watch.open(hit, attempt, phase, config.episode_gap_ms);
             }
         }
@@ -132,7 +141,10 @@ impl Account {
 }
 
 impl Fold for Account {
-    const ENTITY_TYPE: &'static str = "user";
+    fn entity(key: &Key) -> Entity<'_> {
+        let (kind, name) = account_kind(&key.name);
+        Entity { kind, name }
+    }
 
     fn step(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
         if attempt.succeeded {
@@ -224,8 +236,8 @@ fn distributed(
     let browsers = distinct(members.iter().filter_map(|f| f.browser));
     let severity = match browsers {
         3.. => Severity::High,
-        // Where no browser is known, twice the networks must speak for it.
-        0 if nets >= 2 * config.distributed_networks => Severity::Medium,
+        // With one browser, or none that is known, twice the networks must speak for it.
+        _ if nets >= 2 * config.distributed_networks => Severity::Medium,
         _ => return None,
     };
     Some((config.distributed_failures, config.distributed_window_ms, severity))

@@ -6,22 +6,34 @@
 //! speaks at once; the second waits until the users had time to log in after all, and counts
 //! those who did not.
 
+mod rules;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use event::{EventTime, Severity};
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use rules::{Rule, hard, is_spraying, key_guess, malformed};
+
 use super::FailedAuthenticationConfig;
+use super::at_home::AtHome;
 use super::attempt::{Attempt, RECENT_MS};
+use super::describe::Entity;
 use super::timeline::{Fold, trim};
 use super::watch::{Class, Hit, Watch, find, watch};
+use crate::keyed::Key;
 
 const FAILURES_MAX: usize = 512;
+/// More attempts than this do not wait: the oldest is judged by what is known.
 const WAITING_MAX: usize = 4_096;
+const PASSED_MAX: usize = 256;
 /// Tells the success after spraying from the success after brute force.
 const AFTER_SPRAY: &str = "spray";
+
+/// The rules that speak at once.
+const RULES: [(Class, Rule); 3] =
+    [(Class::Address, hard), (Class::KeyGuess, key_guess), (Class::Malformed, malformed)];
 
 /// What the attempts from an address amount to.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -29,6 +41,10 @@ pub(super) struct Address {
     failures: VecDeque<Arc<Attempt>>,
     waiting: VecDeque<Waiting>,
     unmended: VecDeque<Tried>,
+    /// Successes that nobody had reason to look at yet.
+    passed: VecDeque<Arc<Attempt>>,
+    /// Accounts that got in from here.
+    at_home: AtHome,
     watches: Vec<Watch>,
 }
 
@@ -50,19 +66,46 @@ impl Address {
     fn fail(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
         self.failures.push_back(Arc::clone(attempt));
         trim(&mut self.failures, FAILURES_MAX, |f| attempt.time - f.time > RECENT_MS);
-        if let Some(watch) = find(&mut self.watches, Class::Address, "") {
-            watch.close_if_over(attempt.time);
-            if watch.extend(attempt) {
-                return;
-            }
+        for (class, rule) in RULES {
+            self.look_for(class, rule, attempt, config, phase);
         }
-        let known = self.watches.iter().find(|watch| watch.class == Class::Address);
-        let fresh: Vec<_> = self.failures.iter().filter(|f| known.is_none_or(|w| w.is_fresh(f))).collect();
-        let Some((threshold, window_ms)) = hard(&fresh, attempt.time, config) else { return };
+    }
+
+    /// Adds a failure to the open episode of a class, or opens one if the rule is met.
+    fn look_for(
+        &mut self,
+        class: Class,
+        rule: Rule,
+        attempt: &Arc<Attempt>,
+        config: &FailedAuthenticationConfig,
+        phase: u64,
+    ) {
+        if !class.takes(attempt) {
+            return;
+        }
+        let mut is_open = false;
+        if let Some(watch) = find(&mut self.watches, class, "") {
+            watch.close_if_over(attempt.time);
+            is_open = watch.extend(attempt);
+        }
+        if is_open && class != Class::Malformed {
+            return;
+        }
+        let known = self.watches.iter().find(|watch| watch.class == class);
+        let is_candidate = |f: &&Arc<Attempt>| class.takes(f) && known.is_none_or(|watch| watch.is_fresh(f));
+        let fresh: Vec<_> = self.failures.iter().filter(is_candidate).collect();
+        let Some((threshold, window_ms, severity)) = rule(&fresh, attempt.time, config) else { return };
+        let certain_at = EventTime::MIN;
+        if is_open {
+            let open = find(&mut self.watches, class, "").and_then(|watch| watch.open.as_mut());
+            open.expect("it was just extended").raise(severity, certain_at);
+            return;
+        }
         let shown_ms = window_ms.max(config.sustained_window_ms);
-        let members = fresh.into_iter().filter(|f| attempt.time - f.time < shown_ms).collect();
-        let hit = Hit { class: Class::Address, severity: Severity::Medium, threshold, window_ms, members };
-        watch(&mut self.watches, Class::Address, "").open(hit, attempt, phase, config.episode_gap_ms);
+        let members =
+            fresh.into_iter().filter(|f| attempt.time - f.time < shown_ms).map(Arc::clone).collect();
+        let hit = Hit { class, severity, threshold, window_ms, certain_at, members };
+        watch(&mut self.watches, class, "").open(hit, attempt, phase, config.episode_gap_ms);
     }
 
     /// A success for an account that the brute force had tried. If the account itself failed
@@ -99,40 +142,60 @@ impl Address {
     ) {
         let leading =
             |f: &&Arc<Attempt>| f.time <= attempt.time && attempt.time - f.time <= config.success_window_ms;
-        let mut members: Vec<_> = self.failures.iter().filter(leading).collect();
-        members.push(attempt);
+        let mut members: Vec<_> = self.failures.iter().filter(leading).map(Arc::clone).collect();
+        members.push(Arc::clone(attempt));
+        // A failure that is still to come may make it the account's own affair.
+        let certain_at = attempt.time + 1;
         let watch = watch(&mut self.watches, Class::Success, part);
         watch.close_if_over(attempt.time);
-        if !watch.extend(attempt) {
+        if watch.extend(attempt) {
+            let open = watch.open.as_mut().expect("it was just extended");
+            open.certain_at = open.certain_at.max(certain_at);
+        } else {
             let hit = Hit {
                 class: Class::Success,
                 severity: Severity::Critical,
                 threshold: config.success_failures,
                 window_ms: config.success_window_ms,
+                certain_at,
                 members,
             };
             watch.open(hit, attempt, phase, config.episode_gap_ms);
         }
     }
 
-    /// Takes up the attempts whose users had time to get in.
+    /// Judges the attempts whose users had time to get in.
     fn take_up_waiting(&mut self, up_to: EventTime, config: &FailedAuthenticationConfig, phase: u64) {
         while self.waiting.front().is_some_and(|w| up_to - w.attempt.time > config.typo_ms) {
-            let Some(Waiting { attempt, told }) = self.waiting.pop_front() else { return };
-            if attempt.succeeded {
-                if !told {
-                    self.succeed_after_spray(&attempt, config, phase);
-                }
-                continue;
-            }
-            let mends = |w: &Waiting| {
-                w.attempt.succeeded
-                    && w.attempt.account == attempt.account
-                    && w.attempt.time - attempt.time <= config.typo_ms
-            };
-            let mended = attempt.account != 0 && self.waiting.iter().any(mends);
-            self.spray(Tried { attempt, mended }, config, phase);
+            self.judge_front(config, phase);
         }
+    }
+
+    fn judge_front(&mut self, config: &FailedAuthenticationConfig, phase: u64) {
+        let Some(Waiting { attempt, told }) = self.waiting.pop_front() else { return };
+        if attempt.succeeded {
+            if !told {
+                self.got_in(&attempt, config, phase);
+            }
+            return;
+        }
+        // A key that does not exist has no owner who could get in after all.
+        if attempt.is_guessed_key() || attempt.is_malformed() {
+            return;
+        }
+        let mends = |w: &Waiting| {
+            w.attempt.succeeded
+                && w.attempt.account == attempt.account
+                && w.attempt.time - attempt.time <= config.typo_ms
+        };
+        let got_in = attempt.account != 0 && self.waiting.iter().any(mends);
+        // While an attack is on, who gets in and never did before is no forgetful owner.
+        let mended = got_in
+            && match self.attack_began(attempt.time) {
+                Some(began) => self.at_home.knew(attempt.account, began),
+                None => true,
+            };
+        self.spray(Tried { attempt, mended }, config, phase);
     }
 
     fn spray(&mut self, tried: Tried, config: &FailedAuthenticationConfig, phase: u64) {
@@ -155,41 +218,63 @@ impl Address {
         if !is_spraying(&fresh, config) {
             return;
         }
-        let members = fresh.into_iter().filter(|t| !t.mended).map(|t| &t.attempt).collect();
-        let (threshold, window_ms) = (config.spray_failures, config.spray_window_ms);
-        let hit = Hit { class: Class::Spray, severity: Severity::High, threshold, window_ms, members };
+        let members = fresh.into_iter().filter(|t| !t.mended).map(|t| Arc::clone(&t.attempt)).collect();
+        let hit = Hit {
+            class: Class::Spray,
+            severity: Severity::High,
+            threshold: config.spray_failures,
+            window_ms: config.spray_window_ms,
+            certain_at: EventTime::MIN,
+            members,
+        };
         watch(&mut self.watches, Class::Spray, "").open(hit, &attempt, phase, config.episode_gap_ms);
+        for passed in std::mem::take(&mut self.passed) {
+            self.got_in(&passed, config, phase);
+        }
     }
 
-    fn succeed_after_spray(
-        &mut self,
-        attempt: &Arc<Attempt>,
-        config: &FailedAuthenticationConfig,
-        phase: u64,
-    ) {
-        let Some(attack) = find(&mut self.watches, Class::Spray, "") else { return };
-        let is_after = attack.open.as_ref().is_some_and(|open| {
-            attempt.time - open.last() <= config.success_window_ms
-                && self.failures.iter().any(|f| f.account == attempt.account && f.time <= attempt.time)
-        });
-        if is_after && !self.is_the_accounts(attempt, config) {
+    /// A success while the address sprays, or soon after: of an account that it had tried, or that
+    /// never got in from here before. (A list of stolen passwords hits at the first try.)
+    fn got_in(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
+        let Some(began) = self.attack_began(attempt.time) else {
+            self.passed.push_back(Arc::clone(attempt));
+            trim(&mut self.passed, PASSED_MAX, |p| attempt.time - p.time > config.spray_window_ms);
+            return;
+        };
+        let attack = self.watches.iter().find(|watch| watch.class == Class::Spray);
+        let Some(attack) = attack.and_then(|watch| watch.open.as_ref()) else { return };
+        let is_during = attempt.time >= began && attempt.time - attack.last() <= config.success_window_ms;
+        let is_hit = attack.has_tried(attempt.account) || !self.at_home.knew(attempt.account, began);
+        if is_during && is_hit && attempt.account != 0 && !self.is_the_accounts(attempt, config) {
             self.open_success(AFTER_SPRAY, attempt, config, phase);
         }
+    }
+
+    /// When the spraying that is still on at this time began.
+    fn attack_began(&mut self, time: EventTime) -> Option<EventTime> {
+        let attack = find(&mut self.watches, Class::Spray, "")?;
+        attack.close_if_over(time);
+        attack.open.as_ref().and_then(|open| open.tally.first_seen())
     }
 }
 
 impl Fold for Address {
-    const ENTITY_TYPE: &'static str = "address";
+    fn entity(key: &Key) -> Entity<'_> {
+        Entity { kind: "address", name: &key.name }
+    }
 
     fn step(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64) {
         let told = if attempt.succeeded {
+            self.at_home.note(attempt);
             self.succeed(attempt, config, phase)
         } else {
             self.fail(attempt, config, phase);
             false
         };
         self.waiting.push_back(Waiting { attempt: Arc::clone(attempt), told });
-        trim(&mut self.waiting, WAITING_MAX, |_| false);
+        if self.waiting.len() > WAITING_MAX {
+            self.judge_front(config, phase);
+        }
     }
 
     fn expire(&mut self, up_to: EventTime, config: &FailedAuthenticationConfig, phase: u64) {
@@ -201,6 +286,7 @@ impl Fold for Address {
             watch.close_if_over(up_to - behind_ms);
         }
         trim(&mut self.failures, FAILURES_MAX, |f| up_to - f.time > RECENT_MS);
+        self.at_home.forget(up_to);
         self.watches.retain(|watch| watch.is_needed(up_to));
     }
 
@@ -217,8 +303,10 @@ impl Fold for Address {
             attempts.filter(|a| !a.succeeded).map(|a| u64::from(a.weight)).sum()
         };
         let least = config.fast_failures.min(config.sustained_failures).min(config.probing_failures);
-        let least = least.min(config.spray_failures);
+        let least = least.min(config.spray_failures).min(config.malformed_tokens);
+        let guessed = self.failures.iter().chain(unsettled).filter(|a| a.is_guessed_key()).count();
         failed(&mut self.failures.iter()) + failed(&mut unsettled.iter()) >= u64::from(least)
+            || guessed >= config.key_guess_keys as usize
     }
 
     fn due(&self, config: &FailedAuthenticationConfig) -> Option<EventTime> {
@@ -229,58 +317,7 @@ impl Fold for Address {
     }
 
     fn needed_until(&self) -> EventTime {
-        self.watches.iter().map(Watch::needed_until).max().unwrap_or(EventTime::MIN)
+        let watches = self.watches.iter().map(Watch::needed_until);
+        watches.chain(self.at_home.needed_until()).max().unwrap_or(EventTime::MIN)
     }
-}
-
-/// What no typo explains, within one of three windows: `(threshold, window)` of the first that is
-/// full. Fewer accounts than `address_accounts` are those accounts' own affair.
-fn hard(
-    failures: &[&Arc<Attempt>],
-    now: EventTime,
-    config: &FailedAuthenticationConfig,
-) -> Option<(u32, i64)> {
-    let rules = [
-        (config.fast_failures, config.fast_window_ms, config.address_allowance),
-        (config.sustained_failures, config.sustained_window_ms, config.address_allowance),
-        // Over hours only accounts that do not exist count.
-        (config.probing_failures, config.probing_window_ms, u32::MAX),
-    ];
-    let met = |&(threshold, window_ms, allowance): &(u32, i64, u32)| {
-        let mut by_account: HashMap<u64, u32> = HashMap::new();
-        let (mut beyond, mut nameless) = (0, false);
-        for f in failures.iter().filter(|f| now - f.time < window_ms) {
-            let known = by_account.entry(f.account).or_default();
-            if f.no_such_account || f.account == 0 {
-                nameless |= f.account == 0;
-                beyond += u64::from(f.weight);
-            } else {
-                let before = known.saturating_sub(allowance);
-                *known = known.saturating_add(f.weight);
-                beyond += u64::from(known.saturating_sub(allowance) - before);
-            }
-        }
-        beyond >= u64::from(threshold) && (nameless || by_account.len() >= config.address_accounts)
-    };
-    rules.into_iter().find(|rule| met(rule)).map(|(threshold, window_ms, _)| (threshold, window_ms))
-}
-
-/// Whether the failures of the window are spread over accounts as no user's own typos are.
-fn is_spraying(tried: &[&Tried], config: &FailedAuthenticationConfig) -> bool {
-    let mut by_account: HashMap<u64, (u64, bool)> = HashMap::new();
-    for t in tried.iter().filter(|t| t.attempt.account != 0) {
-        let (failures, mended) = by_account.entry(t.attempt.account).or_default();
-        *failures += u64::from(t.attempt.weight);
-        *mended |= t.mended;
-    }
-    let accounts = by_account.len();
-    let unmended: Vec<u64> = by_account.values().filter(|(_, mended)| !mended).map(|(n, _)| *n).collect();
-    let failures: u64 = unmended.iter().sum();
-    let few = unmended.iter().filter(|n| (1..=6).contains(*n)).count();
-    let most = unmended.iter().copied().max().unwrap_or_default();
-    unmended.len() >= config.spray_accounts
-        && failures >= u64::from(config.spray_failures)
-        && unmended.len() * 10 >= accounts * 6
-        && few * 10 >= unmended.len() * 6
-        && most * 2 <= failures
 }

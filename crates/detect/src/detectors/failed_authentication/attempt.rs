@@ -7,10 +7,14 @@ use event::{EventTime, Observation};
 use serde::{Deserialize, Serialize};
 
 use crate::stable;
+use crate::text;
 use crate::witness::{self, Witness};
 
 /// How long failures are kept for the slowest of the rules.
 pub(super) const RECENT_MS: i64 = 21_600_000;
+
+/// Longer reasons and networks are cut.
+const WORD_BYTES_MAX: usize = 64;
 
 /// An attempt. Equal deliveries have equal `time` and `delivery`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +28,8 @@ pub(super) struct Attempt {
     pub(super) weight: u32,
     /// A hash of the account; 0 where none is named.
     pub(super) account: u64,
+    /// The account as alerts name it; empty where none is named.
+    pub(super) account_said: Box<str>,
     pub(super) net: Box<str>,
     pub(super) browser: Option<u64>,
     pub(super) reason: Box<str>,
@@ -43,21 +49,44 @@ impl Attempt {
         if matches!(reason, "blocked" | "blocked_by_control" | "rate_limited") {
             return None;
         }
+        let action = o.action.as_deref().unwrap_or("authentication");
+        let is_token = action.starts_with("session_token.");
+        if is_token && !succeeded && !is_token_guess(reason) {
+            return None;
+        }
         let outcome = if succeeded { "success" } else { "failure" };
-        let what = format!("{} {outcome} {reason}", o.action.as_deref().unwrap_or("authentication"));
+        let what = format!("{action} {outcome} {reason}");
+        let account = account_of(o);
+        let net = o.src_net.as_deref().or(o.src_ip.as_deref()).unwrap_or_default();
         Some(Self {
             time: o.time?,
             delivery: witness::delivery(o),
             ingested_at: o.ingest_time.or(o.time)?,
             succeeded,
-            no_such_account: !succeeded && is_unknown(reason),
+            no_such_account: !succeeded && !is_token && is_unknown(reason),
             weight: o.count.unwrap_or(1).clamp(1, i64::from(u32::MAX)) as u32,
-            account: account_of(o).map_or(0, |account| stable::hash(&[account])),
-            net: o.src_net.as_deref().or(o.src_ip.as_deref()).unwrap_or_default().into(),
+            account: account.as_deref().map_or(0, |account| stable::hash(&[account])),
+            account_said: text::clean(account.as_deref().unwrap_or_default(), 160).into(),
+            net: text::prefix(net, WORD_BYTES_MAX).into(),
             browser: o.ua_fp.as_deref().map(|ua| stable::hash(&[ua])),
-            reason: reason.into(),
+            reason: text::prefix(reason, WORD_BYTES_MAX).into(),
             witness: Arc::new(Witness::new(o, what.trim_end().to_owned())),
         })
+    }
+
+    /// An API key that does not exist.
+    pub(super) fn is_guessed_key(&self) -> bool {
+        self.no_such_account && self.account_said.starts_with(API_KEY)
+    }
+
+    /// A token that does not even look like one.
+    pub(super) fn is_malformed(&self) -> bool {
+        !self.succeeded && &*self.reason == MALFORMED
+    }
+
+    /// What was done, e.g. `login`.
+    pub(super) fn action(&self) -> &str {
+        self.witness.what.split(' ').next().unwrap_or_default()
     }
 
     /// The order in which attempts are folded.
@@ -72,12 +101,36 @@ fn is_unknown(reason: &str) -> bool {
         .any(|word| reason.contains(word))
 }
 
-/// The account an attempt is about: the user, or else the API key.
-pub(super) fn account_of<'o>(o: &'o Observation<'_>) -> Option<&'o str> {
+/// Whether a refused token may have been guessed. One that was used, has ended or was revoked was
+/// a real one, which says nothing of an attempt to get in (`token_reuse` has its own view of it).
+fn is_token_guess(reason: &str) -> bool {
+    reason.starts_with("unknown") || reason == MALFORMED || reason.starts_with("wrong_")
+}
+
+const MALFORMED: &str = "malformed";
+const API_KEY: &str = "api_key:";
+const USER: &str = "user:";
+
+/// The account an attempt is about: the API key, by which such observations are routed, or else
+/// the user. A key's name begins with `api_key:`, so that it never meets a user of the same name.
+pub(super) fn account_of<'o>(o: &'o Observation<'_>) -> Option<Cow<'o, str>> {
     fn said<'o>(text: &'o Option<Cow<'_, str>>) -> Option<&'o str> {
         text.as_deref().filter(|text| !text.is_empty())
     }
-    said(&o.user_ref).or_else(|| said(&o.api_key))
+    if let Some(key) = said(&o.api_key) {
+        return Some(Cow::Owned(format!("{API_KEY}{key}")));
+    }
+    let user = said(&o.user_ref)?;
+    let looks_like_ours = user.starts_with(API_KEY) || user.starts_with(USER);
+    Some(if looks_like_ours { Cow::Owned(format!("{USER}{user}")) } else { Cow::Borrowed(user) })
+}
+
+/// What kind of account has this name, and what it is called.
+pub(super) fn account_kind(name: &str) -> (&'static str, &str) {
+    match name.strip_prefix(API_KEY) {
+        Some(key) => ("api_key", key),
+        None => ("user", name.strip_prefix(USER).unwrap_or(name)),
+    }
 }
 
 /// The address it came from: of IPv4 the address, of IPv6 the network, because one machine has

@@ -41,7 +41,7 @@ pub(super) const DISTRIBUTED: ClassInfo = class(
     Severity::High,
     &["T1110"],
     "authn_login_fail_max",
-    "Failures of one account from many networks; medium where no browser is known.",
+    "Failures of one account from many networks; medium where fewer than three browsers are known.",
 );
 pub(super) const ADDRESS: ClassInfo = class(
     "auth.bruteforce.address",
@@ -73,5 +73,23 @@ pub(super) const SUCCESS: ClassInfo = class(
          place the account is known to use.",
 );
 
+pub(super) const KEY_GUESS: ClassInfo = class(
+    "auth.key_guess",
+    Severity::High,
+    &["T1110.001"],
+    "authn_login_fail_max",
+    "One address trying several API keys that do not exist.",
+);
+pub(super) const MALFORMED: ClassInfo = ClassInfo {
+    class: "token.malformed",
+    severity: Severity::Low,
+    description: "One address presenting many session tokens that do not look like one: a client that cuts or \
+                  encodes them, or a scanner; medium where there are very many.",
+    techniques: &["T1110.001"],
+    owasp_api: Some("API8"),
+    owasp_event: Some("input_validation_fail"),
+};
+
 /// Every class.
-pub const CLASSES: &[ClassInfo] = &[FAST, SLOW, DISTRIBUTED, ADDRESS, SPRAY, STUFFING, SUCCESS];
+pub const CLASSES: &[ClassInfo] =
+    &[FAST, SLOW, DISTRIBUTED, ADDRESS, SPRAY, STUFFING, SUCCESS, KEY_GUESS, MALFORMED];

@@ -203,3 +203,268 @@ fn an_attack_that_arrives_after_its_watermark_is_found_and_marked_late() {
     "#]]
     .assert_eq(&summary(&bench.finish().final_alerts()));
 }
+
+#[test]
+fn failures_of_an_api_key_and_its_success_meet_whatever_user_the_success_names() {
+    let text =
+        "03:14:00 login_failed src_ip=203.0.113.9 api_key=key_1 action=api_key.auth_failed x10 every 20s
+         03:20:00 login src_ip=203.0.113.9 api_key=key_1 user_ref=u1 action=session_token.issued";
+    check(
+        text,
+        expect![[r#"
+            auth.success_after_failures critical page key_1 count=11 03:14:00 to 03:20:00
+        "#]],
+    );
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script(text));
+    let alerts = bench.finish().final_alerts();
+    let alert = alerts.values().next().unwrap();
+    assert_eq!((alert.entity_type.as_str(), alert.entity.as_str()), ("api_key", "key_1"));
+    expect![[r#"
+        prt_acme: API key key_1 was accepted after 10 failed key checks
+        10 failures within 6 min; accounts: 1; addresses: 1, then 1 success. End the sessions of the account, reset its credential, and read what it did since.
+        (api_key_id = 'key_1' OR api_key_fp = 'key_1') AND outcome IN ('failure', 'success') AND action IN ('api_key.auth_failed', 'session_token.issued') ORDER BY time, event_id"#]]
+    .assert_eq(&format!(
+        "{}\n{}\n{}",
+        alert.title,
+        alert.description,
+        alert.query_sql.split_once("Z' AND (").map(|(_, rest)| format!("({rest}")).unwrap(),
+    ));
+}
+
+#[test]
+fn an_api_key_and_a_user_of_the_same_name_never_meet() {
+    check(
+        "03:14:00 login_failed src_ip=203.0.113.9 api_key=k1 x5 every 5s
+         03:14:00 login_failed src_ip=203.0.113.9 user_ref=k1 x5 every 5s
+         03:14:00 login_failed src_ip=203.0.113.9 user_ref=api_key:k1 x5 every 5s",
+        expect![""],
+    );
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script(
+        "03:14:00 login_failed src_ip=203.0.113.9 api_key=k1 x10 every 5s
+         03:14:00 login_failed src_ip=203.0.114.9 user_ref=k1 x10 every 5s
+         03:14:00 login_failed src_ip=203.0.115.9 user_ref=api_key:k1 x10 every 5s",
+    ));
+    let alerts = bench.finish().final_alerts();
+    let keys: std::collections::BTreeSet<_> = alerts.values().map(|alert| &alert.dedup_key).collect();
+    assert_eq!((alerts.len(), keys.len()), (3, 3), "{keys:?}");
+}
+
+#[test]
+fn stuffing_at_twenty_a_second_is_told_while_it_goes_on() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    let attempts = script("09:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} x5000 every 0.05s");
+    attempts.chunks(1250).for_each(|attempts| bench.record(attempts));
+    expect![[r#"
+        auth.stuffing high page approx 203.0.113.9
+    "#]]
+    .assert_eq(&classes(&bench));
+}
+
+/// What was told so far, without how much of it.
+fn classes(bench: &Bench) -> String {
+    let lines = summary(&bench.final_alerts());
+    lines.lines().filter_map(|line| line.split_once(" count=")).map(|(line, _)| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_hit_at_the_first_try_amid_stuffing_is_critical() {
+    check(
+        "09:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} x24 every 5s
+         09:02:00 login src_ip=203.0.113.9 user_ref=u24",
+        expect![[r#"
+            auth.spray high page 203.0.113.9 count=24 09:00:00 to 09:01:55
+            auth.success_after_failures critical page 203.0.113.9 count=25 09:00:00 to 09:02:00
+        "#]],
+    );
+}
+
+#[test]
+fn a_hit_before_the_stuffing_was_plain_is_critical_too() {
+    check(
+        "09:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} x30 every 5s
+         09:00:22 login src_ip=203.0.113.9 user_ref=early",
+        expect![[r#"
+            auth.stuffing high page 203.0.113.9 count=30 09:00:00 to 09:02:25
+            auth.success_after_failures critical page 203.0.113.9 count=6 09:00:00 to 09:00:22
+        "#]],
+    );
+}
+
+#[test]
+fn a_hit_right_after_its_own_failure_is_no_mended_typo_while_the_attack_is_on() {
+    check(
+        "09:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} x30 every 20s
+         09:09:45 login src_ip=203.0.113.9 user_ref=u29",
+        expect![[r#"
+            auth.stuffing high page 203.0.113.9 count=30 09:00:00 to 09:09:40
+            auth.success_after_failures critical page 203.0.113.9 count=31 09:00:00 to 09:09:45
+        "#]],
+    );
+}
+
+#[test]
+fn who_was_at_home_at_an_address_before_its_attack_is_no_hit() {
+    check(
+        "08:00:00 login src_ip=203.0.113.9 user_ref=ann
+         09:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} x24 every 5s
+         09:02:05 login_failed src_ip=203.0.113.9 user_ref=ann
+         09:02:15 login src_ip=203.0.113.9 user_ref=ann",
+        expect![[r#"
+            auth.spray high page 203.0.113.9 count=24 09:00:00 to 09:01:55
+        "#]],
+    );
+}
+
+#[test]
+fn one_browser_from_very_many_networks_is_an_attack_too() {
+    check(
+        "03:00:00 login_failed src_ip=203.0.{n}.9 user_ref=ann ua=bot x12 every 60s",
+        expect![[r#"
+            auth.bruteforce.distributed medium ann count=12 03:00:00 to 03:11:00
+        "#]],
+    );
+    check("03:00:00 login_failed src_ip=203.0.{n}.9 user_ref=ann ua=bot x9 every 60s", expect![""]);
+}
+
+#[test]
+fn a_token_that_was_used_or_has_ended_is_no_guess() {
+    check(
+        "03:14:00 login_failed action=session_token.rejected src_ip=203.0.113.9 user_ref=a reason=already_used x30 every 1s
+         03:15:00 login_failed action=session_token.rejected src_ip=203.0.113.9 user_ref=a reason=expired x30 every 1s
+         03:16:00 login_failed action=session_token.rejected src_ip=203.0.113.9 user_ref=a reason=revoked x30 every 1s",
+        expect![""],
+    );
+    // And `unknown` is said of the token, not of its user.
+    check(
+        "03:14:00 login_failed action=session_token.rejected src_ip=203.0.113.9 user_ref=u{n} reason=unknown x14 every 1s",
+        expect![""],
+    );
+    check(
+        "03:14:00 login_failed action=session_token.rejected src_ip=203.0.113.9 user_ref=a reason=unknown x10 every 1s",
+        expect![[r#"
+            auth.bruteforce.fast medium a count=10 03:14:00 to 03:14:09
+        "#]],
+    );
+}
+
+#[test]
+fn nameless_failures_of_an_office_over_hours_are_no_probing() {
+    check("09:00:00 login_failed src_ip=203.0.113.9 reason=unauthorized x30 every 600s", expect![""]);
+    check(
+        "09:00:00 login_failed src_ip=203.0.113.9 reason=unauthorized x10 every 5s",
+        expect![[r#"
+            auth.bruteforce.address medium 203.0.113.9 count=10 09:00:00 to 09:00:45
+        "#]],
+    );
+}
+
+#[test]
+fn late_attacks_of_one_day_have_ids_of_their_own() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script("12:00:00 login src_ip=198.51.100.1 user_ref=root id=first"));
+    bench.record(&script("10:00:00 login_failed src_ip=203.0.113.9 user_ref=root x12 every 5s"));
+    bench.record(&script("13:00:00 login src_ip=198.51.100.1 user_ref=root id=later"));
+    bench.record(&script("11:00:00 login_failed src_ip=203.0.113.9 user_ref=root id=again{n} x12 every 5s"));
+    expect![[r#"
+        auth.bruteforce.fast medium late root count=12 10:00:00 to 10:00:55
+        auth.bruteforce.fast medium late root count=12 11:00:00 to 11:00:55
+    "#]]
+    .assert_eq(&summary(&bench.finish().final_alerts()));
+}
+
+#[test]
+fn a_query_names_the_network_and_what_was_done() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script("03:14:00 login_failed src_ip=2001:db8::9 user_ref=root x10 every 5s"));
+    let sql = &bench.finish().final_alerts().values().next().unwrap().query_sql.clone();
+    let network = "(starts_with(src_ip, '2001:db8:0:') OR starts_with(src_ip, '2001:db8::'))";
+    assert!(sql.contains(network), "{sql}");
+    assert!(sql.contains("outcome = 'failure' AND action IN ('login') ORDER"), "{sql}");
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script(
+        "03:14:00 login_failed action=session_token.rejected src_ip=203.0.113.9 user_ref=a reason=unknown x10 every 1s",
+    ));
+    let sql = &bench.finish().final_alerts().values().next().unwrap().query_sql.clone();
+    assert!(sql.contains("(action <> 'session_token.rejected' OR reason = 'malformed' OR"), "{sql}");
+}
+
+/// What ends up being said where the last line's attempts arrive last, and where they arrive in order.
+fn in_both_orders(first: &str, last: &str) -> [String; 2] {
+    let (config, mut observations) = (DetectConfig::default(), script(&format!("{first}\n{last}")));
+    let said = |observations: &[crate::testing::Owned]| {
+        let mut bench = Bench::new(&config);
+        bench.record(&script("03:00:00 login src_ip=192.0.2.1 user_ref=other id=before"));
+        observations.iter().for_each(|o| bench.record(std::slice::from_ref(o)));
+        summary(&bench.finish().final_alerts())
+    };
+    let as_they_came = said(&observations);
+    observations.sort_by_key(|o| o.time);
+    [as_they_came, said(&observations)]
+}
+
+#[test]
+fn an_earlier_failure_that_arrives_later_does_not_take_an_addresss_success_back() {
+    let [late, in_order] = in_both_orders(
+        "03:14:00 login_failed src_ip=203.0.113.9 user_ref=u{n} reason=unknown_user x10 every 5s
+         03:14:50 login_failed src_ip=203.0.113.9 user_ref=ann x4 every 5s
+         03:15:10 login src_ip=203.0.113.9 user_ref=ann",
+        "03:14:48 login_failed src_ip=203.0.113.9 user_ref=ann",
+    );
+    assert_eq!(late, in_order);
+    expect![[r#"
+        auth.bruteforce.address medium 203.0.113.9 count=15 03:14:00 to 03:15:05
+        auth.success_after_failures critical page ann count=6 03:14:48 to 03:15:10
+    "#]]
+    .assert_eq(&in_order);
+}
+
+#[test]
+fn an_earlier_failure_with_a_browser_does_not_take_a_distributed_attack_back() {
+    let [late, in_order] = in_both_orders(
+        "03:14:00 login_failed src_ip=203.0.{n}.9 user_ref=ann x12 every 3s",
+        "03:13:59 login_failed src_ip=198.51.100.9 user_ref=ann ua=mac",
+    );
+    assert_eq!(late, in_order);
+    expect![[r#"
+        auth.bruteforce.distributed medium ann count=13 03:13:59 to 03:14:33
+    "#]]
+    .assert_eq(&in_order);
+}
+
+#[test]
+fn five_api_keys_that_do_not_exist_are_guessing_and_one_that_is_wrong_is_not() {
+    check(
+        "09:00:00 login_failed src_ip=203.0.113.9 api_key=k{n} action=api_key.auth_failed reason=unknown_key x5 every 59s
+         09:00:00 login_failed src_ip=203.0.114.9 api_key=k{n} action=api_key.auth_failed reason=unknown_key x4 every 59s
+         09:00:00 login_failed src_ip=203.0.115.9 api_key=old action=api_key.auth_failed reason=unknown_key x9 every 30s",
+        expect![[r#"
+            auth.key_guess high page 203.0.113.9 count=5 09:00:00 to 09:03:56
+        "#]],
+    );
+}
+
+#[test]
+fn guessing_many_api_keys_pages_once() {
+    check(
+        "09:00:00 login_failed src_ip=203.0.113.9 api_key=k{n} action=api_key.auth_failed reason=unknown_key x40 every 5s",
+        expect![[r#"
+            auth.bruteforce.address medium 203.0.113.9 count=40 09:00:00 to 09:03:15
+            auth.key_guess high page 203.0.113.9 count=40 09:00:00 to 09:03:15
+        "#]],
+    );
+}
+
+#[test]
+fn tokens_that_do_not_look_like_one_are_low_and_very_many_are_medium() {
+    check(
+        "09:00:00 login_failed action=session_token.rejected src_ip=203.0.113.9 reason=malformed x20 every 14s
+         09:00:00 login_failed action=session_token.rejected src_ip=203.0.114.9 reason=malformed x19 every 15s
+         09:00:00 login_failed action=session_token.rejected src_ip=203.0.115.9 reason=malformed x200 every 1s",
+        expect![[r#"
+            token.malformed medium 203.0.115.9 count=200 09:00:00 to 09:03:19
+            token.malformed low 203.0.113.9 count=20 09:00:00 to 09:04:26
+        "#]],
+    );
+}

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::FailedAuthenticationConfig;
 use super::attempt::{Attempt, RECENT_MS};
-use super::describe::{self, describe};
-use super::watch::{Class, Episode, Watch};
+use super::describe::{self, Entity, describe};
+use super::watch::{Episode, Watch, watch};
 use crate::detector::AlertChanges;
 use crate::episode::{Announced, announce, is_certain, update_is_due};
 use crate::keyed::{Kept, Key};
@@ -32,8 +32,8 @@ const DELIVERIES_MAX: usize = 4_096;
 
 /// A key's state as a function of its attempts in order.
 pub(super) trait Fold: Clone + Default + Serialize + DeserializeOwned {
-    /// What the key is: `user`, `address`.
-    const ENTITY_TYPE: &'static str;
+    /// What the key is, for alerts.
+    fn entity(key: &Key) -> Entity<'_>;
     /// Takes in the next attempt.
     fn step(&mut self, attempt: &Arc<Attempt>, config: &FailedAuthenticationConfig, phase: u64);
     /// Nothing earlier than `up_to` will come any more.
@@ -73,6 +73,7 @@ pub(super) struct Timeline<F: Fold> {
     settled: F,
     unsettled: Vec<Arc<Attempt>>,
     late: Vec<Arc<Attempt>>,
+    late_since: EventTime,
     late_until: EventTime,
     seen: Seen,
     told: Vec<Told>,
@@ -87,7 +88,9 @@ pub(super) struct Timeline<F: Fold> {
 struct Told {
     alert_id: String,
     announced: Announced,
-    class: Class,
+    /// As it was when it was last looked at, and the newest attempt that was known then.
+    episode: Box<Episode>,
+    newest: EventTime,
 }
 
 impl<F: Fold> Default for Timeline<F> {
@@ -97,6 +100,7 @@ impl<F: Fold> Default for Timeline<F> {
             settled: F::default(),
             unsettled: Vec::new(),
             late: Vec::new(),
+            late_since: EventTime::MIN,
             late_until: EventTime::MIN,
             seen: Seen::default(),
             told: Vec::new(),
@@ -108,8 +112,13 @@ impl<F: Fold> Default for Timeline<F> {
 }
 
 impl<F: Fold> Kept for Timeline<F> {
-    fn is_precious(&self) -> bool {
-        !self.told.is_empty()
+    fn rank(&self) -> u8 {
+        match (self.told.is_empty(), self.settled.watches().is_empty()) {
+            (false, _) => 2,
+            // It has handed out ids that must not be handed out again.
+            (true, false) => 1,
+            (true, true) => 0,
+        }
     }
 }
 
@@ -149,9 +158,7 @@ impl<F: Fold> Timeline<F> {
     fn insert_late(&mut self, attempt: Attempt, setting: Setting<'_>) {
         let mut belongs = false;
         for watch in self.settled.watches_mut() {
-            let fits = !attempt.succeeded
-                && watch.class != Class::Success
-                && (watch.part.is_empty() || watch.part == attempt.net);
+            let fits = watch.class.takes(&attempt) && (watch.part.is_empty() || watch.part == attempt.net);
             if let Some(episode) = watch.open.as_mut().filter(|episode| fits && episode.covers(attempt.time))
             {
                 episode.add(&attempt);
@@ -162,13 +169,16 @@ impl<F: Fold> Timeline<F> {
         if belongs {
             return;
         }
+        let now = setting.watermark.unwrap_or(self.settled_to);
+        if self.late.is_empty() {
+            self.late_since = now;
+        }
         let at = self.late.partition_point(|known| known.stamp() < attempt.stamp());
         self.late.insert(at, Arc::new(attempt));
         if self.late.len() > LATE_MAX {
             self.late.remove(0);
             self.is_partial = true;
         }
-        let now = setting.watermark.unwrap_or(self.settled_to);
         self.late_until = now + setting.config.episode_gap_ms;
     }
 
@@ -195,14 +205,17 @@ impl<F: Fold> Timeline<F> {
             if self.is_certain(episode, setting) {
                 self.tell(key, episode, true, self.newest, setting, alerts);
             } else if episode.class.is_eager() {
-                let at = episode.id.cell.max(episode.start - episode.gap_ms + 1);
+                let at = episode.id.cell.max(episode.start - episode.gap_ms + 1).max(episode.certain_at);
                 self.certain_at = Some(self.certain_at.map_or(at, |known| known.min(at)));
             }
         }
     }
 
-    /// Whether the id of an episode that was seen ahead is final.
+    /// Whether an episode that was seen ahead will come true, under the id that it has.
     fn is_certain(&self, episode: &Episode, setting: Setting<'_>) -> bool {
+        if setting.watermark.is_none_or(|watermark| watermark < episode.certain_at) {
+            return false;
+        }
         let before = self.settled.watches().iter();
         let mut before = before.filter(|watch| watch.class == episode.class && watch.part == episode.part);
         match before.find_map(|watch| watch.open.as_ref()) {
@@ -241,9 +254,35 @@ impl<F: Fold> Timeline<F> {
         for episode in open {
             self.tell(key, &episode, true, up_to, setting, alerts);
         }
+        self.close_vanished(key, up_to, setting, alerts);
         self.look_ahead(key, setting, alerts);
         if up_to >= self.late_until {
             self.close_late(key, setting, alerts);
+        }
+    }
+
+    /// Ends what was told ahead of the watermark and did not come true. Eager classes come true,
+    /// but where a bound made attempts be forgotten; an alert must not stay open for that.
+    fn close_vanished(
+        &mut self,
+        key: &Key,
+        up_to: EventTime,
+        setting: Setting<'_>,
+        alerts: &mut AlertChanges,
+    ) {
+        let (told, settled) = (&self.told, &self.settled);
+        let is_open = |episode: &Episode| {
+            let mut watches = settled.watches().iter();
+            let of = |watch: &&Watch| watch.class == episode.class && watch.part == episode.part;
+            watches.find(of).and_then(|watch| watch.open.as_ref()).is_some_and(|open| open.id == episode.id)
+        };
+        let vanished = told.iter().filter(|told| {
+            told.episode.late_lane.is_none() && told.newest < up_to && !is_open(&told.episode)
+        });
+        let vanished: Vec<_> = vanished.map(|told| told.episode.clone()).collect();
+        for episode in vanished {
+            watch(self.settled.watches_mut(), episode.class, &episode.part).pass_over(episode.id);
+            self.tell(key, &episode, false, up_to, setting, alerts);
         }
     }
 
@@ -256,6 +295,12 @@ impl<F: Fold> Timeline<F> {
 
     fn close_late(&mut self, key: &Key, setting: Setting<'_>, alerts: &mut AlertChanges) {
         for episode in self.late_episodes(key, setting) {
+            self.tell(key, &episode, false, self.settled_to, setting, alerts);
+        }
+        // What a later attempt made another episode of.
+        let told = self.told.iter().filter(|told| told.episode.late_lane.is_some());
+        let told: Vec<_> = told.map(|told| told.episode.clone()).collect();
+        for episode in told {
             self.tell(key, &episode, false, self.settled_to, setting, alerts);
         }
         self.late.clear();
@@ -274,7 +319,7 @@ impl<F: Fold> Timeline<F> {
         lane.expire(EventTime(i64::MAX), setting.config, phase);
         let last_closed = |watch: &mut Watch| watch.take_closed().pop();
         let episodes = lane.watches_mut().iter_mut().filter_map(last_closed);
-        episodes.map(Episode::into_late_lane).collect()
+        episodes.map(|episode| episode.into_late_lane(self.late_since)).collect()
     }
 
     fn tell(
@@ -286,15 +331,20 @@ impl<F: Fold> Timeline<F> {
         setting: Setting<'_>,
         alerts: &mut AlertChanges,
     ) {
-        let alert_id = describe::subject(key, F::ENTITY_TYPE, episode, |subject| subject.alert_id());
+        let alert_id = describe::subject(key, F::entity(key), episode, |subject| subject.alert_id());
         let at = self.told.iter().position(|told| told.alert_id == alert_id);
         let mut known = at.map(|at| self.told[at].announced);
-        if open
-            && known.is_some_and(|known| !update_is_due(Some(&known), now) && episode.class != Class::Success)
+        // A higher severity is told at once; other news is once a minute.
+        let raises = known.is_some_and(|known| known.is_below(episode.severity));
+        if let Some(at) = at
+            && open
+            && !raises
+            && !known.is_some_and(|known| update_is_due(Some(&known), now))
         {
+            self.told[at].newest = self.newest;
             return;
         }
-        let mut alert = describe(key, F::ENTITY_TYPE, episode, setting.config);
+        let mut alert = describe(key, F::entity(key), episode, setting.config);
         alert.approx |= self.is_partial;
         if !open && known.is_none() {
             // What closes was opened first, be it in the same breath.
@@ -307,9 +357,13 @@ impl<F: Fold> Timeline<F> {
             (Some(at), _) if !open => {
                 self.told.remove(at);
             }
-            (Some(at), Some(announced)) => self.told[at].announced = announced,
+            (Some(at), Some(announced)) => {
+                self.told[at] =
+                    Told { alert_id, announced, episode: Box::new(episode.clone()), newest: self.newest };
+            }
             (None, Some(announced)) if open => {
-                self.told.push(Told { alert_id, announced, class: episode.class });
+                let episode = Box::new(episode.clone());
+                self.told.push(Told { alert_id, announced, episode, newest: self.newest });
             }
             _ => {}
         }
@@ -321,6 +375,10 @@ impl<F: Fold> Timeline<F> {
             self.settled.watches_mut().iter_mut().filter_map(|watch| watch.open.take()).collect();
         self.is_partial = true;
         for episode in open {
+            self.tell(key, &episode, false, self.newest, setting, alerts);
+        }
+        let told: Vec<_> = self.told.iter().map(|told| told.episode.clone()).collect();
+        for episode in told {
             self.tell(key, &episode, false, self.newest, setting, alerts);
         }
     }

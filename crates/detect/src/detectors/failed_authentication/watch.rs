@@ -9,7 +9,7 @@ use event::{EventTime, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
-use super::classes::{ADDRESS, DISTRIBUTED, FAST, SLOW, SPRAY, STUFFING, SUCCESS};
+use super::classes::{ADDRESS, DISTRIBUTED, FAST, KEY_GUESS, MALFORMED, SLOW, SPRAY, STUFFING, SUCCESS};
 use crate::class::ClassInfo;
 use crate::episode::{Cells, EpisodeId};
 use crate::tally::{Breakdown, Tally};
@@ -26,6 +26,8 @@ pub(super) enum Class {
     Address,
     Spray,
     Success,
+    KeyGuess,
+    Malformed,
 }
 
 impl Class {
@@ -38,11 +40,26 @@ impl Class {
             Self::Address => &ADDRESS,
             Self::Spray => &SPRAY,
             Self::Success => &SUCCESS,
+            Self::KeyGuess => &KEY_GUESS,
+            Self::Malformed => &MALFORMED,
+        }
+    }
+
+    /// Whether a failure may belong to its episodes.
+    pub(super) fn takes(self, attempt: &Attempt) -> bool {
+        match self {
+            _ if attempt.succeeded => false,
+            Self::Success => false,
+            Self::KeyGuess => attempt.is_guessed_key(),
+            Self::Malformed => attempt.is_malformed(),
+            // What does not look like a token is a broken client rather than a guess at one.
+            Self::Address => !attempt.is_malformed(),
+            _ => true,
         }
     }
 
     /// Whether further attempts can only strengthen what was seen, so that it may be told before
-    /// the watermark.
+    /// the watermark (see also `Episode::certain_at`).
     pub(super) fn is_eager(self) -> bool {
         !matches!(self, Self::Slow | Self::Spray)
     }
@@ -78,21 +95,30 @@ pub(super) struct Episode {
     pub(super) addresses: Breakdown,
     pub(super) reasons: Breakdown,
     pub(super) is_late: bool,
-    /// It rests on late attempts alone, so its id must not be that of another.
-    pub(super) in_late_lane: bool,
+    /// Where it rests on late attempts alone: when the lane that they are in was begun, so that
+    /// its id is that of no other.
+    pub(super) late_lane: Option<EventTime>,
+    /// The watermark from which nothing that may still arrive can take it back.
+    pub(super) certain_at: EventTime,
+    /// What was done, e.g. `login`.
+    pub(super) actions: Breakdown,
     pub(super) gap_ms: i64,
+    /// Accounts that failed, and how often these did.
     tried: Vec<u64>,
+    failures_of_tried: u64,
     last: (EventTime, u64),
 }
 
 /// A rule that was met.
-pub(super) struct Hit<'a> {
+pub(super) struct Hit {
     pub(super) class: Class,
     pub(super) severity: Severity,
     pub(super) threshold: u32,
     pub(super) window_ms: i64,
+    /// The watermark from which nothing that may still arrive can take it back.
+    pub(super) certain_at: EventTime,
     /// The attempts that met it.
-    pub(super) members: Vec<&'a Arc<Attempt>>,
+    pub(super) members: Vec<Arc<Attempt>>,
 }
 
 impl Watch {
@@ -123,7 +149,7 @@ impl Watch {
     }
 
     /// Opens an episode on a rule that was met by `attempt`.
-    pub(super) fn open(&mut self, hit: Hit<'_>, attempt: &Attempt, phase: u64, gap_ms: i64) {
+    pub(super) fn open(&mut self, hit: Hit, attempt: &Attempt, phase: u64, gap_ms: i64) {
         let mut episode = Episode {
             class: hit.class,
             part: self.part.clone(),
@@ -140,12 +166,15 @@ impl Watch {
             addresses: Breakdown::default(),
             reasons: Breakdown::default(),
             is_late: false,
-            in_late_lane: false,
+            late_lane: None,
+            certain_at: hit.certain_at,
+            actions: Breakdown::default(),
             gap_ms,
             tried: Vec::new(),
+            failures_of_tried: 0,
             last: (EventTime::MIN, 0),
         };
-        hit.members.into_iter().for_each(|member| episode.add(member));
+        hit.members.iter().for_each(|member| episode.add(member));
         self.open = Some(Box::new(episode));
     }
 
@@ -164,6 +193,11 @@ impl Watch {
         self.open.is_some() || !self.closed.is_empty() || up_to < self.needed_until()
     }
 
+    /// An id was told of an episode that came to nothing: the next one must have another.
+    pub(super) fn pass_over(&mut self, id: EpisodeId) {
+        self.cells.pass_over(id);
+    }
+
     /// Until when this must be remembered.
     pub(super) fn needed_until(&self) -> EventTime {
         self.cells.needed_until().unwrap_or(EventTime::MIN)
@@ -180,15 +214,12 @@ impl Episode {
             self.successes += weight;
         } else {
             self.failures += weight;
-            if let Err(at) = self.tried.binary_search(&attempt.account)
-                && self.tried.len() < TRIED_MAX
-            {
-                self.tried.insert(at, attempt.account);
-            }
+            self.note_tried(attempt.account, weight);
         }
-        if let Some(account) = &attempt.witness.user_ref {
-            self.accounts.add(account, weight);
+        if !attempt.account_said.is_empty() {
+            self.accounts.add(&attempt.account_said, weight);
         }
+        self.actions.add(attempt.action(), weight);
         if let Some(address) = &attempt.witness.src_ip {
             self.addresses.add(address, weight);
         }
@@ -197,11 +228,21 @@ impl Episode {
         }
     }
 
+    fn note_tried(&mut self, account: u64, weight: u64) {
+        if let Err(at) = self.tried.binary_search(&account) {
+            if self.tried.len() == TRIED_MAX {
+                return;
+            }
+            self.tried.insert(at, account);
+        }
+        self.failures_of_tried += weight;
+    }
+
     /// What it amounts to: spraying over a great many accounts, hardly more than one try each, is
     /// stuffing.
     pub(super) fn info(&self, stuffing_accounts: usize) -> &'static ClassInfo {
         let accounts = self.tried.len();
-        let is_list = accounts >= stuffing_accounts && self.failures <= 2 * accounts as u64;
+        let is_list = accounts >= stuffing_accounts && self.failures_of_tried <= 2 * accounts as u64;
         if self.class == Class::Spray && is_list { &STUFFING } else { self.class.info() }
     }
 
@@ -211,8 +252,16 @@ impl Episode {
     }
 
     /// The same, resting on late attempts alone.
-    pub(super) fn into_late_lane(self) -> Self {
-        Self { is_late: true, in_late_lane: true, ..self }
+    pub(super) fn into_late_lane(self, since: EventTime) -> Self {
+        Self { is_late: true, late_lane: Some(since), ..self }
+    }
+
+    /// Raises the severity; what raised it must be certain too.
+    pub(super) fn raise(&mut self, severity: Severity, certain_at: EventTime) {
+        if severity > self.severity {
+            self.severity = severity;
+            self.certain_at = self.certain_at.max(certain_at);
+        }
     }
 
     /// When its newest attempt happened.

@@ -6,7 +6,8 @@
 //! because one week may at most double what the weeks before had found.
 //!
 //! The minutes of an episode teach nothing, except that they were: what was odd in the same hour
-//! of two earlier weeks is a habit, such as a weekly batch job, and no longer odd in the third.
+//! of two earlier weeks, and about as high, is a habit, such as a weekly batch job, and no longer
+//! odd in the third. Attacks of different heights are none, and a habit that pauses is forgotten.
 
 use event::EventTime;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,10 @@ const MINUTES_MIN: usize = 10;
 const WEEKS_MAX: u8 = 4;
 /// What was odd in so many weeks is a habit.
 const HABIT_WEEKS: u8 = 2;
+/// Whose height differs by no more than this factor is the same job.
+const HABIT_RATIO_MAX: f32 = 1.5;
+/// Weeks between two runs of one job, at most.
+const HABIT_GAP_WEEKS: i32 = 2;
 /// MAD times this estimates the standard deviation.
 const MAD_TO_SIGMA: f32 = 1.4826;
 
@@ -32,12 +37,15 @@ struct Slot {
     median: f32,
     sigma: f32,
     max: f32,
+    /// The height of what was odd in `odd_weeks` weeks before `odd_week`.
     odd_max: f32,
+    /// The last week in which anything was odd, and its height so far.
     odd_week: i32,
+    odd_week_max: f32,
 }
 
 /// What is usual at a moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Usual {
     pub(super) median: f64,
     pub(super) sigma: f64,
@@ -75,11 +83,10 @@ impl Baseline {
         let week = week_of(minute, zone_offset_ms);
         let slot = &mut self.slots[hour_of_week(minute, zone_offset_ms)];
         if slot.odd_week != week {
-            let recently = slot.odd_weeks > 0 && week - slot.odd_week <= 2;
-            slot.odd_weeks = if recently { slot.odd_weeks.saturating_add(1) } else { 1 };
-            slot.odd_week = week;
+            (slot.odd_weeks, slot.odd_max) = slot.odd_before(week);
+            (slot.odd_week, slot.odd_week_max) = (week, 0.0);
         }
-        slot.odd_max = slot.odd_max.max(count as f32);
+        slot.odd_week_max = slot.odd_week_max.max(count as f32);
     }
 
     /// How long this key has been watched.
@@ -158,8 +165,13 @@ impl Baseline {
 impl Slot {
     fn add(&mut self, hour: Slot) {
         if self.weeks == 0 {
-            *self =
-                Slot { odd_weeks: self.odd_weeks, odd_week: self.odd_week, odd_max: self.odd_max, ..hour };
+            *self = Slot {
+                odd_weeks: self.odd_weeks,
+                odd_max: self.odd_max,
+                odd_week: self.odd_week,
+                odd_week_max: self.odd_week_max,
+                ..hour
+            };
             return;
         }
         let median = hour.median.min(2.0 * self.median + 60.0);
@@ -170,11 +182,26 @@ impl Slot {
         self.max = hour.max.max(0.9 * self.max);
     }
 
+    /// In how many of the weeks before this one the hour was odd, and how high: those that lie
+    /// close enough together and are about as high as each other.
+    fn odd_before(&self, week: i32) -> (u8, f32) {
+        if self.odd_week == week {
+            return (self.odd_weeks, self.odd_max);
+        }
+        if self.odd_week_max == 0.0 || week - self.odd_week > HABIT_GAP_WEEKS {
+            return (0, 0.0);
+        }
+        let (low, high) = (self.odd_max.min(self.odd_week_max), self.odd_max.max(self.odd_week_max));
+        if self.odd_weeks > 0 && high <= HABIT_RATIO_MAX * low {
+            return (self.odd_weeks.saturating_add(1), high);
+        }
+        (1, self.odd_week_max)
+    }
+
     /// The same, with what is odd by habit taken for usual.
     fn with_habit(&self, week: i32) -> Self {
-        let earlier_weeks = self.odd_weeks - u8::from(self.odd_weeks > 0 && self.odd_week == week);
-        let is_habit = earlier_weeks >= HABIT_WEEKS;
-        Self { max: if is_habit { self.max.max(self.odd_max) } else { self.max }, ..*self }
+        let (weeks, height) = self.odd_before(week);
+        Self { max: if weeks >= HABIT_WEEKS { self.max.max(height) } else { self.max }, ..*self }
     }
 }
 
@@ -245,5 +272,38 @@ mod tests {
         }
         let usual = baseline.of_hour_of_week(EventTime(14 * DAY_MS), 0).unwrap();
         assert!(usual.median <= 180.0, "{usual:?}");
+    }
+
+    /// A quiet key whose first hour of the week was odd in these weeks, each with this height:
+    /// the highest minute that is usual there in week 9.
+    fn past_max(odd: &[(i64, u64)]) -> f64 {
+        let mut baseline = Baseline::default();
+        for week in 0..9 {
+            let monday = EventTime((7 * week + 4) * DAY_MS);
+            (0..60).for_each(|n| baseline.learn(monday + n * 60_000, 100, 0));
+            baseline.learn(monday + HOUR_MS, 0, 0);
+            if let Some((_, height)) = odd.iter().find(|(odd, _)| *odd == week) {
+                baseline.note_odd(monday, *height, 0);
+            }
+        }
+        baseline.of_hour_of_week(EventTime((7 * 9 + 4) * DAY_MS), 0).unwrap().past_max
+    }
+
+    #[test]
+    fn what_was_odd_in_two_weeks_at_one_height_is_a_habit() {
+        assert_eq!(past_max(&[(7, 1_000), (8, 1_100)]), 1_100.0);
+        assert_eq!(past_max(&[(6, 1_000), (8, 1_100)]), 1_100.0);
+    }
+
+    #[test]
+    fn two_attacks_of_different_heights_are_no_habit() {
+        assert_eq!(past_max(&[(7, 1_000), (8, 5_000)]), 100.0);
+        assert_eq!(past_max(&[(7, 5_000), (8, 1_000)]), 100.0);
+    }
+
+    #[test]
+    fn a_habit_that_pauses_is_forgotten_with_its_height() {
+        assert_eq!(past_max(&[(0, 9_000), (1, 9_000), (7, 1_000), (8, 1_000)]), 1_000.0);
+        assert_eq!(past_max(&[(0, 9_000), (1, 9_000)]), 100.0);
     }
 }

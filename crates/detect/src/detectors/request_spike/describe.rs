@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use event::Alert;
 use serde_json::json;
 
-use super::minute::{Endpoint, MINUTE_MS};
+use super::minute::{Endpoint, MINUTE_MS, NAME_BYTES_MAX, OTHER_ROUTES};
 use super::series::Spike;
 use super::{CLASSES, NAME, Setting};
 use crate::class::{self, parameters};
@@ -61,7 +61,7 @@ pub(super) fn describe(spike: &Spike, subject: Subject<'_>) -> Alert {
     alert.threshold = spike.peak_excess.threshold;
     alert.baseline = Some(spike.peak_excess.baseline);
     alert.parameters = parameters(setting.config);
-    alert.details = details(spike);
+    alert.details = details(spike, subject);
     alert.evidence = spike.tally.evidence();
     alert.query_sql = query_sql(spike, subject);
     alert
@@ -110,7 +110,7 @@ fn advice(spike: &Spike) -> &'static str {
     }
 }
 
-fn details(spike: &Spike) -> BTreeMap<String, serde_json::Value> {
+fn details(spike: &Spike, subject: Subject<'_>) -> BTreeMap<String, serde_json::Value> {
     let by_status: BTreeMap<String, i64> = spike
         .excess_by_status
         .iter()
@@ -128,18 +128,46 @@ fn details(spike: &Spike) -> BTreeMap<String, serde_json::Value> {
         ("excess".to_owned(), json!(spike.excess.round() as i64)),
         ("excess_by_status".to_owned(), json!(by_status)),
         ("excess_by_route".to_owned(), json!(by_route)),
+        ("senders_sql".to_owned(), json!(senders_sql(spike, subject))),
     ])
 }
 
+/// The requests by minute, as they were counted.
 fn query_sql(spike: &Spike, subject: Subject<'_>) -> String {
-    let route = subject.endpoint.map(|endpoint| format!(" AND route = {}", text::sql(&endpoint.route)));
     format!(
         "SELECT date_trunc('minute', time) AS minute, route, status, count(*) AS requests FROM events \
-         WHERE tenant = {} AND time >= TIMESTAMP '{}' AND time < TIMESTAMP '{}'{} \
-         GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC",
+         WHERE {} GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC",
+        condition(spike, subject),
+    )
+}
+
+/// Who sent most of them.
+fn senders_sql(spike: &Spike, subject: Subject<'_>) -> String {
+    format!(
+        "SELECT src_ip, coalesce(api_key_id, api_key_fp) AS api_key, user_ref, count(*) AS requests \
+         FROM events WHERE {} GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 20",
+        condition(spike, subject),
+    )
+}
+
+fn condition(spike: &Spike, subject: Subject<'_>) -> String {
+    let is = |column: &str, value: &str| {
+        if value.len() + 4 > NAME_BYTES_MAX {
+            return format!(" AND starts_with({column}, {})", text::sql(value));
+        }
+        format!(" AND {column} = {}", text::sql(value))
+    };
+    let mut endpoint = String::from(" AND route IS NOT NULL");
+    if let Some(Endpoint { partner, route }) = subject.endpoint {
+        endpoint.push_str(&is("coalesce(partner_id, '')", partner));
+        if &**route != OTHER_ROUTES {
+            endpoint.push_str(&is("route", route));
+        }
+    }
+    format!(
+        "tenant = {} AND time >= TIMESTAMP '{}' AND time < TIMESTAMP '{}'{endpoint}",
         text::sql(subject.setting.tenant.as_str()),
         spike.first_minute,
         spike.last_minute + MINUTE_MS,
-        route.unwrap_or_default(),
     )
 }

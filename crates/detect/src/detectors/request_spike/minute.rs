@@ -14,6 +14,13 @@ use crate::witness::Witness;
 pub(super) const MINUTE_MS: i64 = 60_000;
 const DELIVERIES_MAX: usize = 16_384;
 const ENDPOINTS_MAX: usize = 4_096;
+/// Longer names are cut.
+pub(super) const NAME_BYTES_MAX: usize = 256;
+/// Stands for every route over the bound.
+pub(super) const OTHER_ROUTES: &str = "(others)";
+/// What an endpoint with its witness and a delivery's hash in list and set take, about.
+const ENDPOINT_BYTES: usize = 768;
+const DELIVERY_BYTES: usize = 24;
 
 /// Which endpoint of which partner, as the payload names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,13 +60,19 @@ impl Minute {
                 return false;
             }
         }
-        let endpoint = Endpoint { partner: partner.into(), route: text::prefix(route, 256).into() };
+        let short = |name: &str| text::prefix(name, NAME_BYTES_MAX).into();
+        let endpoint = Endpoint { partner: short(partner), route: short(route) };
         let has_room = self.endpoints.len() < ENDPOINTS_MAX || self.endpoints.contains_key(&endpoint);
-        let endpoint = if has_room { endpoint } else { Endpoint { route: "(others)".into(), ..endpoint } };
+        let endpoint = if has_room { endpoint } else { Endpoint { route: OTHER_ROUTES.into(), ..endpoint } };
         let what = format!("{} requests, status {status}", count);
         let witness = Arc::new(Witness::new(o, what));
         self.endpoints.entry(endpoint).or_default().add(status, count, witness, o.ingest_time.or(o.time));
         true
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.endpoints.len() * ENDPOINT_BYTES + self.seen.len() * DELIVERY_BYTES
     }
 
     /// All endpoints together.

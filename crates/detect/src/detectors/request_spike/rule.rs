@@ -50,18 +50,18 @@ pub(super) fn judge(
     (x >= threshold).then_some(Excess { baseline: usual.median, threshold, is_flood: false })
 }
 
-/// Judges whether a minute is a flood, given the median that is usual. More requests can only
-/// make it one.
-pub(super) fn judge_flood(count: u64, median: f64, setting: Setting<'_>) -> Option<Excess> {
+/// Judges whether a minute is a flood, given what is usual. More requests can only make it one.
+pub(super) fn judge_flood(count: u64, usual: Usual, setting: Setting<'_>) -> Option<Excess> {
     let config = setting.config;
-    let threshold = config.flood_ratio * median.max(config.floor_per_minute);
-    let threshold = threshold.max(setting.contract_per_minute.unwrap_or_default());
-    (count as f64 >= threshold).then_some(Excess { baseline: median, threshold, is_flood: true })
+    let threshold = (config.flood_ratio * usual.median.max(config.floor_per_minute))
+        .max(setting.contract_per_minute.unwrap_or_default())
+        .max(config.above_past_max * usual.past_max);
+    (count as f64 >= threshold).then_some(Excess { baseline: usual.median, threshold, is_flood: true })
 }
 
-/// The median that is usual at a moment, if any is.
-pub(super) fn usual_median(minute: EventTime, history: &Baseline, setting: Setting<'_>) -> Option<f64> {
-    measure(minute, history, setting).map(|measure| measure.usual.median)
+/// What is usual at a moment, if anything is.
+pub(super) fn usual_at(minute: EventTime, history: &Baseline, setting: Setting<'_>) -> Option<Usual> {
+    measure(minute, history, setting).map(|measure| measure.usual)
 }
 
 /// The ladder: contract or own first hours, then hour of the day, then hour of the week.

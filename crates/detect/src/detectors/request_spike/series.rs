@@ -6,9 +6,9 @@ use event::{Alert, AlertChange, EventTime, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::Setting;
-use super::baseline::{Baseline, HOUR_MS};
+use super::baseline::{Baseline, HOUR_MS, Usual};
 use super::minute::{Counts, MINUTE_MS};
-use super::rule::{Excess, judge, judge_flood, usual_median};
+use super::rule::{Excess, judge, judge_flood, usual_at};
 use crate::episode::{Announced, Cells, EpisodeId, announce, is_certain};
 use crate::tally::Tally;
 
@@ -31,12 +31,12 @@ pub(super) struct Series {
     gauges: VecDeque<Gauge>,
 }
 
-/// What a flood in one hour is held against: the median as it was known when the hour before
+/// What a flood in one hour is held against: what was known to be usual when the hour before
 /// began. So a flood is the same whether it is judged ahead of the watermark or behind it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Gauge {
     hour: EventTime,
-    median: Option<f64>,
+    usual: Option<Usual>,
 }
 
 /// A minute that is over, not yet learned.
@@ -112,8 +112,8 @@ impl Series {
         let hour = minute.floor(HOUR_MS);
         for hour in [hour, hour + HOUR_MS] {
             if self.gauges.iter().all(|gauge| gauge.hour != hour) {
-                let median = usual_median(hour, &self.history, setting);
-                self.gauges.push_back(Gauge { hour, median });
+                let usual = usual_at(hour, &self.history, setting);
+                self.gauges.push_back(Gauge { hour, usual });
             }
         }
         while self.gauges.front().is_some_and(|gauge| gauge.hour < hour) {
@@ -123,7 +123,7 @@ impl Series {
 
     fn flood(&self, minute: EventTime, count: u64, setting: Setting<'_>) -> Option<Excess> {
         let gauge = self.gauges.iter().find(|gauge| gauge.hour == minute.floor(HOUR_MS))?;
-        judge_flood(count, gauge.median?, setting)
+        judge_flood(count, gauge.usual?, setting)
     }
 
     fn push(&mut self, closed: Closed, setting: Setting<'_>) {
@@ -185,10 +185,16 @@ impl Series {
     }
 
     /// While an episode is open nothing is learned.
-    pub(super) fn freeze(&mut self, minute: EventTime) {
-        for closed in self.recent.iter_mut().filter(|closed| closed.minute == minute) {
+    pub(super) fn freeze_since(&mut self, minute: EventTime) {
+        for closed in self.recent.iter_mut().filter(|closed| closed.minute >= minute) {
             closed.frozen = true;
         }
+    }
+
+    /// Whether an id that was handed out could be handed out again if this was forgotten.
+    pub(super) fn has_ids_in_use(&self) -> bool {
+        let last_minute = self.last_minute.unwrap_or_default();
+        self.cells.needed_until().is_some_and(|until| last_minute < until)
     }
 
     /// Ends the episode if it is over.

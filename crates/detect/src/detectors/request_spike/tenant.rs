@@ -13,10 +13,26 @@ use super::series::{Series, Spike};
 use crate::detector::AlertChanges;
 use crate::stable;
 
+/// Minutes wait for the watermark; where it stands still they must not pile up. Over either bound
+/// the oldest is judged as if the watermark had passed it, and what comes for it after is late.
+const PENDING_MINUTES_MAX: usize = 1_440;
+const PENDING_BYTES_MAX: usize = 32 << 20;
+
+/// How a row came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    InTime,
+    Late,
+    Duplicate,
+}
+
 /// What is known of a tenant's traffic.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct TenantTraffic {
     pending: BTreeMap<EventTime, Minute>,
+    pending_bytes: usize,
+    /// Every minute before this one is judged.
+    closed_to: Option<EventTime>,
     endpoints: BTreeMap<Endpoint, Series>,
     whole: Series,
     /// Minutes that got rows since floods were last looked for.
@@ -27,14 +43,36 @@ pub(super) struct TenantTraffic {
 }
 
 impl TenantTraffic {
-    /// Adds a row to its minute; false if it was delivered before.
-    pub(super) fn add(&mut self, o: &Observation<'_>, time: EventTime) -> bool {
+    /// Adds a row to its minute.
+    pub(super) fn add(
+        &mut self,
+        o: &Observation<'_>,
+        time: EventTime,
+        watermark: Option<EventTime>,
+    ) -> Arrival {
         let minute = time.floor(MINUTE_MS);
-        let news = self.pending.entry(minute).or_default().add(o);
-        if news {
-            self.touched.insert(minute);
+        let closed_to = self.closed_to.max(watermark.map(|watermark| watermark.floor(MINUTE_MS)));
+        if closed_to.is_some_and(|closed_to| minute < closed_to) {
+            return Arrival::Late;
         }
-        news
+        let pending = self.pending.entry(minute).or_default();
+        let before = pending.bytes();
+        if !pending.add(o) {
+            return Arrival::Duplicate;
+        }
+        self.pending_bytes += pending.bytes() - before;
+        self.touched.insert(minute);
+        Arrival::InTime
+    }
+
+    /// Judges the oldest minutes if more wait than there is room for.
+    pub(super) fn close_surplus(&mut self, setting: Setting<'_>, alerts: &mut AlertChanges) -> u64 {
+        let mut evicted = 0;
+        while self.pending.len() > PENDING_MINUTES_MAX || self.pending_bytes > PENDING_BYTES_MAX {
+            let Some(oldest) = self.pending.first_key_value().map(|(minute, _)| *minute) else { break };
+            evicted += self.close_minutes(oldest + MINUTE_MS, setting, alerts);
+        }
+        evicted
     }
 
     /// Judges the minutes before `closed_to`; returns how many endpoints were forgotten.
@@ -44,9 +82,14 @@ impl TenantTraffic {
         setting: Setting<'_>,
         alerts: &mut AlertChanges,
     ) -> u64 {
+        if self.closed_to.is_some_and(|known| known >= closed_to) {
+            return 0;
+        }
+        self.closed_to = Some(closed_to);
         let mut evicted = 0;
         let open = self.pending.split_off(&closed_to);
         for (minute, requests) in std::mem::replace(&mut self.pending, open) {
+            self.pending_bytes = self.pending_bytes.saturating_sub(requests.bytes());
             self.end_episodes(minute, setting, alerts);
             self.close_minute(minute, requests, setting, alerts);
             evicted += self.evict(setting);
@@ -98,7 +141,7 @@ impl TenantTraffic {
         for (endpoint, _) in bad {
             let Some(series) = self.endpoints.get_mut(&endpoint) else { continue };
             if whole_speaks && series.open.is_none() {
-                series.freeze(minute);
+                series.freeze_since(minute);
                 continue;
             }
             series.extend(phase_of(setting, Some(&endpoint)));
@@ -120,13 +163,16 @@ impl TenantTraffic {
     /// While anything is out of the ordinary nothing of that key is learned, and nothing of the
     /// tenant as a whole.
     fn freeze_learning(&mut self, minute: EventTime) {
+        let mut since = self.whole.open.as_ref().map(|_| minute);
         for endpoint in &self.open_endpoints {
-            if let Some(series) = self.endpoints.get_mut(endpoint) {
-                series.freeze(minute);
-            }
+            let Some(series) = self.endpoints.get_mut(endpoint) else { continue };
+            series.freeze_since(minute);
+            // The bad minutes before the rule was met are no more usual for the whole.
+            let began = series.open.as_ref().map(|spike| spike.first_minute);
+            since = [since, began].into_iter().flatten().min();
         }
-        if self.whole.open.is_some() || !self.open_endpoints.is_empty() {
-            self.whole.freeze(minute);
+        if let Some(since) = since {
+            self.whole.freeze_since(since);
         }
     }
 
@@ -169,12 +215,12 @@ impl TenantTraffic {
             .endpoints
             .iter()
             .filter(|(_, series)| series.open.is_none())
-            .map(|(endpoint, series)| (series.last_minute, endpoint.clone()))
+            .map(|(endpoint, series)| (series.has_ids_in_use(), series.last_minute, endpoint.clone()))
             .collect();
         by_age.sort();
         let surplus = self.endpoints.len() - most * 7 / 8;
         let coldest: Vec<_> = by_age.into_iter().take(surplus).collect();
-        coldest.iter().filter(|(_, endpoint)| self.endpoints.remove(endpoint).is_some()).count() as u64
+        coldest.iter().filter(|(.., endpoint)| self.endpoints.remove(endpoint).is_some()).count() as u64
     }
 
     pub(super) fn keys(&self) -> u64 {

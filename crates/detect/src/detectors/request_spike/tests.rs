@@ -163,3 +163,69 @@ fn an_empty_record_is_harmless() {
     bench.engine.on_record(&batch(&[]), &[], event::EventTime(0));
     bench.record(&[]);
 }
+
+#[test]
+fn where_the_watermark_stands_still_the_oldest_minutes_are_judged_and_what_comes_for_them_is_late() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    let rows = script(
+        "00:00:00 requests route=/v1/sessions count=30 x180 every 60s
+         03:00:00 requests route=/v1/sessions count=400 x6 every 60s
+         03:06:00 requests route=/v1/sessions count=30 x1440 every 60s",
+    );
+    rows.chunks(60).for_each(|rows| bench.record_lagging(rows, "prt_acme", crate::testing::MONDAY));
+    expect![[r#"
+        traffic.spike medium /v1/sessions count=2400 03:00:00 to 03:05:00
+    "#]]
+    .assert_eq(&summary(&bench.final_alerts()));
+    bench.record_lagging(
+        &script("03:00:00 requests route=/v1/sessions count=400 id=late"),
+        "prt_acme",
+        crate::testing::MONDAY,
+    );
+    assert_eq!(bench.engine.stats().detectors[2].late_total, 1);
+}
+
+#[test]
+fn a_weekly_job_ten_times_as_high_is_told_twice_and_then_a_habit() {
+    let mut text = days(15, 100);
+    for day in [0, 7, 14] {
+        text.push_str(&format!("+{day}d 02:00:00 requests route=/v1/sessions count=1000 x20 every 60s\n"));
+    }
+    expect![[r#"
+        traffic.spike medium /v1/sessions count=22000 02:00:00 to 02:19:00
+        traffic.flood high page prt_acme count=22000 02:00:00 to 02:19:00
+    "#]]
+    .assert_eq(&spikes(&DetectConfig::default(), &text));
+}
+
+#[test]
+fn a_spikes_queries_keep_to_its_partner_and_say_who_sent_it() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    for row in script(
+        "00:00:00 requests route=/v1/sessions partner=prt_shop count=30 x180 every 60s
+         03:00:00 requests route=/v1/sessions partner=prt_shop count=400 x6 every 60s",
+    ) {
+        bench.record(&[row]);
+    }
+    let alerts = bench.finish().final_alerts();
+    let alert = alerts.values().next().unwrap();
+    expect![[r#"
+        SELECT date_trunc('minute', time) AS minute, route, status, count(*) AS requests FROM events WHERE tenant = 'prt_acme' AND time >= TIMESTAMP '2026-03-16T03:00:00.000Z' AND time < TIMESTAMP '2026-03-16T03:06:00.000Z' AND route IS NOT NULL AND coalesce(partner_id, '') = 'prt_shop' AND route = '/v1/sessions' GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC
+        SELECT src_ip, coalesce(api_key_id, api_key_fp) AS api_key, user_ref, count(*) AS requests FROM events WHERE tenant = 'prt_acme' AND time >= TIMESTAMP '2026-03-16T03:00:00.000Z' AND time < TIMESTAMP '2026-03-16T03:06:00.000Z' AND route IS NOT NULL AND coalesce(partner_id, '') = 'prt_shop' AND route = '/v1/sessions' GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 20
+    "#]]
+    .assert_eq(&format!("{}\n{}\n", alert.query_sql, alert.details["senders_sql"].as_str().unwrap()));
+}
+
+#[test]
+fn the_query_of_what_stands_for_many_routes_asks_for_no_route_of_that_name() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    for row in script(
+        "00:00:00 requests route=(others) count=30 x180 every 60s
+         03:00:00 requests route=(others) count=400 x6 every 60s",
+    ) {
+        bench.record(&[row]);
+    }
+    let alerts = bench.finish().final_alerts();
+    let sql = &alerts.values().next().unwrap().query_sql;
+    assert!(!sql.contains("others") && sql.contains("coalesce(partner_id, '') = ''"), "{sql}");
+}

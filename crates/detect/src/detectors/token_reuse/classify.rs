@@ -1,7 +1,8 @@
 //! The verdict on a token: a pure function of the set of facts.
 //!
 //! Each rule looks at the facts alone and adds a finding; the worst finding is the verdict. More
-//! facts only ever add findings, so what was told once is never taken back.
+//! facts only ever add findings, so what was told once is never taken back. The one rule that rests
+//! on a fact that is missing waits until the watermark says that it will not come.
 
 use event::{EventTime, Severity};
 
@@ -27,6 +28,8 @@ pub(super) struct Verdict {
     pub(super) earlier: Option<Presentation>,
     /// Milliseconds between the two, or after the token's end or revocation.
     pub(super) distance_ms: i64,
+    /// The issuer says that it was used before, and no log says when.
+    pub(super) first_use_unseen: bool,
     /// Every class that applies, the verdict's own first.
     pub(super) classes: Vec<&'static str>,
 }
@@ -40,10 +43,16 @@ struct Finding<'a> {
 }
 
 /// The verdict on a token, if its facts amount to one.
-pub(super) fn classify(facts: &Facts, config: &TokenReuseConfig) -> Option<Verdict> {
+/// `watermark` decides only on what a missing fact says.
+pub(super) fn classify(
+    facts: &Facts,
+    config: &TokenReuseConfig,
+    watermark: Option<EventTime>,
+) -> Option<Verdict> {
     let mut findings = Vec::new();
     double_redeem(facts, config, &mut findings);
     reuse(facts, config, &mut findings);
+    unseen_first_use(facts, config, watermark, &mut findings);
     for presentation in &facts.presentations {
         after_its_end(facts, presentation, config, &mut findings);
         elsewhere(facts, presentation, &mut findings);
@@ -66,6 +75,7 @@ pub(super) fn classify(facts: &Facts, config: &TokenReuseConfig) -> Option<Verdi
         decisive: worst.decisive.clone(),
         earlier: worst.earlier.cloned(),
         distance_ms: worst.distance_ms,
+        first_use_unseen: facts.accepted().next().is_none() && says_used(worst.decisive),
         classes,
     })
 }
@@ -73,8 +83,9 @@ pub(super) fn classify(facts: &Facts, config: &TokenReuseConfig) -> Option<Verdi
 /// Two accepted redemptions, unless they are two logs' records of one.
 fn double_redeem<'a>(facts: &'a Facts, config: &TokenReuseConfig, findings: &mut Vec<Finding<'a>>) {
     let accepted: Vec<_> = facts.accepted().collect();
+    // One log may see the client's address and the other that of a proxy: only the time tells.
     let other = |first: &Presentation, p: &Presentation| {
-        p.topic == first.topic || differ(p.net, first.net) || p.at - first.at > config.witness_ms
+        p.topic == first.topic || p.at - first.at > config.witness_ms
     };
     for (n, first) in accepted.iter().enumerate() {
         if let Some(second) = accepted[n + 1..].iter().find(|p| other(first, p)) {
@@ -90,14 +101,15 @@ fn double_redeem<'a>(facts: &'a Facts, config: &TokenReuseConfig, findings: &mut
     }
 }
 
-/// Presented again after it was redeemed, and refused.
+/// Presented again after it was redeemed, and refused. It is held against the redemption in its
+/// own log, if that has one: two logs may name one client's address differently.
 fn reuse<'a>(facts: &'a Facts, config: &TokenReuseConfig, findings: &mut Vec<Finding<'a>>) {
-    let Some(first) = facts.accepted().next() else { return };
-    for again in facts.presentations.iter().filter(|p| !p.accepted) {
-        let says_used = again.reason.as_deref() == Some("already_used");
+    for again in facts.refused() {
+        let own = facts.accepted().find(|p| p.topic == again.topic);
+        let Some(first) = own.or_else(|| facts.accepted().next()) else { return };
         let says_nothing = matches!(again.reason.as_deref(), None | Some("other" | "unknown" | "failure"));
         // Where the issuer says it was used before, the order of the stamps is its clocks' affair.
-        let is_reuse = says_used || says_nothing && again.at >= first.at;
+        let is_reuse = says_used(again) || says_nothing && again.at >= first.at;
         if !is_reuse {
             continue;
         }
@@ -105,6 +117,10 @@ fn reuse<'a>(facts: &'a Facts, config: &TokenReuseConfig, findings: &mut Vec<Fin
         let (info, severity) = reuse_class(first, again, distance_ms, config);
         findings.push(Finding { info, severity, decisive: again, earlier: Some(first), distance_ms });
     }
+}
+
+fn says_used(p: &Presentation) -> bool {
+    !p.accepted && p.reason.as_deref() == Some("already_used")
 }
 
 fn reuse_class(
@@ -116,15 +132,71 @@ fn reuse_class(
     let other_net = differ(first.net, again.net);
     let other_browser = differ(first.browser, again.browser);
     let same_browser = first.browser.is_some() && first.browser == again.browser;
+    let same_ip = first.src_ip.is_some() && first.src_ip == again.src_ip;
     match (other_net, other_browser) {
         (true, _) if same_browser && distance_ms <= config.network_switch_ms => {
             (&NETWORK_SWITCH, Severity::Medium)
         }
         (true, _) => (&OTHER_ORIGIN, Severity::High),
         (false, true) => (&SAME_ORIGIN, Severity::Medium),
-        (false, false) if distance_ms <= config.grace_ms => (&BENIGN_DOUBLE, Severity::Info),
+        // Harmless is only what is known to come from one browser at one address.
+        (false, false) if same_browser && same_ip && distance_ms <= config.grace_ms => {
+            (&BENIGN_DOUBLE, Severity::Info)
+        }
         (false, false) => (&SAME_ORIGIN, Severity::Low),
     }
+}
+
+/// Refused as used before, by a token whose use nobody saw: before our first log, or longer ago
+/// than tokens are remembered. It is a reuse by the issuer's word; only where to is not known.
+fn unseen_first_use<'a>(
+    facts: &'a Facts,
+    config: &TokenReuseConfig,
+    watermark: Option<EventTime>,
+    findings: &mut Vec<Finding<'a>>,
+) {
+    if facts.accepted().next().is_some() {
+        return;
+    }
+    let is_settled =
+        |p: &&Presentation| watermark.is_some_and(|watermark| watermark >= settled_at(p, config));
+    let used: Vec<_> = facts.refused().filter(|p| says_used(p)).filter(is_settled).collect();
+    let Some(first) = used.first() else { return };
+    let other = used.iter().find(|p| p.topic == first.topic && differ(p.net, first.net));
+    findings.push(match other {
+        Some(other) => Finding {
+            info: &OTHER_ORIGIN,
+            severity: Severity::High,
+            decisive: other,
+            earlier: Some(first),
+            distance_ms: other.at - first.at,
+        },
+        None => Finding {
+            info: &SAME_ORIGIN,
+            severity: Severity::Low,
+            decisive: first,
+            earlier: None,
+            distance_ms: 0,
+        },
+    });
+}
+
+/// The watermark from which a redemption close to this refusal can no longer arrive.
+fn settled_at(p: &Presentation, config: &TokenReuseConfig) -> EventTime {
+    p.at + config.grace_ms.max(config.network_switch_ms) + 1
+}
+
+/// When the watermark next settles that a first use was not seen, if that is still open.
+pub(super) fn settles_at(
+    facts: &Facts,
+    config: &TokenReuseConfig,
+    watermark: Option<EventTime>,
+) -> Option<EventTime> {
+    if facts.accepted().next().is_some() {
+        return None;
+    }
+    let at = facts.refused().filter(|p| says_used(p)).map(|p| settled_at(p, config));
+    at.filter(|at| watermark.is_none_or(|watermark| watermark < *at)).min()
 }
 
 /// Presented after the token's end, or after it was revoked.
@@ -160,11 +232,13 @@ fn elsewhere<'a>(facts: &'a Facts, p: &'a Presentation, findings: &mut Vec<Findi
     };
     let refused_for = |reason: &str| !p.accepted && p.reason.as_deref() == Some(reason);
     let severity = if p.accepted { Severity::Critical } else { Severity::High };
-    let users = facts.issues.iter().filter_map(|issue| issue.user.as_deref());
+    // Another log may call the same user and partner by other names.
+    let issues = || facts.issues.iter().filter(|issue| issue.topic == p.topic);
+    let users = issues().filter_map(|issue| issue.user.as_deref());
     if contradicts(p.user.as_deref(), users) || refused_for("wrong_user") {
         found(&WRONG_USER, severity);
     }
-    let partners = facts.issues.iter().filter_map(|issue| issue.partner.as_deref());
+    let partners = issues().filter_map(|issue| issue.partner.as_deref());
     if contradicts(p.partner.as_deref(), partners) || refused_for("wrong_partner") {
         found(&WRONG_PARTNER, severity);
     }

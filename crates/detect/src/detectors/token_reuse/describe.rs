@@ -33,7 +33,7 @@ pub(super) fn describe(key: &Key, facts: &Facts, verdict: &Verdict, config: &Tok
     alert.first_seen = first_seen;
     alert.last_seen = last_seen;
     // A use from before the facts were shortened is counted, though its evidence is gone.
-    alert.count = facts.tally.count.max(facts.presentations.len() as u64);
+    alert.count = facts.count();
     (alert.observed, alert.threshold) = measure(facts, verdict, config);
     alert.parameters = parameters(config);
     alert.details = details(facts, verdict, config);
@@ -91,7 +91,8 @@ fn description(key: &Key, verdict: &Verdict) -> String {
             reason(decisive)
         ),
     };
-    format!("{what} {}", advice(verdict))
+    let unseen = if verdict.first_use_unseen { " Its first use was not seen." } else { "" };
+    format!("{what}{unseen} {}", advice(verdict))
 }
 
 fn advice(verdict: &Verdict) -> &'static str {
@@ -122,7 +123,7 @@ fn measure(facts: &Facts, verdict: &Verdict, config: &TokenReuseConfig) -> (f64,
     if verdict.info.class.starts_with("token.expired_use") {
         return (verdict.distance_ms as f64, config.skew_ms as f64);
     }
-    (facts.tally.count.max(facts.presentations.len() as u64) as f64, 1.0)
+    (facts.count() as f64, 1.0)
 }
 
 fn details(
@@ -130,18 +131,20 @@ fn details(
     verdict: &Verdict,
     config: &TokenReuseConfig,
 ) -> std::collections::BTreeMap<String, serde_json::Value> {
-    let accepted = facts.accepted().count();
     let issue = facts.issues.first();
     let mut details = vec![
         ("classes", json!(verdict.classes)),
-        ("accepted", json!(accepted)),
-        ("rejected", json!(facts.presentations.len() - accepted)),
+        ("accepted", json!(facts.accepted_total)),
+        ("rejected", json!(facts.refused_total)),
         ("distance_ms", json!(verdict.distance_ms)),
         ("second_src_ip", json!(verdict.decisive.src_ip)),
         ("issued_at", json!(issue.map(|issue| issue.at.to_rfc3339()))),
         ("expires_at", json!(facts.expires_at(config).map(|expires| expires.to_rfc3339()))),
         ("bound_user", json!(issue.and_then(|issue| issue.user.as_deref().map(text::word)))),
     ];
+    if verdict.first_use_unseen {
+        details.push(("first_use_seen", json!(false)));
+    }
     if let Some(earlier) = &verdict.earlier {
         details.push(("first_src_ip", json!(earlier.src_ip)));
     }

@@ -1,5 +1,6 @@
 //! What is known of one token: a set of facts, the same whatever order they came in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{EventTime, Observation};
@@ -12,8 +13,10 @@ use crate::tally::Tally;
 use crate::text;
 use crate::witness::{self, Witness};
 
-/// More presentations than this are counted but no longer compared one by one.
-const PRESENTATIONS_MAX: usize = 16;
+/// More accepted presentations than this are counted but no longer compared one by one.
+const ACCEPTED_MAX: usize = 8;
+/// Of refused ones the first and the last of so many kinds are compared.
+const REFUSED_KINDS_MAX: usize = 24;
 const ISSUES_MAX: usize = 4;
 const DELIVERIES_MAX: usize = 256;
 
@@ -23,6 +26,8 @@ pub(super) struct Facts {
     pub(super) issues: Vec<Issue>,
     pub(super) presentations: Vec<Presentation>,
     pub(super) revoked_at: Option<EventTime>,
+    pub(super) accepted_total: u64,
+    pub(super) refused_total: u64,
     pub(super) tally: Tally,
     pub(super) late: bool,
     newest: Option<EventTime>,
@@ -37,6 +42,7 @@ pub(super) struct Issue {
     pub(super) user: Option<Box<str>>,
     pub(super) partner: Option<Box<str>>,
     pub(super) origin: Option<Box<str>>,
+    pub(super) topic: u64,
 }
 
 /// Somebody presented the token.
@@ -57,15 +63,16 @@ pub(super) struct Presentation {
     pub(super) ingested_at: EventTime,
 }
 
+/// Which fact an observation tells of a token; `None` where it is none of ours.
+pub(super) fn fact_of<'o>(o: &'o Observation<'_>) -> Option<&'o str> {
+    let fact = o.action.as_deref()?.strip_prefix("session_token.")?;
+    matches!(fact, "issued" | "redeemed" | "rejected" | "revoked").then_some(fact)
+}
+
 impl Facts {
     /// Adds what an observation tells; false if it was known or tells nothing.
     pub(super) fn add(&mut self, o: &Observation<'_>, late: bool) -> bool {
-        let Some(time) = o.time else { return false };
-        let action = o.action.as_deref().unwrap_or_default();
-        let fact = action.strip_prefix("session_token.").unwrap_or_default();
-        if !matches!(fact, "issued" | "redeemed" | "rejected" | "revoked") {
-            return false;
-        }
+        let (Some(time), Some(fact)) = (o.time, fact_of(o)) else { return false };
         let delivery = witness::delivery(o);
         if !self.seen.insert(delivery, DELIVERIES_MAX) {
             return false;
@@ -87,6 +94,7 @@ impl Facts {
             user: short(&o.user_ref),
             partner: short(&o.partner_id),
             origin: short(&o.bound_origin),
+            topic: topic_of(o),
         };
         insert_sorted(&mut self.issues, issue, ISSUES_MAX);
     }
@@ -106,10 +114,16 @@ impl Facts {
             partner: short(&o.partner_id),
             origin: short(&o.origin_host),
             bound_origin: short(&o.bound_origin),
-            topic: hashed(&o.kafka_topic).unwrap_or_default(),
+            topic: topic_of(o),
             ingested_at: o.ingest_time.unwrap_or(at),
         };
-        insert_sorted(&mut self.presentations, presentation, PRESENTATIONS_MAX);
+        if accepted {
+            self.accepted_total += 1;
+        } else {
+            self.refused_total += 1;
+        }
+        insert_sorted(&mut self.presentations, presentation, usize::MAX);
+        keep_telling(&mut self.presentations);
         let outcome = if accepted { "accepted" } else { "rejected" };
         let what = match o.reason.as_deref() {
             Some(reason) if !accepted => format!("session_token.{outcome} {reason}"),
@@ -137,15 +151,82 @@ impl Facts {
         self.presentations.iter().filter(|p| p.accepted)
     }
 
-    /// Takes in what was kept of an earlier presentation, without its evidence.
-    pub(super) fn recall(&mut self, issue: Option<Issue>, presentation: Option<Presentation>) {
-        self.newest = presentation.as_ref().map(|p| p.at).max(issue.as_ref().map(|i| i.at));
+    /// Refused presentations, earliest first.
+    pub(super) fn refused(&self) -> impl Iterator<Item = &Presentation> {
+        self.presentations.iter().filter(|p| !p.accepted)
+    }
+
+    /// How many presentations there were.
+    pub(super) fn count(&self) -> u64 {
+        self.accepted_total + self.refused_total
+    }
+
+    /// When the last of them happened.
+    pub(super) fn newest(&self) -> Option<EventTime> {
+        self.newest
+    }
+
+    /// Takes in what was kept of an earlier life, without its evidence.
+    pub(super) fn recall(
+        &mut self,
+        newest: Option<EventTime>,
+        issue: Option<Issue>,
+        used: Vec<Presentation>,
+    ) {
+        self.newest = newest;
         self.issues.extend(issue);
-        if let Some(presentation) = presentation {
+        for presentation in used {
             self.seen.insert(presentation.delivery, DELIVERIES_MAX);
             self.presentations.push(presentation);
         }
     }
+}
+
+impl Presentation {
+    /// What the verdict looks at, but for the time.
+    fn kind(&self) -> u64 {
+        let text =
+            |text: &Option<Box<str>>| text.as_deref().map_or("-".to_owned(), |text| format!("={text}"));
+        let number = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
+        stable::hash(&[
+            &text(&self.reason),
+            &number(self.net),
+            &number(self.browser),
+            &text(&self.user),
+            &text(&self.partner),
+            &text(&self.origin),
+            &text(&self.bound_origin),
+            &self.topic.to_string(),
+        ])
+    }
+}
+
+/// Drops what tells the verdict nothing new, whatever order it came in: of the accepted ones all
+/// but the earliest, of the refused ones all but the first and last of each kind, so that a retry
+/// loop does not hide the thief that comes after it. Of too many kinds those with the least hash
+/// stay, which is a choice that order has no part in.
+fn keep_telling(presentations: &mut Vec<Presentation>) {
+    if presentations.len() <= 3 {
+        return;
+    }
+    let mut kinds: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
+    for (n, refused) in presentations.iter().enumerate().filter(|(_, p)| !p.accepted) {
+        kinds.entry(refused.kind()).or_insert((n, n)).1 = n;
+    }
+    let mut kept: Vec<usize> =
+        kinds.into_values().take(REFUSED_KINDS_MAX).flat_map(|(first, last)| [first, last]).collect();
+    let accepted = presentations.iter().enumerate().filter(|(_, p)| p.accepted).map(|(n, _)| n);
+    kept.extend(accepted.take(ACCEPTED_MAX));
+    kept.sort_unstable();
+    let mut n = 0;
+    presentations.retain(|_| {
+        n += 1;
+        kept.binary_search(&(n - 1)).is_ok()
+    });
+}
+
+fn topic_of(o: &Observation<'_>) -> u64 {
+    o.kafka_topic.as_deref().map_or(0, |topic| stable::hash(&[topic]))
 }
 
 fn short(text: &Option<std::borrow::Cow<'_, str>>) -> Option<Box<str>> {

@@ -194,11 +194,149 @@ fn what_a_log_says_cannot_break_an_alert() {
     let mut facts = script("09:00:00 redeemed token=t1\n09:00:00 redeemed token=t1");
     for fact in &mut facts {
         fact.user_ref = Some("eve\r\n\u{1b}[2J'; DROP TABLE events; --\u{202e}".into());
-        fact.token_fp = Some("it's".into());
+        fact.token_fp = Some("hmac256:it's".into());
     }
     let mut bench = Bench::new(&DetectConfig::default());
     bench.record(&facts);
     let alert = &bench.changes[0].alert;
     assert!(!alert.description.chars().any(|c| c.is_control() || c == '\u{202e}'), "{}", alert.description);
-    assert!(alert.query_sql.contains("token_fp = 'it''s'"), "{}", alert.query_sql);
+    assert!(alert.query_sql.contains("token_fp = 'hmac256:it''s'"), "{}", alert.query_sql);
+}
+
+#[test]
+fn what_is_no_fingerprint_joins_nobody() {
+    let mut facts = script(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90
+         09:01:00 redeemed token=t1 src_ip=198.51.100.77",
+    );
+    facts.iter_mut().for_each(|fact| fact.token_fp = Some("-".into()));
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&facts);
+    assert!(bench.changes.is_empty());
+    assert_eq!(bench.engine.stats().detectors[0].keys, 0);
+}
+
+#[test]
+fn a_thief_after_many_retries_is_seen() {
+    check(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac
+         09:00:01 rejected token=t1 src_ip=203.0.113.90 ua=mac reason=already_used x15 every 1s
+         09:04:00 rejected token=t1 src_ip=198.51.100.77 ua=iphone reason=already_used",
+        expect![[r#"
+            token.reuse.other_origin high page hmac256:k1:t1 count=17 09:00:00 to 09:04:00
+        "#]],
+    );
+    // Nor do the early retries hide that the later ones are no double click.
+    check(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac
+         09:00:01 rejected token=t1 src_ip=203.0.113.90 ua=mac reason=already_used x60 every 1s",
+        expect![[r#"
+            token.reuse.same_origin low hmac256:k1:t1 count=61 09:00:00 to 09:01:00
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_no_fact_about_a_token_leaves_no_trace() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script(
+        "09:00:00 seen token=t{n} action=token.presented_in_url x20 every 1s
+         09:01:00 expired token=t{n} x20 every 1s",
+    ));
+    let stats = &bench.engine.stats().detectors[0];
+    assert_eq!((stats.keys, stats.duplicates_total), (0, 0));
+}
+
+#[test]
+fn invented_tokens_do_not_push_out_real_ones() {
+    let config = DetectConfig { keys_per_tenant_max: 64, ..DetectConfig::default() };
+    let mut bench = Bench::new(&config);
+    bench.record(&script("09:00:00 redeemed token=t{n} src_ip=203.0.113.90 x300 every 0.1s"));
+    for minute in 1..9 {
+        let invented = format!(
+            "09:{minute:02}:00 rejected token=x{minute}_{{n}} src_ip=192.0.2.1 reason=unknown x1000 every 0.01s"
+        );
+        bench.record(&script(&invented));
+    }
+    bench.record(&script("09:10:00 rejected token=t0 src_ip=198.51.100.77 reason=already_used id=last"));
+    expect![[r#"
+        token.reuse.other_origin high page hmac256:k1:t0 count=2 09:00:00 to 09:10:00
+    "#]]
+    .assert_eq(&summary(&bench.final_alerts()));
+}
+
+#[test]
+fn a_token_that_comes_back_after_it_was_forgotten_goes_on_with_its_alert() {
+    for days in [2, 20] {
+        let mut bench = Bench::new(&DetectConfig::default());
+        for line in [
+            "09:00:00 redeemed token=t1 src_ip=203.0.113.90 id=0",
+            "09:10:00 rejected token=t1 src_ip=198.51.100.77 reason=already_used id=1",
+            &format!("+{days}d 09:00:00 redeemed token=other src_ip=203.0.113.90 id=2"),
+            &format!("+{days}d 10:00:00 rejected token=t1 src_ip=198.51.100.78 reason=already_used id=3"),
+        ] {
+            bench.record(&script(line));
+        }
+        let alert: Vec<_> = bench.changes.iter().map(|c| (c.change, c.revision, c.alert.count)).collect();
+        assert_eq!(alert, [(event::Change::Create, 0, 2), (event::Change::Update, 1, 3)]);
+    }
+}
+
+#[test]
+fn two_logs_may_name_users_partners_and_addresses_differently() {
+    check(
+        "09:00:00 issued token=t1 user_ref=0b5c-11 partner=7f3e-42 topic=logs.prt_acme.backend
+         09:00:05 redeemed token=t1 user_ref=ann partner=prt_acme src_ip=203.0.113.90
+         09:00:06 redeemed token=t1 user_ref=0b5c-11 partner=7f3e-42 src_ip=10.0.0.7 topic=logs.prt_acme.backend",
+        expect![""],
+    );
+    // A refusal is held against the redemption in its own log, and else against any.
+    check(
+        "09:00:05 redeemed token=t1 src_ip=10.0.0.7 ua=mac topic=logs.prt_acme.backend
+         09:00:06 redeemed token=t1 src_ip=203.0.113.90 ua=mac
+         09:01:00 rejected token=t1 src_ip=203.0.113.90 ua=mac reason=already_used
+         09:00:05 redeemed token=t2 src_ip=203.0.113.90 ua=mac topic=logs.prt_acme.eu
+         09:01:00 rejected token=t2 src_ip=198.51.100.77 ua=mac reason=already_used topic=logs.prt_acme.us",
+        expect![[r#"
+            token.reuse.other_origin high page hmac256:k1:t2 count=2 09:00:05 to 09:01:00
+            token.reuse.same_origin low hmac256:k1:t1 count=3 09:00:05 to 09:01:00
+        "#]],
+    );
+}
+
+#[test]
+fn a_double_click_is_harmless_only_where_browser_and_address_are_known() {
+    check(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90
+         09:00:01 rejected token=t1 src_ip=203.0.113.90 reason=already_used
+         09:00:00 redeemed token=t2 ua=mac
+         09:00:01 rejected token=t2 ua=mac reason=already_used
+         09:00:00 redeemed token=t3 src_ip=203.0.113.90 ua=mac
+         09:00:01 rejected token=t3 src_ip=203.0.113.91 ua=mac reason=already_used",
+        expect![[r#"
+            token.reuse.same_origin low hmac256:k1:t2 count=2 09:00:00 to 09:00:01
+            token.reuse.same_origin low hmac256:k1:t3 count=2 09:00:00 to 09:00:01
+            token.reuse.same_origin low hmac256:k1:t1 count=2 09:00:00 to 09:00:01
+        "#]],
+    );
+}
+
+#[test]
+fn a_token_whose_first_use_nobody_saw_is_a_reuse_by_the_issuers_word() {
+    check(
+        "09:00:00 rejected token=t1 src_ip=203.0.113.90 reason=already_used
+         09:05:00 rejected token=t2 src_ip=203.0.113.90 reason=already_used
+         09:06:00 rejected token=t2 src_ip=198.51.100.77 reason=already_used",
+        expect![[r#"
+            token.reuse.same_origin low hmac256:k1:t1 count=1 09:00:00 to 09:00:00
+            token.reuse.other_origin high page hmac256:k1:t2 count=2 09:05:00 to 09:06:00
+        "#]],
+    );
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script("09:00:00 rejected token=t1 src_ip=203.0.113.90 reason=already_used"));
+    assert!(bench.changes.is_empty(), "the use may still arrive");
+    let alerts = bench.finish().final_alerts();
+    let alert = alerts.values().next().unwrap();
+    assert!(alert.description.contains("Its first use was not seen."), "{}", alert.description);
+    assert_eq!(alert.details["first_use_seen"], false);
 }
