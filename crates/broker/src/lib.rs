@@ -32,6 +32,7 @@ mod topics;
 mod transactions;
 
 mod clock;
+mod disk;
 mod guarded;
 
 pub use broker::Broker;

@@ -12,9 +12,8 @@ mod segment;
 pub(crate) mod unstable;
 mod varint;
 
-use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use kafka_protocol::error::ResponseError;
@@ -25,6 +24,7 @@ use self::producers::{Producers, Verdict};
 use self::read::Slice;
 use self::segment::Segment;
 use self::unstable::Transactions;
+use crate::disk::{DataFile, sync_directory};
 
 /// The batches of one partition. Callers hold the partition's lock.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct Log {
 /// What must reach the disk before the log's end may be called durable.
 #[derive(Debug, Default)]
 pub(crate) struct Unsynced {
-    files: Vec<Arc<File>>,
+    files: Vec<Arc<DataFile>>,
     directory: Option<PathBuf>,
 }
 
@@ -60,8 +60,12 @@ pub(crate) struct Placed {
 pub(crate) enum AppendError {
     #[error("refused: {0}")]
     Refused(ResponseError),
+    /// The log is as it was before; a later batch may find room.
+    #[error("batch cannot be written")]
+    NotWritten(#[source] io::Error),
+    /// No one knows what the file holds.
     #[error("log cannot be written")]
-    Storage(#[from] io::Error),
+    Storage(#[source] io::Error),
 }
 
 impl Log {
@@ -91,7 +95,7 @@ impl Log {
         outcome: Outcome,
         timestamp_ms: i64,
         segment_bytes: u64,
-    ) -> io::Result<i64> {
+    ) -> Result<i64, AppendError> {
         let batch = marker::encode(producer, outcome, timestamp_ms);
         let mut header = BatchHeader::read(&batch).expect("an encoded marker is a batch");
         header.base_offset = self.end_offset;
@@ -100,11 +104,12 @@ impl Log {
         Ok(self.end_offset)
     }
 
-    fn write(&mut self, header: &BatchHeader, batch: &[u8], segment_bytes: u64) -> io::Result<()> {
+    fn write(&mut self, header: &BatchHeader, batch: &[u8], segment_bytes: u64) -> Result<(), AppendError> {
         let full =
             |last: &Segment| last.bytes() > 0 && last.bytes() + header.total_bytes as u64 > segment_bytes;
         if self.segments.last().is_none_or(full) {
-            self.roll()?;
+            // Without room, or file descriptors, the log goes on with the segments it has.
+            self.roll().map_err(AppendError::NotWritten)?;
         }
         let active = self.segments.last_mut().expect("there is an active segment after a roll");
         active.append(header, batch)?;
@@ -177,7 +182,7 @@ impl Unsynced {
     /// Waits until the disk has it; returns how many syncs it took.
     pub(crate) fn sync(&self) -> io::Result<u64> {
         for file in &self.files {
-            file.sync_data()?;
+            file.sync()?;
         }
         if let Some(directory) = &self.directory {
             sync_directory(directory)?;
@@ -186,10 +191,5 @@ impl Unsynced {
     }
 }
 
-/// Makes created, renamed and deleted names in a directory durable.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -27,6 +27,12 @@ pub(crate) struct Watermark {
     pub(crate) ended: Option<ResponseError>,
 }
 
+impl Watermark {
+    fn has_failed(&self) -> bool {
+        self.ended == Some(ResponseError::KafkaStorageError)
+    }
+}
+
 /// Which records a reader wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Isolation {
@@ -97,7 +103,7 @@ impl Partition {
         let placed = match self.log.lock().append(header, batch, segment_bytes) {
             Ok(placed) => placed,
             Err(AppendError::Refused(refusal)) => return Err(refusal),
-            Err(AppendError::Storage(error)) => return Err(self.storage_failed("append", &error)),
+            Err(failed) => return Err(self.append_failed("append", failed)),
         };
         if !placed.repeated {
             self.enqueue();
@@ -115,9 +121,22 @@ impl Partition {
     ) -> Result<i64, ResponseError> {
         self.refuse_if_ended()?;
         let appended = self.log.lock().append_marker(producer, outcome, now_ms, segment_bytes);
-        let end = appended.map_err(|error| self.storage_failed("append a marker", &error))?;
+        let end = appended.map_err(|failed| self.append_failed("append a marker", failed))?;
         self.enqueue();
         Ok(end)
+    }
+
+    /// A batch that found no room is refused alone: readers go on, and so do later batches.
+    fn append_failed(&self, attempt: &str, failed: AppendError) -> ResponseError {
+        match failed {
+            AppendError::Refused(refusal) => refusal,
+            AppendError::Storage(error) => self.storage_failed(attempt, &error),
+            AppendError::NotWritten(error) => {
+                let (topic, partition) = (&self.topic, self.index);
+                tracing::warn!(%topic, partition, %error, "cannot {attempt}; refused this batch only");
+                ResponseError::KafkaStorageError
+            }
+        }
     }
 
     fn refuse_if_ended(&self) -> Result<(), ResponseError> {
@@ -136,12 +155,19 @@ impl Partition {
         self.log.lock().take_unsynced()
     }
 
-    /// Makes everything below `end` readable, and wakes who waits for it.
+    /// Whether a write or sync failed. A later sync may succeed all the same, and means nothing.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.watermark.borrow().has_failed()
+    }
+
+    /// Makes everything below `end` readable, and wakes who waits for it; after a failure, nothing.
     pub(crate) fn publish(&self, end: i64) {
         let advanced = self.watermark.send_if_modified(|watermark| {
-            let advances = end > watermark.high;
-            watermark.high = watermark.high.max(end);
-            advances
+            if end <= watermark.high || watermark.has_failed() {
+                return false;
+            }
+            watermark.high = end;
+            true
         });
         if advanced {
             self.wake_readers();
@@ -169,7 +195,11 @@ impl Partition {
         let mut watermark = self.watermark.subscribe();
         let reached = watermark.wait_for(|now| now.high >= end || now.ended.is_some()).await;
         let now = reached.map_err(|_| ResponseError::UnknownServerError)?;
-        if now.high >= end { Ok(()) } else { Err(now.ended.unwrap_or(ResponseError::UnknownServerError)) }
+        if now.high >= end && !now.has_failed() {
+            Ok(())
+        } else {
+            Err(now.ended.unwrap_or(ResponseError::UnknownServerError))
+        }
     }
 
     /// Has `reader` woken when the watermark next advances.
@@ -235,7 +265,7 @@ impl Partition {
         if offset < 0 || offset > high_watermark {
             return Err(ResponseError::OffsetOutOfRange);
         }
-        log.delete_before(offset).map_err(|error| self.storage_failed("delete records", &error))?;
+        log.delete_before(offset).map_err(|error| self.not_deleted("delete records", &error))?;
         Ok(log.start_offset())
     }
 
@@ -243,7 +273,14 @@ impl Partition {
     pub(crate) fn retain(&self, keep: Retention, now_ms: i64) -> Result<usize, ResponseError> {
         let mut log = self.log.lock();
         let stable_until = self.offsets_of(&log)?.last_stable;
-        log.retain(keep, now_ms, stable_until).map_err(|error| self.storage_failed("delete segments", &error))
+        log.retain(keep, now_ms, stable_until).map_err(|error| self.not_deleted("delete segments", &error))
+    }
+
+    /// Nothing is lost by it, and it is tried again.
+    fn not_deleted(&self, attempt: &str, error: &io::Error) -> ResponseError {
+        let (topic, partition) = (&self.topic, self.index);
+        tracing::warn!(%topic, partition, %error, "cannot {attempt}");
+        ResponseError::KafkaStorageError
     }
 
     /// Transactions without an end.
@@ -268,3 +305,6 @@ impl Partition {
         self.index
     }
 }
+
+#[cfg(test)]
+mod tests;

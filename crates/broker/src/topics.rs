@@ -8,9 +8,9 @@ use std::sync::{Arc, RwLock};
 use kafka_protocol::error::ResponseError;
 
 use crate::config::BrokerConfig;
+use crate::disk::sync_directory;
 use crate::journal::record::{PartitionName, TopicRecord};
 use crate::journal::state::State;
-use crate::log::sync_directory;
 use crate::partition::Partition;
 use crate::syncer::SyncQueue;
 use crate::topic_config::TopicConfig;

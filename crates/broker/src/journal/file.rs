@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::record::Record;
 use super::state::State;
-use crate::log::sync_directory;
+use crate::disk::sync_directory;
 
 const FRAME_BYTES: usize = 8;
 

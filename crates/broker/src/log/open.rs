@@ -37,7 +37,7 @@ impl Log {
 
     fn load(&mut self, mut segment: Segment, is_last: bool) -> io::Result<()> {
         self.end_offset = self.end_offset.max(segment.base_offset());
-        let file_bytes = segment.file().metadata()?.len();
+        let file_bytes = segment.file().bytes()?;
         let stretch = Stretch { file: segment.file().clone(), begin: 0, end: file_bytes };
         let how = if is_last { Scan::Whole } else { Scan::Headers };
         let problem = scan(&stretch, how, Some(segment.base_offset()), |header, bytes| {

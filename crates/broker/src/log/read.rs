@@ -1,7 +1,6 @@
 //! Reads whole batches of a segment for a fetch.
 
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
 

@@ -1,11 +1,10 @@
 //! Walks a segment's file batch by batch, up to the first thing that is not one.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use super::batch::{BatchError, BatchHeader, HEADER_BYTES};
 use super::segment::Stretch;
+use crate::disk::DataFile;
 
 const WINDOW_BYTES: usize = 64 * 1024;
 /// A header, and the record of a marker.
@@ -22,7 +21,7 @@ pub(crate) enum Scan {
 
 /// A file read through a buffer, at any position.
 struct Window<'a> {
-    file: &'a File,
+    file: &'a DataFile,
     file_bytes: u64,
     begin: u64,
     bytes: Vec<u8>,

@@ -1,5 +1,7 @@
 //! A log is opened after anything that may have happened to its last segment.
 
+use std::path::Path;
+
 use bytes::BytesMut;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -10,7 +12,7 @@ use crate::log::retention::Retention;
 const SEGMENT_BYTES: u64 = 2000;
 
 /// An uncompressed batch without a producer; its records are opaque to the log.
-fn batch(records: i32, body_bytes: usize) -> Vec<u8> {
+pub(crate) fn batch(records: i32, body_bytes: usize) -> Vec<u8> {
     let mut batch = BytesMut::zeroed(batch::HEADER_BYTES + body_bytes);
     let length = (batch.len() - 12) as u32;
     batch[8..12].copy_from_slice(&length.to_be_bytes());
