@@ -118,6 +118,11 @@ pub(crate) mod faults {
         FAULTS.lock().unwrap().push(fault);
     }
 
+    /// The disk is well again.
+    pub(crate) fn heal(below: &Path) {
+        FAULTS.lock().unwrap().retain(|fault| fault.below != below);
+    }
+
     pub(super) fn check(operation: Operation, path: &Path) -> io::Result<()> {
         let mut faults = FAULTS.lock().unwrap();
         let hits = |fault: &&mut Fault| {

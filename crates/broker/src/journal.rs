@@ -131,6 +131,12 @@ impl Journal {
         self.durable(number).await
     }
 
+    /// Waits until everything appended so far is durable.
+    pub(crate) async fn durable_so_far(&self) -> Result<(), ResponseError> {
+        let appended = self.shared.locked().appended;
+        self.durable(appended).await
+    }
+
     /// Writes and syncs what is left, and ends the thread.
     pub(crate) fn close(&self) {
         self.shared.locked().closed = true;

@@ -110,8 +110,20 @@ impl Transactions {
         found.ok_or(ResponseError::InvalidProducerIdMapping)
     }
 
-    /// Lets the transaction write to partitions; it begins with the first.
-    pub(crate) fn add_partitions(
+    /// Lets the transaction write to partitions; it begins with the first. Durable when this
+    /// returns, as are groups and offsets: a restart between an answer and the end of the
+    /// transaction would commit it without them.
+    pub(crate) async fn add_partitions(
+        &self,
+        id: &str,
+        producer: Producer,
+        partitions: Vec<PartitionName>,
+    ) -> Result<(), ResponseError> {
+        self.note_partitions(id, producer, partitions)?;
+        self.journal.durable_so_far().await
+    }
+
+    fn note_partitions(
         &self,
         id: &str,
         producer: Producer,
@@ -126,7 +138,6 @@ impl Transactions {
         }
         touched.partitions.extend(new.iter().cloned());
         let began_at_ms = touched.began_at_ms;
-        // Not waited for: after a power cut the partitions themselves show what was written.
         self.journal.append(&[Record::PartitionsAdded {
             transactional_id: id.to_owned(),
             began_at_ms,
@@ -137,7 +148,17 @@ impl Transactions {
     }
 
     /// Lets the transaction commit offsets of a group.
-    pub(crate) fn add_group(&self, id: &str, producer: Producer, group: &str) -> Result<(), ResponseError> {
+    pub(crate) async fn add_group(
+        &self,
+        id: &str,
+        producer: Producer,
+        group: &str,
+    ) -> Result<(), ResponseError> {
+        self.note_group(id, producer, group)?;
+        self.journal.durable_so_far().await
+    }
+
+    fn note_group(&self, id: &str, producer: Producer, group: &str) -> Result<(), ResponseError> {
         let transactional = self.find(id)?;
         let mut owner = transactional.owner.lock();
         let touched = owner.open(producer, now_ms())?;
@@ -148,7 +169,18 @@ impl Transactions {
     }
 
     /// Holds offsets until the transaction ends.
-    pub(crate) fn pend_offsets(
+    pub(crate) async fn pend_offsets(
+        &self,
+        id: &str,
+        producer: Producer,
+        group: &str,
+        offsets: Vec<OffsetRecord>,
+    ) -> Result<(), ResponseError> {
+        self.note_offsets(id, producer, group, offsets)?;
+        self.journal.durable_so_far().await
+    }
+
+    fn note_offsets(
         &self,
         id: &str,
         producer: Producer,
@@ -165,7 +197,6 @@ impl Transactions {
         Ok(())
     }
 
-    /// Not waited for: the transaction's decision becomes durable after it.
     fn journal_offsets(&self, id: &str, began_at_ms: i64, group: &str, offsets: Vec<OffsetRecord>) {
         self.journal.append(&[Record::OffsetsPending {
             transactional_id: id.to_owned(),
@@ -219,3 +250,6 @@ impl Transactional {
         Self { id: id.to_owned(), turn: tokio::sync::Mutex::default(), owner: Guarded::new(owner) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,7 +122,10 @@ fn check(node: &Node, group: &str, speaker: &Speaker) -> Result<(), ResponseErro
     checked.unwrap_or(without_members)
 }
 
-pub(super) fn commit_in_transaction(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn commit_in_transaction(
+    node: &Arc<Node>,
+    request: &mut Request,
+) -> Result<Bytes, FrameError> {
     let commit: TxnOffsetCommitRequest = request.decode()?;
     let wishes: Vec<_> = commit
         .topics
@@ -142,9 +145,13 @@ pub(super) fn commit_in_transaction(node: &Node, request: &mut Request) -> Resul
         generation: commit.generation_id,
     };
     let producer = Producer { id: commit.producer_id.0, epoch: commit.producer_epoch };
-    let all = check_transactional(node, &commit.group_id, &speaker).and_then(|()| {
-        node.transactions.pend_offsets(&commit.transactional_id, producer, &commit.group_id, granted(&wishes))
-    });
+    let all = match check_transactional(node, &commit.group_id, &speaker) {
+        Ok(()) => {
+            let (id, group) = (&commit.transactional_id, &commit.group_id);
+            node.transactions.pend_offsets(id, producer, group, granted(&wishes)).await
+        }
+        Err(error) => Err(error),
+    };
     let all = all.map_err(|error| match error {
         ResponseError::ProducerFenced => ResponseError::InvalidProducerEpoch,
         other => other,

@@ -20,9 +20,23 @@ pub(crate) fn batch(records: i32, body_bytes: usize) -> Vec<u8> {
     batch[23..27].copy_from_slice(&(records - 1).to_be_bytes());
     batch[43..51].copy_from_slice(&(-1_i64).to_be_bytes());
     batch[57..61].copy_from_slice(&records.to_be_bytes());
+    sealed(batch.to_vec())
+}
+
+/// One record of a transaction.
+pub(crate) fn transactional_batch(producer: Producer, sequence: i32) -> Vec<u8> {
+    let mut batch = batch(1, 10);
+    batch[22] = 0x10;
+    batch[43..51].copy_from_slice(&producer.id.to_be_bytes());
+    batch[51..53].copy_from_slice(&producer.epoch.to_be_bytes());
+    batch[53..57].copy_from_slice(&sequence.to_be_bytes());
+    sealed(batch)
+}
+
+fn sealed(mut batch: Vec<u8>) -> Vec<u8> {
     let crc = crc32c::crc32c(&batch[21..]);
     batch[17..21].copy_from_slice(&crc.to_be_bytes());
-    batch.to_vec()
+    batch
 }
 
 fn append(log: &mut Log, batch: &[u8]) -> Placed {

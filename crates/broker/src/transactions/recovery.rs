@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use tokio::sync::Notify;
 
 use super::ids::ProducerIds;
-use super::producer::Owner;
+use super::producer::{Owner, Phase, Touched};
 use super::{Transactional, Transactions};
 use crate::clock::now_ms;
 use crate::guarded::Guarded;
@@ -38,15 +38,23 @@ impl Transactions {
             began: Notify::new(),
         });
         for decision in decisions.values() {
-            let marked = transactions.mark(decision);
-            tokio::spawn(Arc::clone(&transactions).complete(decision.id, marked));
+            let marking = transactions.mark(decision);
+            let waiting = transactions.find(&decision.transactional_id).ok().filter(|transactional| {
+                let mut owner = transactional.owner.lock();
+                let waits = marking.is_under_way() && matches!(owner.phase, Phase::Idle);
+                if waits {
+                    owner.phase = Phase::Ending(Touched::default());
+                }
+                waits
+            });
+            tokio::spawn(Arc::clone(&transactions).complete(decision.clone(), marking, waiting));
         }
         transactions.adopt_open();
         transactions
     }
 
     /// Every open transaction in a log belongs to its owner's, or to no one.
-    fn adopt_open(&self) {
+    fn adopt_open(self: &Arc<Self>) {
         let by_producer_id = |one: Arc<Transactional>| {
             let id = one.owner.lock().producer.id;
             (id, one)
@@ -64,18 +72,20 @@ impl Transactions {
         }
     }
 
-    fn abort_orphan(&self, partition: &Arc<Partition>, open: OpenTransaction) {
+    fn abort_orphan(self: &Arc<Self>, partition: &Arc<Partition>, open: OpenTransaction) {
         let of = name_of(partition);
         tracing::warn!(topic = %of.topic, partition = of.partition, producer_id = open.producer.id,
             "aborted a transaction that no producer can end");
-        self.mark(&Decision {
+        let decision = Decision {
             id: 0,
             transactional_id: String::new(),
             producer_id: open.producer.id,
             epoch: open.producer.epoch,
             commit: false,
             markers: vec![Mark { of, first_offset: open.first_offset }],
-        });
+        };
+        let marking = self.mark(&decision);
+        tokio::spawn(Arc::clone(self).complete(decision, marking, None));
     }
 }
 
