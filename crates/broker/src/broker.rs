@@ -16,9 +16,8 @@ use crate::clock::now_ms;
 use crate::config::BrokerConfig;
 use crate::connection;
 use crate::error::BrokerError;
-use crate::groups::{Groups, fresh_id};
+use crate::groups::Groups;
 use crate::journal::Journal;
-use crate::journal::record::Record;
 use crate::metrics::{BrokerMetrics, Counters};
 use crate::node::Node;
 use crate::syncer::{SyncQueue, Syncer};
@@ -66,6 +65,7 @@ impl Broker {
             tokio::spawn(watch_groups(Arc::clone(&node))),
             tokio::spawn(Arc::clone(&node.transactions).watch_timeouts()),
             tokio::spawn(watch_retention(Arc::clone(&node))),
+            tokio::spawn(watch_journal(Arc::clone(&node))),
         ];
         tracing::info!(%local_addr, data_dir = %node.config.data_dir.display(), "broker started");
         Ok(Self { node, local_addr, connections, tasks, syncer: Some(syncer), _lock: lock })
@@ -79,6 +79,13 @@ impl Broker {
     /// Counters and sizes now.
     pub fn metrics(&self) -> BrokerMetrics {
         self.node.metrics()
+    }
+
+    /// Waits until the broker cannot go on, and says why. By then it takes no more requests.
+    pub async fn failed(&self) -> BrokerError {
+        let error = self.node.journal.failed().await;
+        self.node.stopping.cancel();
+        self.node.journal_failed(&error)
     }
 
     /// Takes no new requests, answers those under way, makes everything durable and closes.
@@ -99,6 +106,9 @@ impl Broker {
         });
         if closing.await.is_err() {
             return Err(BrokerError::Damaged("a thread panicked while closing".into()));
+        }
+        if let Some(error) = self.node.journal.failure() {
+            return Err(self.node.journal_failed(&error));
         }
         tracing::info!("broker stopped");
         Ok(())
@@ -157,19 +167,20 @@ fn open(
         let message = format!("{} is missing, but there are topics", journal_path.display());
         return Err(BrokerError::Damaged(message));
     }
-    let journal = Journal::open(&journal_path, config.fsync, Arc::clone(&counters))
-        .map_err(BrokerError::storage("open", &journal_path))?;
+    let state = Journal::load(&journal_path)?;
+    if state.cluster_id.is_none() && has_entries(&topics_dir) {
+        let message = format!("{} is empty, but there are topics", journal_path.display());
+        return Err(BrokerError::Damaged(message));
+    }
+    let journal = Journal::start(&journal_path, state, config.fsync, Arc::clone(&counters))?;
     let journal = Arc::new(journal);
-    let cluster_id = cluster_id(&journal);
     let state = journal.read(Clone::clone);
-    let topics = Topics::open(topics_dir.clone(), queue, &config, &state)
-        .map_err(BrokerError::storage("open", topics_dir))?;
-    let topics = Arc::new(topics);
+    let topics = Arc::new(Topics::open(topics_dir, queue, &config, &state)?);
     let transactions = Transactions::recover(Arc::clone(&journal), Arc::clone(&topics));
     let advertised = config.advertised.clone();
     let topic_admin = TopicAdmin::new(Arc::clone(&config), Arc::clone(&journal), Arc::clone(&topics));
     Ok(Node {
-        cluster_id,
+        cluster_id: state.cluster_id.unwrap_or_default(),
         advertised: advertised.unwrap_or_else(|| (local_addr.ip().to_string(), local_addr.port())),
         counters,
         topic_admin,
@@ -184,15 +195,6 @@ fn open(
 
 fn has_entries(dir: &Path) -> bool {
     std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
-}
-
-fn cluster_id(journal: &Journal) -> String {
-    if let Some(id) = journal.read(|state| state.cluster_id.clone()) {
-        return id;
-    }
-    let id = fresh_id()[..22].to_owned();
-    journal.append(&[Record::Cluster { id: id.clone() }]);
-    id
 }
 
 /// Takes connections until the broker stops.
@@ -224,6 +226,13 @@ async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker
     }
 }
 
+/// Without its journal the broker can keep no promise, so it stops.
+async fn watch_journal(node: Arc<Node>) {
+    let error = node.journal.failed().await;
+    tracing::error!(%error, "broker stopped: its journal cannot be written");
+    node.stopping.cancel();
+}
+
 async fn watch_groups(node: Arc<Node>) {
     node.groups.watch_deadlines().await;
 }
@@ -252,3 +261,6 @@ fn retain(node: &Node) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

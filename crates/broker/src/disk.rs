@@ -56,6 +56,13 @@ impl DataFile {
         self.file.set_len(bytes)
     }
 
+    /// Takes another name; the caller makes the directory durable.
+    pub(crate) fn rename(&mut self, to: &Path) -> io::Result<()> {
+        std::fs::rename(&self.path, to)?;
+        to.clone_into(&mut self.path);
+        Ok(())
+    }
+
     pub(crate) fn bytes(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }

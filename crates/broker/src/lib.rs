@@ -32,6 +32,7 @@ mod topics;
 mod transactions;
 
 mod clock;
+mod detached;
 mod disk;
 mod guarded;
 

@@ -1,11 +1,13 @@
 //! Everything that requests work on, in one place.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::config::BrokerConfig;
+use crate::error::BrokerError;
 use crate::groups::Groups;
 use crate::journal::Journal;
 use crate::metrics::{BrokerMetrics, Counters};
@@ -48,6 +50,12 @@ impl Node {
             open_transactions: self.transactions.open_count() as u64,
             ..self.counters.snapshot()
         }
+    }
+
+    /// How the failure of the journal is told.
+    pub(crate) fn journal_failed(&self, error: &Arc<io::Error>) -> BrokerError {
+        let source = io::Error::new(error.kind(), Arc::clone(error));
+        BrokerError::storage("write", self.config.data_dir.join("journal"))(source)
     }
 
     pub(crate) fn count_bytes_out(&self, bytes: usize) {

@@ -13,10 +13,11 @@ use std::sync::{Arc, RwLock};
 use kafka_protocol::error::ResponseError;
 use tokio::sync::Notify;
 
-use self::ending::{begin_ending, detached};
+use self::ending::begin_ending;
 use self::ids::ProducerIds;
 use self::producer::Owner;
 use crate::clock::now_ms;
+use crate::detached::detached;
 use crate::guarded::Guarded;
 use crate::journal::Journal;
 use crate::journal::record::{OffsetRecord, PartitionName, Record};

@@ -84,6 +84,9 @@ fn append(
     data: &PartitionProduceData,
     transactional_id: Option<&TransactionalId>,
 ) -> Result<Appended, ResponseError> {
+    if node.journal.has_failed() {
+        return Err(ResponseError::KafkaStorageError); // the broker is stopping
+    }
     let partition = topic.partition(data.index)?;
     let batch = data.records.as_ref().ok_or(ResponseError::InvalidRecord)?;
     let header = check(batch, topic.config().message_bytes_max)?;

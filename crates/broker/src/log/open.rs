@@ -12,7 +12,6 @@ impl Log {
     /// Opens the log in `dir`, whose records before `start_offset` were deleted. The last
     /// segment is cut after its last whole, valid batch.
     pub(crate) fn open(dir: &Path, start_offset: i64) -> io::Result<Self> {
-        std::fs::create_dir_all(dir)?;
         let mut log = Self {
             dir: dir.to_owned(),
             segments: Vec::new(),

@@ -10,6 +10,7 @@ use kafka_protocol::error::ResponseError;
 use super::producer::{Owner, Phase, Touched};
 use super::{Transactional, Transactions};
 use crate::clock::now_ms;
+use crate::detached::detached;
 use crate::journal::record::{Decision, Mark, PartitionName, Record};
 use crate::log::marker::{Outcome, Producer};
 use crate::partition::Partition;
@@ -199,11 +200,4 @@ pub(super) fn begin_ending(owner: &mut Owner) -> Option<Touched> {
             None
         }
     }
-}
-
-/// Runs to its end even if the connection that asked goes away.
-pub(super) async fn detached<T: Send + 'static>(
-    work: impl Future<Output = Result<T, ResponseError>> + Send + 'static,
-) -> Result<T, ResponseError> {
-    tokio::spawn(work).await.unwrap_or(Err(ResponseError::UnknownServerError))
 }

@@ -33,8 +33,9 @@ impl Parts {
         let topics = Topics::open(dir.join("topics"), Arc::clone(&queue), &config, &state).unwrap();
         if topics.get("t").is_none() {
             let record = TopicRecord { name: "t".into(), id: 1, partitions: 2, configs: BTreeMap::new() };
-            topics.put(record.clone(), &config, &BTreeMap::new()).unwrap();
+            let topic = topics.prepare(record.clone(), &config).unwrap();
             journal.commit(&[Record::Topic(record)]).await.unwrap();
+            topics.publish(topic);
         }
         let topics = Arc::new(topics);
         let transactions = Transactions::recover(Arc::clone(&journal), Arc::clone(&topics));
