@@ -102,6 +102,10 @@ impl Broker {
             if let Some(syncer) = syncer {
                 syncer.stop();
             }
+            if node.config.fsync {
+                let topics = node.topics.all();
+                topics.iter().flat_map(|topic| topic.partitions()).for_each(|partition| partition.close());
+            }
             node.journal.close();
         });
         if closing.await.is_err() {

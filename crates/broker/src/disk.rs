@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A file that grows at its end.
 #[derive(Debug)]
@@ -67,6 +68,15 @@ impl DataFile {
         Ok(self.file.metadata()?.len())
     }
 
+    /// When the file was created and last written, by the clock of this machine.
+    pub(crate) fn times(&self) -> io::Result<Times> {
+        let metadata = self.file.metadata()?;
+        let modified = metadata.modified()?;
+        // Not every file system knows when a file was created.
+        let created = metadata.created().unwrap_or(modified);
+        Ok(Times { created_ms: millis(created), modified_ms: millis(modified) })
+    }
+
     pub(crate) fn read_exact_at(&self, bytes: &mut [u8], position: u64) -> io::Result<()> {
         self.file.read_exact_at(bytes, position)
     }
@@ -74,6 +84,18 @@ impl DataFile {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// When something happened to a file, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) created_ms: i64,
+    pub(crate) modified_ms: i64,
+}
+
+fn millis(time: SystemTime) -> i64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Makes created, renamed and deleted names in a directory durable.

@@ -4,12 +4,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use kafka_protocol::error::ResponseError;
 use tokio::sync::{Notify, watch};
 
 use crate::guarded::Guarded;
 use crate::log::batch::BatchHeader;
+use crate::log::checkpoint::Checkpoint;
 use crate::log::lookup::TimeSearch;
 use crate::log::marker::{Outcome, Producer};
 use crate::log::read::Slice;
@@ -150,9 +152,32 @@ impl Partition {
     }
 
     /// Takes what is to be synced; the partition may be queued again from here on.
-    pub(crate) fn take_unsynced(&self) -> (Unsynced, i64) {
+    pub(crate) fn take_unsynced(&self) -> (Unsynced, Checkpoint) {
         self.queued.store(false, Ordering::Release);
         self.log.lock().take_unsynced()
+    }
+
+    /// Remembers on disk how far the log is synced, if it is time for that.
+    pub(crate) fn checkpoint(&self, synced: Checkpoint) {
+        let due = self.log.lock().checkpoint_due(synced, Instant::now());
+        if let Some(dir) = due {
+            self.write_checkpoint(&dir, synced);
+        }
+    }
+
+    /// The same, for the last time.
+    pub(crate) fn close(&self) {
+        let due = if self.has_failed() { None } else { self.log.lock().last_checkpoint_due() };
+        if let Some((dir, synced)) = due {
+            self.write_checkpoint(&dir, synced);
+        }
+    }
+
+    fn write_checkpoint(&self, dir: &Path, synced: Checkpoint) {
+        if let Err(error) = synced.write(dir) {
+            let (topic, partition) = (&self.topic, self.index);
+            tracing::warn!(%topic, partition, %error, "cannot write a checkpoint; a restart looks through more of the log");
+        }
     }
 
     /// Whether a write or sync failed. A later sync may succeed all the same, and means nothing.
@@ -231,7 +256,8 @@ impl Partition {
         Ok(Offsets {
             log_start: log.start_offset(),
             high_watermark: watermark.high,
-            last_stable: unstable.unwrap_or(i64::MAX).min(watermark.high),
+            // A transaction whose records were deleted holds no one back.
+            last_stable: unstable.unwrap_or(i64::MAX).min(watermark.high).max(log.start_offset()),
         })
     }
 
@@ -258,22 +284,32 @@ impl Partition {
     }
 
     /// Deletes the records before `offset`; -1 stands for the high watermark. Returns the new start.
-    pub(crate) fn delete_before(&self, offset: i64) -> Result<i64, ResponseError> {
+    pub(crate) fn delete_before(self: &Arc<Self>, offset: i64) -> Result<i64, ResponseError> {
         let mut log = self.log.lock();
         let high_watermark = self.offsets_of(&log)?.high_watermark;
         let offset = if offset == -1 { high_watermark } else { offset };
         if offset < 0 || offset > high_watermark {
             return Err(ResponseError::OffsetOutOfRange);
         }
-        log.delete_before(offset).map_err(|error| self.not_deleted("delete records", &error))?;
+        let deleted = log.delete_before(offset);
+        self.enqueue_if_unsynced(&log);
+        deleted.map_err(|error| self.not_deleted("delete records", &error))?;
         Ok(log.start_offset())
     }
 
     /// Deletes what is older or more than the topic keeps.
-    pub(crate) fn retain(&self, keep: Retention, now_ms: i64) -> Result<usize, ResponseError> {
+    pub(crate) fn retain(self: &Arc<Self>, keep: Retention, now_ms: i64) -> Result<usize, ResponseError> {
         let mut log = self.log.lock();
         let stable_until = self.offsets_of(&log)?.last_stable;
-        log.retain(keep, now_ms, stable_until).map_err(|error| self.not_deleted("delete segments", &error))
+        let retained = log.retain(keep, now_ms, stable_until);
+        self.enqueue_if_unsynced(&log);
+        retained.map_err(|error| self.not_deleted("delete segments", &error))
+    }
+
+    fn enqueue_if_unsynced(self: &Arc<Self>, log: &Log) {
+        if log.has_unsynced() {
+            self.enqueue();
+        }
     }
 
     /// Nothing is lost by it, and it is tried again.

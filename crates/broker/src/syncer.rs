@@ -72,7 +72,7 @@ impl Syncer {
 
 /// Makes one partition durable up to its present end, and readable up to there.
 pub(crate) fn sync(partition: &Partition, fsync: bool, counters: &Counters) {
-    let (unsynced, end) = partition.take_unsynced();
+    let (unsynced, reached) = partition.take_unsynced();
     if partition.has_failed() {
         return; // what an earlier sync lost, no later one brings back
     }
@@ -86,5 +86,8 @@ pub(crate) fn sync(partition: &Partition, fsync: bool, counters: &Counters) {
             }
         }
     }
-    partition.publish(end);
+    partition.publish(reached.end_offset);
+    if fsync {
+        partition.checkpoint(reached);
+    }
 }

@@ -44,7 +44,8 @@ async fn a_batch_under_way_while_the_disk_fails_is_not_acknowledged() {
     let dir = TempDir::new().unwrap();
     let partition = partition(&dir);
     append(&partition, 1).unwrap();
-    let (_, end) = partition.take_unsynced();
+    let (_, reached) = partition.take_unsynced();
+    let end = reached.end_offset;
     partition.storage_failed("sync", &ErrorKind::Other.into());
     partition.publish(end);
     assert_eq!(partition.durable(end).await, Err(ResponseError::KafkaStorageError));
