@@ -7,6 +7,7 @@ pub(crate) mod marker;
 mod open;
 mod producers;
 pub(crate) mod read;
+pub(crate) mod records;
 mod repair;
 pub(crate) mod retention;
 mod scan;

@@ -13,7 +13,12 @@ const SEGMENT_BYTES: u64 = 2000;
 
 /// An uncompressed batch without a producer; its records are opaque to the log.
 pub(crate) fn batch(records: i32, body_bytes: usize) -> Vec<u8> {
-    let mut batch = BytesMut::zeroed(batch::HEADER_BYTES + body_bytes);
+    batch_of(records, &vec![0; body_bytes])
+}
+
+pub(crate) fn batch_of(records: i32, body: &[u8]) -> Vec<u8> {
+    let mut batch = BytesMut::zeroed(batch::HEADER_BYTES);
+    batch.extend_from_slice(body);
     let length = (batch.len() - 12) as u32;
     batch[8..12].copy_from_slice(&length.to_be_bytes());
     batch[16] = 2;
