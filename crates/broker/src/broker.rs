@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,6 +18,7 @@ use crate::config::BrokerConfig;
 use crate::connection;
 use crate::error::BrokerError;
 use crate::groups::Groups;
+use crate::handlers::FETCH_BYTES_MAX;
 use crate::journal::Journal;
 use crate::metrics::{BrokerMetrics, Counters};
 use crate::node::Node;
@@ -142,6 +144,12 @@ fn check(config: &BrokerConfig) -> Result<(), BrokerError> {
     if config.message_bytes_max > config.request_bytes_max {
         return Err(BrokerError::Misconfigured("message_bytes_max is at most request_bytes_max"));
     }
+    if config.request_bytes_max > config.request_bytes_in_flight_max {
+        return Err(BrokerError::Misconfigured("request_bytes_max is at most request_bytes_in_flight_max"));
+    }
+    if config.fetch_bytes_in_flight_max < FETCH_BYTES_MAX {
+        return Err(BrokerError::Misconfigured("fetch_bytes_in_flight_max is at least 50 MiB"));
+    }
     Ok(())
 }
 
@@ -180,7 +188,8 @@ fn open(
     let journal = Arc::new(journal);
     let state = journal.read(Clone::clone);
     let topics = Arc::new(Topics::open(topics_dir, queue, &config, &state)?);
-    let transactions = Transactions::recover(Arc::clone(&journal), Arc::clone(&topics));
+    let transactions =
+        Transactions::recover(Arc::clone(&journal), Arc::clone(&topics), config.transactional_ids_max);
     let advertised = config.advertised.clone();
     let topic_admin = TopicAdmin::new(Arc::clone(&config), Arc::clone(&journal), Arc::clone(&topics));
     Ok(Node {
@@ -188,10 +197,12 @@ fn open(
         advertised: advertised.unwrap_or_else(|| (local_addr.ip().to_string(), local_addr.port())),
         counters,
         topic_admin,
-        groups: Arc::new(Groups::new(Duration::from_millis(config.group_initial_delay_ms))),
+        groups: Arc::new(Groups::new(&config)),
         journal,
         topics,
         transactions,
+        request_memory: Arc::new(Semaphore::new(config.request_bytes_in_flight_max)),
+        fetch_memory: Arc::new(Semaphore::new(config.fetch_bytes_in_flight_max)),
         stopping: CancellationToken::new(),
         config,
     })
@@ -203,6 +214,7 @@ fn has_entries(dir: &Path) -> bool {
 
 /// Takes connections until the broker stops.
 async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker) {
+    let connections_max = connections_max(&node.config);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -217,8 +229,8 @@ async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker
                 continue;
             }
         };
-        if connections.len() >= node.config.connections_max {
-            tracing::warn!(%peer, connections_max = node.config.connections_max, "too many connections; closed one");
+        if connections.len() >= connections_max {
+            tracing::warn!(%peer, connections_max, "too many connections; closed one");
             continue;
         }
         let node = Arc::clone(&node);
@@ -235,6 +247,27 @@ async fn watch_journal(node: Arc<Node>) {
     let error = node.journal.failed().await;
     tracing::error!(%error, "broker stopped: its journal cannot be written");
     node.stopping.cancel();
+}
+
+/// Connections leave the log the open files that it needs.
+fn connections_max(config: &BrokerConfig) -> usize {
+    let Some(open_files_max) = open_files_max() else { return config.connections_max };
+    let connections_max = config.connections_max.min(open_files_max / 2);
+    if connections_max < config.connections_max {
+        tracing::warn!(
+            connections_max,
+            open_files_max,
+            "fewer connections than configured: the process may not open more files (ulimit -n)"
+        );
+    }
+    connections_max
+}
+
+/// How many files this process may open, where the system says it in a file.
+fn open_files_max() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 async fn watch_groups(node: Arc<Node>) {

@@ -28,6 +28,7 @@ pub(crate) struct Group {
     /// Ids that were given to clients who have not joined with them yet, and until when they may.
     promised: HashMap<String, Instant>,
     initial_delay: Duration,
+    members_max: usize,
 }
 
 /// Where a group stands.
@@ -64,7 +65,7 @@ pub(crate) struct MemberView {
 
 impl Group {
     /// A group without members. The first that joins waits `initial_delay` for others.
-    pub(crate) fn new(initial_delay: Duration) -> Self {
+    pub(crate) fn new(initial_delay: Duration, members_max: usize) -> Self {
         Self {
             phase: Phase::Empty,
             generation: 0,
@@ -75,6 +76,7 @@ impl Group {
             instances: HashMap::new(),
             promised: HashMap::new(),
             initial_delay,
+            members_max,
         }
     }
 

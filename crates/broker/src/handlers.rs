@@ -13,6 +13,8 @@ mod records;
 mod topics;
 mod transactions;
 
+pub(crate) use self::fetch::FETCH_BYTES_MAX;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use kafka_protocol::error::ResponseError;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::BrokerConfig;
@@ -31,6 +33,9 @@ pub(crate) struct Node {
     pub(crate) topic_admin: TopicAdmin,
     pub(crate) groups: Arc<Groups>,
     pub(crate) transactions: Arc<Transactions>,
+    /// A permit for each byte of requests under way, and of records being fetched.
+    pub(crate) request_memory: Arc<Semaphore>,
+    pub(crate) fetch_memory: Arc<Semaphore>,
     /// Cancelled when the broker shuts down: nothing new is begun, nothing is waited for.
     pub(crate) stopping: CancellationToken,
 }
@@ -50,6 +55,14 @@ impl Node {
             open_transactions: self.transactions.open_count() as u64,
             ..self.counters.snapshot()
         }
+    }
+
+    /// Refuses offsets of one more group than there may be.
+    pub(crate) fn check_group_limit(&self, id: &str) -> Result<(), ResponseError> {
+        let is_within = self
+            .journal
+            .read(|state| state.groups.len() < self.config.groups_max || state.groups.contains_key(id));
+        if is_within { Ok(()) } else { Err(ResponseError::PolicyViolation) }
     }
 
     /// How the failure of the journal is told.

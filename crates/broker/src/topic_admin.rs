@@ -92,6 +92,7 @@ impl TopicAdmin {
         }
         let partitions = new.partitions.unwrap_or(self.config.default_partitions);
         check_count(partitions)?;
+        self.check_limits(1, partitions)?;
         Ok(partitions)
     }
 
@@ -110,6 +111,7 @@ impl TopicAdmin {
                 format!("topic has {} partitions, and can only get more", topic.record().partitions);
             return Err(Refusal::new(ResponseError::InvalidPartitions, message));
         }
+        self.check_limits(0, partitions - topic.record().partitions)?;
         if validate_only {
             return Ok(());
         }
@@ -131,6 +133,21 @@ impl TopicAdmin {
             topic_config::check(name, value).map_err(invalid_config)?;
         }
         if validate_only { Ok(()) } else { self.put(record, turn).await }
+    }
+
+    /// Refuses more topics or partitions than there may be.
+    fn check_limits(&self, more_topics: usize, more_partitions: i32) -> Result<(), Refusal> {
+        let (topics_max, partitions_max) = (self.config.topics_max, self.config.partitions_max);
+        let all = self.topics.all();
+        let partitions: usize = all.iter().map(|topic| topic.partitions().len()).sum();
+        let is_within = all.len() + more_topics <= topics_max
+            && partitions + usize::try_from(more_partitions).unwrap_or(0) <= partitions_max;
+        if is_within {
+            return Ok(());
+        }
+        let message =
+            format!("there are {topics_max} topics and {partitions_max} partitions at most, of all topics");
+        Err(Refusal::new(ResponseError::PolicyViolation, message))
     }
 
     async fn turn(&self) -> Turn {

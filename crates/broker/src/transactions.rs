@@ -35,6 +35,7 @@ pub(crate) struct Transactions {
     topics: Arc<Topics>,
     ids: ProducerIds,
     by_id: RwLock<HashMap<String, Arc<Transactional>>>,
+    ids_max: usize,
     decisions: AtomicU64,
     /// A transaction began: the watch over time-outs has something to look at.
     began: Notify,
@@ -103,6 +104,9 @@ impl Transactions {
         let producer = Producer { id: self.ids.next().await?, epoch: -1 };
         let created = Arc::new(Transactional::new(id, Owner::new(producer, timeout_ms)));
         let mut by_id = self.by_id.write().expect(UNPOISONED);
+        if by_id.len() >= self.ids_max && !by_id.contains_key(id) {
+            return Err(ResponseError::PolicyViolation);
+        }
         Ok(Arc::clone(by_id.entry(id.to_owned()).or_insert(created)))
     }
 

@@ -116,6 +116,7 @@ fn check(node: &Node, group: &str, speaker: &Speaker) -> Result<(), ResponseErro
     if group.is_empty() {
         return Err(ResponseError::InvalidGroupId);
     }
+    node.check_group_limit(group)?;
     let checked = node.groups.with_quietly(group, |group| group.check_commit(speaker, Instant::now()));
     // A group without members: whoever speaks as a member is from before a restart.
     let without_members = if speaker.generation < 0 { Ok(()) } else { Err(ResponseError::IllegalGeneration) };
@@ -171,6 +172,7 @@ pub(super) async fn commit_in_transaction(
 
 /// A producer need not say for which member it commits; if it does, the member must be current.
 fn check_transactional(node: &Node, group: &str, speaker: &Speaker) -> Result<(), ResponseError> {
+    node.check_group_limit(group)?;
     let names_no_member = speaker.generation < 0 && speaker.member_id.is_empty();
     if names_no_member && !group.is_empty() { Ok(()) } else { check(node, group, speaker) }
 }
@@ -190,7 +192,9 @@ pub(super) fn fetch(node: &Node, request: &mut Request) -> Result<Bytes, FrameEr
         let fetched = look(&fetch.group_id, fetch.topics.as_ref().map(asked));
         return request.encode(&fetched.of_one_group(request.version));
     }
-    let groups = fetch.groups.iter().map(|group| {
+    let mut seen = BTreeSet::new();
+    let once = fetch.groups.iter().filter(|group| seen.insert(group.group_id.clone()));
+    let groups = once.map(|group| {
         let asked =
             |topics: &Vec<kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopics>| {
                 topics.iter().map(|topic| (topic.name.clone(), topic.partition_indexes.clone())).collect()

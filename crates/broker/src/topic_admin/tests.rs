@@ -17,7 +17,9 @@ struct Parts {
 }
 
 fn open(dir: &Path) -> Result<Parts, BrokerError> {
-    let config = Arc::new(BrokerConfig::new(dir));
+    let mut config = BrokerConfig::new(dir);
+    (config.topics_max, config.partitions_max) = (3, 5);
+    let config = Arc::new(config);
     let journal = Arc::new(Journal::open(&dir.join("journal"), true, Arc::default())?);
     let state = journal.read(Clone::clone);
     let topics = Arc::new(Topics::open(dir.join("topics"), Arc::default(), &config, &state)?);
@@ -74,4 +76,19 @@ async fn a_missing_partition_is_told_and_not_made_anew() {
     std::fs::remove_dir_all(dir.path().join("topics/t@1/1")).unwrap();
     let refusal = open(dir.path()).err().unwrap().to_string();
     assert!(refusal.contains("t@1/1 is missing"), "{refusal}");
+}
+
+#[tokio::test]
+async fn topics_and_partitions_are_bounded() {
+    let dir = TempDir::new().unwrap();
+    let parts = open(dir.path()).unwrap();
+    parts.admin.create(new("a"), false).await.unwrap();
+    parts.admin.create(new("b"), false).await.unwrap();
+    let refused = |refusal: Result<i32, Refusal>| refusal.unwrap_err().error;
+    assert_eq!(refused(parts.admin.create(new("c"), false).await), ResponseError::PolicyViolation);
+    let one = |name: &str| NewTopic { partitions: Some(1), ..new(name) };
+    parts.admin.create(one("c"), false).await.unwrap();
+    assert_eq!(refused(parts.admin.create(one("d"), false).await), ResponseError::PolicyViolation);
+    let refusal = parts.admin.extend("a", 3, false).await.unwrap_err();
+    assert_eq!(refusal.error, ResponseError::PolicyViolation);
 }

@@ -21,7 +21,7 @@ use crate::topics::Topics;
 
 impl Transactions {
     /// Takes up where the journal and the partitions' logs left off.
-    pub(crate) fn recover(journal: Arc<Journal>, topics: Arc<Topics>) -> Arc<Self> {
+    pub(crate) fn recover(journal: Arc<Journal>, topics: Arc<Topics>, ids_max: usize) -> Arc<Self> {
         let (producers, decisions) = journal.read(|state| (state.producers.clone(), state.decisions.clone()));
         let restored = |(id, saved): (String, state::Producer)| {
             let transactional = Transactional::new(&id, Owner::restored(&saved));
@@ -34,6 +34,7 @@ impl Transactions {
             journal,
             topics,
             by_id: RwLock::new(by_id),
+            ids_max,
             decisions: AtomicU64::new(next_decision),
             began: Notify::new(),
         });

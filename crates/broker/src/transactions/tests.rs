@@ -38,7 +38,7 @@ impl Parts {
             topics.publish(topic);
         }
         let topics = Arc::new(topics);
-        let transactions = Transactions::recover(Arc::clone(&journal), Arc::clone(&topics));
+        let transactions = Transactions::recover(Arc::clone(&journal), Arc::clone(&topics), 2);
         let syncer = Syncer::start(queue, true, Arc::default()).unwrap();
         Self { topics, journal, transactions, _syncer: syncer }
     }
@@ -163,4 +163,15 @@ async fn a_decision_is_kept_for_a_partition_whose_disk_failed() {
     let parts = Parts::open(left.path()).await;
     parts.partition(1).durable(2).await.unwrap();
     assert_eq!(parts.last_stable(1), 2);
+}
+
+#[tokio::test]
+async fn transactional_ids_are_bounded() {
+    let dir = TempDir::new().unwrap();
+    let parts = Parts::open(dir.path()).await;
+    parts.own().await;
+    parts.transactions.own("second", 60_000, None).await.unwrap();
+    let refused = parts.transactions.own("third", 60_000, None).await;
+    assert_eq!(refused, Err(ResponseError::PolicyViolation));
+    parts.own().await;
 }
