@@ -151,16 +151,23 @@ impl Group {
         }
     }
 
-    /// Whether the speaker may commit offsets now.
-    pub(crate) fn check_commit(&mut self, speaker: &Speaker, now: Instant) -> Answer<()> {
+    /// Whether the speaker may commit offsets now. In a transaction it may while the others wait
+    /// for their assignment: what it commits it has read before, and its generation says that no
+    /// one else has.
+    pub(crate) fn check_commit(
+        &mut self,
+        speaker: &Speaker,
+        in_transaction: bool,
+        now: Instant,
+    ) -> Answer<()> {
         if speaker.generation < 0 && speaker.member_id.is_empty() && self.members.is_empty() {
             return Ok(()); // a consumer that assigns itself, and only keeps its offsets here
         }
         self.check(speaker)?;
         self.member(&speaker.member_id)?.touch(now);
         match self.phase {
-            Phase::Syncing { .. } => Err(ResponseError::RebalanceInProgress),
-            Phase::Empty | Phase::Joining { .. } | Phase::Stable => Ok(()),
+            Phase::Syncing { .. } if !in_transaction => Err(ResponseError::RebalanceInProgress),
+            Phase::Empty | Phase::Joining { .. } | Phase::Syncing { .. } | Phase::Stable => Ok(()),
         }
     }
 

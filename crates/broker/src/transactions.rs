@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use self::ending::begin_ending;
 use self::ids::ProducerIds;
-use self::producer::Owner;
+use self::producer::{Claim, Former, Owner};
 use crate::clock::now_ms;
 use crate::detached::detached;
 use crate::guarded::Guarded;
@@ -68,8 +68,11 @@ impl Transactions {
         let this = Arc::clone(self);
         let owning = async move {
             let _turn = transactional.turn.lock().await;
-            if let Some(expected) = expected {
-                transactional.owner.lock().check(expected)?;
+            if let Some(believed) = expected {
+                let owner = transactional.owner.lock();
+                if owner.claim(believed)? == Claim::Unaware {
+                    return Ok(owner.producer);
+                }
             }
             let is_worn_out = transactional.owner.lock().producer.epoch >= EPOCH_MAX;
             let fresh_id = if is_worn_out { Some(this.ids.next().await?) } else { None };
@@ -80,6 +83,8 @@ impl Transactions {
                     Some(id) => Producer { id, epoch: 0 },
                     None => Producer { id: former.id, epoch: former.epoch + 1 },
                 };
+                // Without a belief it is another client, and the former one is fenced.
+                owner.former = expected.map(|producer| Former { producer, timed_out: false });
                 owner.timeout_ms = timeout_ms;
                 owner.last_committed = None;
                 (former, begin_ending(&mut owner), owner.producer)

@@ -95,10 +95,10 @@ fn a_silent_member_is_out_after_its_session() {
 fn commits_of_another_generation_or_a_stranger_are_refused() {
     let now = Instant::now();
     let mut group = stable(&["a"], now);
-    assert_eq!(group.check_commit(&speaker("a", 1), now), Ok(()));
-    assert_eq!(group.check_commit(&speaker("a", 0), now), Err(ResponseError::IllegalGeneration));
-    assert_eq!(group.check_commit(&speaker("z", 1), now), Err(ResponseError::UnknownMemberId));
-    assert_eq!(group.check_commit(&speaker("", -1), now), Err(ResponseError::UnknownMemberId));
+    assert_eq!(group.check_commit(&speaker("a", 1), false, now), Ok(()));
+    assert_eq!(group.check_commit(&speaker("a", 0), false, now), Err(ResponseError::IllegalGeneration));
+    assert_eq!(group.check_commit(&speaker("z", 1), false, now), Err(ResponseError::UnknownMemberId));
+    assert_eq!(group.check_commit(&speaker("", -1), false, now), Err(ResponseError::UnknownMemberId));
 }
 
 #[test]
@@ -163,4 +163,17 @@ fn a_full_group_takes_no_more_members() {
     let refused = group.join(&joining(""), "d".into(), now).unwrap_err();
     assert_eq!(refused, NotJoined::Refused(ResponseError::GroupMaxSizeReached));
     drop(group.join(&joining("a"), String::new(), now).unwrap());
+}
+
+#[test]
+fn a_transaction_may_commit_while_the_group_waits_for_its_assignment() {
+    let now = Instant::now();
+    let mut group = stable(&["a"], now);
+    let b = group.join(&joining(""), "b".into(), now).unwrap();
+    drop(group.join(&joining("a"), String::new(), now).unwrap());
+    drop(b);
+    assert!(matches!(group.phase(), Phase::Syncing { .. }));
+    assert_eq!(group.check_commit(&speaker("a", 2), true, now), Ok(()));
+    assert_eq!(group.check_commit(&speaker("a", 2), false, now), Err(ResponseError::RebalanceInProgress));
+    assert_eq!(group.check_commit(&speaker("a", 1), true, now), Err(ResponseError::IllegalGeneration));
 }

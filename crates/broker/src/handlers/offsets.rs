@@ -92,7 +92,7 @@ pub(super) async fn commit(node: &Arc<Node>, request: &mut Request) -> Result<By
         instance_id: commit.group_instance_id.map(|id| id.to_string()),
         generation: commit.generation_id_or_member_epoch,
     };
-    let all = match check(node, &commit.group_id, &speaker) {
+    let all = match check(node, &commit.group_id, &speaker, false) {
         Ok(()) => {
             let offsets = granted(&wishes);
             node.journal.commit(&[Record::Offsets { group: commit.group_id.to_string(), offsets }]).await
@@ -112,12 +112,13 @@ pub(super) async fn commit(node: &Arc<Node>, request: &mut Request) -> Result<By
     request.encode(&OffsetCommitResponse::default().with_topics(topics.collect()))
 }
 
-fn check(node: &Node, group: &str, speaker: &Speaker) -> Result<(), ResponseError> {
+fn check(node: &Node, group: &str, speaker: &Speaker, in_transaction: bool) -> Result<(), ResponseError> {
     if group.is_empty() {
         return Err(ResponseError::InvalidGroupId);
     }
     node.check_group_limit(group)?;
-    let checked = node.groups.with_quietly(group, |group| group.check_commit(speaker, Instant::now()));
+    let checked =
+        node.groups.with_quietly(group, |group| group.check_commit(speaker, in_transaction, Instant::now()));
     // A group without members: whoever speaks as a member is from before a restart.
     let without_members = if speaker.generation < 0 { Ok(()) } else { Err(ResponseError::IllegalGeneration) };
     checked.unwrap_or(without_members)
@@ -174,7 +175,7 @@ pub(super) async fn commit_in_transaction(
 fn check_transactional(node: &Node, group: &str, speaker: &Speaker) -> Result<(), ResponseError> {
     node.check_group_limit(group)?;
     let names_no_member = speaker.generation < 0 && speaker.member_id.is_empty();
-    if names_no_member && !group.is_empty() { Ok(()) } else { check(node, group, speaker) }
+    if names_no_member && !group.is_empty() { Ok(()) } else { check(node, group, speaker, true) }
 }
 
 pub(super) fn fetch(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {

@@ -103,7 +103,8 @@ fn append(
     Ok(Appended { partition: Arc::clone(partition), placed })
 }
 
-/// Producers know a fenced epoch under its older name.
+/// Producers know a fenced epoch under its older name. One whose transaction took too long keeps
+/// the milder error that the coordinator gives it: librdkafka takes this one for the end.
 fn in_produce(refusal: ResponseError) -> ResponseError {
     match refusal {
         ResponseError::ProducerFenced => ResponseError::InvalidProducerEpoch,

@@ -25,7 +25,13 @@ fn decision(id: u64, commit: bool) -> Decision {
 /// A life: a topic, a committed and an open transaction, a decision that is not completed.
 fn life() -> Vec<Record> {
     let topic = TopicRecord { name: "t".into(), id: 1, partitions: 3, configs: BTreeMap::new() };
-    let owner = ProducerRecord { transactional_id: "tx".into(), producer_id: 1, epoch: 0, timeout_ms: 1000 };
+    let owner = ProducerRecord {
+        transactional_id: "tx".into(),
+        producer_id: 1,
+        epoch: 0,
+        timeout_ms: 1000,
+        former: None,
+    };
     let pend = |at| Record::OffsetsPending {
         transactional_id: "tx".into(),
         began_at_ms: 7,
@@ -45,8 +51,33 @@ fn life() -> Vec<Record> {
         add(),
         pend(20),
         Record::Offsets { group: "other".into(), offsets: vec![offset(1, 3)] },
-        Record::LogStart { topic: "t".into(), partition: 1, offset: 2 },
+        log_start(1, 2),
     ]
+}
+
+fn log_start(topic_id: u64, offset: i64) -> Record {
+    Record::LogStart { topic: "t".into(), topic_id: Some(topic_id), partition: 1, offset }
+}
+
+#[test]
+fn a_log_start_never_goes_back_and_is_not_the_namesakes() {
+    let mut records = life();
+    records.extend([log_start(1, 9), log_start(1, 4)]);
+    assert_eq!(amounts_to(&records).log_starts[&of(1)], 9);
+    records.push(Record::TopicDeleted { name: "t".into() });
+    let topic = TopicRecord { name: "t".into(), id: 2, partitions: 3, configs: BTreeMap::new() };
+    records.extend([Record::Topic(topic), log_start(1, 12)]);
+    assert!(amounts_to(&records).log_starts.is_empty());
+}
+
+#[test]
+fn offsets_of_a_deleted_topic_are_not_committed_into_its_namesake() {
+    let mut records = life();
+    records.push(Record::TopicDeleted { name: "t".into() });
+    let topic = TopicRecord { name: "t".into(), id: 2, partitions: 3, configs: BTreeMap::new() };
+    records.extend([Record::Topic(topic), Record::Decided(decision(2, true))]);
+    let state = amounts_to(&records);
+    assert!(state.groups.is_empty(), "{:?}", state.groups);
 }
 
 fn amounts_to(records: &[Record]) -> State {

@@ -175,3 +175,42 @@ async fn transactional_ids_are_bounded() {
     assert_eq!(refused, Err(ResponseError::PolicyViolation));
     parts.own().await;
 }
+
+#[tokio::test]
+async fn a_producer_that_did_not_hear_of_its_epoch_is_told_again() {
+    let dir = TempDir::new().unwrap();
+    let parts = Parts::open(dir.path()).await;
+    let first = parts.own().await;
+    let claim = async |parts: &Parts, believed| parts.transactions.own("tx", 60_000, Some(believed)).await;
+    let second = claim(&parts, first).await.unwrap();
+    assert_eq!(claim(&parts, first).await, Ok(second));
+
+    let left = killed(dir.path());
+    let parts = Parts::open(left.path()).await;
+    assert_eq!(claim(&parts, first).await, Ok(second));
+    // Once the epoch is in use, who comes with the former one is someone else.
+    parts.add(second, 0).await.unwrap();
+    assert_eq!(claim(&parts, first).await, Err(ResponseError::ProducerFenced));
+    let heir = parts.own().await;
+    assert_eq!(claim(&parts, second).await, Err(ResponseError::ProducerFenced));
+    parts.add(heir, 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_producer_whose_transaction_took_too_long_may_go_on() {
+    let dir = TempDir::new().unwrap();
+    let parts = Parts::open(dir.path()).await;
+    let slow = parts.transactions.own("tx", 1, None).await.unwrap();
+    parts.write(slow, 0, 0).await;
+    let watch = tokio::spawn(Arc::clone(&parts.transactions).watch_timeouts());
+    parts.partition(0).durable(2).await.unwrap();
+    watch.abort();
+    let late = parts.transactions.end("tx", slow, true).await;
+    assert_eq!(late, Err(ResponseError::InvalidProducerIdMapping), "not fatal, unlike a fenced epoch");
+    let again = parts.transactions.own("tx", 60_000, Some(slow)).await.unwrap();
+    parts.write(again, 0, 0).await;
+    parts.transactions.end("tx", again, true).await.unwrap();
+    parts.partition(0).durable(4).await.unwrap();
+    let readable = parts.partition(0).readable(0, Isolation::ReadCommitted).unwrap();
+    assert_eq!((readable.offsets.last_stable, readable.aborted.len()), (4, 1));
+}
