@@ -128,3 +128,18 @@ pub(crate) fn fresh_id() -> String {
     let draw = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", draw(), draw())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_no_more_groups_than_there_may_be() {
+        let mut config = BrokerConfig::new("unused");
+        config.groups_max = 1;
+        let groups = Groups::new(&config);
+        assert_eq!(groups.with_or_create("a", |_| ()), Ok(()));
+        assert_eq!(groups.with_or_create("b", |_| ()), Err(ResponseError::PolicyViolation));
+        assert_eq!(groups.with_or_create("a", |_| ()), Ok(()));
+    }
+}

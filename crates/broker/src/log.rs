@@ -33,7 +33,7 @@ use crate::disk::{DataFile, sync_directory};
 
 /// A checkpoint is written after so many bytes, or so much time, and whenever a segment is full.
 const CHECKPOINT_EVERY_BYTES: u64 = 16 * 1024 * 1024;
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// The batches of one partition. Callers hold the partition's lock.
 #[derive(Debug)]

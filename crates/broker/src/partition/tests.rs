@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::disk::{Operation, faults};
-use crate::log::tests::batch;
+use crate::log::tests::{batch, transactional_batch};
 use crate::metrics::Counters;
 use crate::syncer;
 
@@ -91,4 +91,37 @@ fn a_batch_that_can_neither_be_written_nor_cut_off_ends_the_partition() {
     assert_eq!(append(&partition, 1), Err(ResponseError::KafkaStorageError));
     assert_eq!(append(&partition, 1), Err(ResponseError::KafkaStorageError));
     assert!(partition.readable(0, Isolation::ReadUncommitted).is_err());
+}
+
+#[test]
+fn deleting_past_an_open_transaction_leaves_nothing_to_wait_for_below_the_start() {
+    let dir = TempDir::new().unwrap();
+    let partition = partition(&dir);
+    let batch = transactional_batch(Producer { id: 1, epoch: 0 }, 0);
+    partition.append(BatchHeader::read_whole(&batch).unwrap(), &batch, SEGMENT_BYTES).unwrap();
+    append(&partition, 4).unwrap();
+    sync(&partition);
+    assert_eq!(partition.offsets().unwrap().last_stable, 0);
+    partition.delete_before(3).unwrap();
+    let offsets = partition.offsets().unwrap();
+    assert_eq!((offsets.log_start, offsets.last_stable), (3, 3));
+}
+
+#[test]
+fn a_checkpoint_is_written_at_a_roll_and_at_the_end() {
+    let dir = TempDir::new().unwrap();
+    let partition = partition(&dir);
+    let checkpoint = || Checkpoint::read(dir.path()).unwrap().end_offset;
+    append(&partition, 1).unwrap();
+    sync(&partition);
+    assert_eq!(checkpoint(), 0, "not for every batch");
+    for _ in 0..3 {
+        append(&partition, 1).unwrap();
+    }
+    sync(&partition);
+    assert_eq!(checkpoint(), 4);
+    append(&partition, 1).unwrap();
+    sync(&partition);
+    partition.close();
+    assert_eq!(checkpoint(), 5);
 }
