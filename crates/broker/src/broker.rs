@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,9 +17,9 @@ use crate::clock::now_ms;
 use crate::config::BrokerConfig;
 use crate::connection;
 use crate::error::BrokerError;
-use crate::groups::{Groups, fresh_id};
+use crate::groups::Groups;
+use crate::handlers::FETCH_BYTES_MAX;
 use crate::journal::Journal;
-use crate::journal::record::Record;
 use crate::metrics::{BrokerMetrics, Counters};
 use crate::node::Node;
 use crate::syncer::{SyncQueue, Syncer};
@@ -66,6 +67,7 @@ impl Broker {
             tokio::spawn(watch_groups(Arc::clone(&node))),
             tokio::spawn(Arc::clone(&node.transactions).watch_timeouts()),
             tokio::spawn(watch_retention(Arc::clone(&node))),
+            tokio::spawn(watch_journal(Arc::clone(&node))),
         ];
         tracing::info!(%local_addr, data_dir = %node.config.data_dir.display(), "broker started");
         Ok(Self { node, local_addr, connections, tasks, syncer: Some(syncer), _lock: lock })
@@ -79,6 +81,13 @@ impl Broker {
     /// Counters and sizes now.
     pub fn metrics(&self) -> BrokerMetrics {
         self.node.metrics()
+    }
+
+    /// Waits until the broker cannot go on, and says why. By then it takes no more requests.
+    pub async fn failed(&self) -> BrokerError {
+        let error = self.node.journal.failed().await;
+        self.node.stopping.cancel();
+        self.node.journal_failed(&error)
     }
 
     /// Takes no new requests, answers those under way, makes everything durable and closes.
@@ -95,10 +104,17 @@ impl Broker {
             if let Some(syncer) = syncer {
                 syncer.stop();
             }
+            if node.config.fsync {
+                let topics = node.topics.all();
+                topics.iter().flat_map(|topic| topic.partitions()).for_each(|partition| partition.close());
+            }
             node.journal.close();
         });
         if closing.await.is_err() {
             return Err(BrokerError::Damaged("a thread panicked while closing".into()));
+        }
+        if let Some(error) = self.node.journal.failure() {
+            return Err(self.node.journal_failed(&error));
         }
         tracing::info!("broker stopped");
         Ok(())
@@ -127,6 +143,12 @@ fn check(config: &BrokerConfig) -> Result<(), BrokerError> {
     }
     if config.message_bytes_max > config.request_bytes_max {
         return Err(BrokerError::Misconfigured("message_bytes_max is at most request_bytes_max"));
+    }
+    if config.request_bytes_max > config.request_bytes_in_flight_max {
+        return Err(BrokerError::Misconfigured("request_bytes_max is at most request_bytes_in_flight_max"));
+    }
+    if config.fetch_bytes_in_flight_max < FETCH_BYTES_MAX {
+        return Err(BrokerError::Misconfigured("fetch_bytes_in_flight_max is at least 50 MiB"));
     }
     Ok(())
 }
@@ -157,26 +179,30 @@ fn open(
         let message = format!("{} is missing, but there are topics", journal_path.display());
         return Err(BrokerError::Damaged(message));
     }
-    let journal = Journal::open(&journal_path, config.fsync, Arc::clone(&counters))
-        .map_err(BrokerError::storage("open", &journal_path))?;
+    let state = Journal::load(&journal_path)?;
+    if state.cluster_id.is_none() && has_entries(&topics_dir) {
+        let message = format!("{} is empty, but there are topics", journal_path.display());
+        return Err(BrokerError::Damaged(message));
+    }
+    let journal = Journal::start(&journal_path, state, config.fsync, Arc::clone(&counters))?;
     let journal = Arc::new(journal);
-    let cluster_id = cluster_id(&journal);
     let state = journal.read(Clone::clone);
-    let topics = Topics::open(topics_dir.clone(), queue, &config, &state)
-        .map_err(BrokerError::storage("open", topics_dir))?;
-    let topics = Arc::new(topics);
-    let transactions = Transactions::recover(Arc::clone(&journal), Arc::clone(&topics));
+    let topics = Arc::new(Topics::open(topics_dir, queue, &config, &state)?);
+    let transactions =
+        Transactions::recover(Arc::clone(&journal), Arc::clone(&topics), config.transactional_ids_max);
     let advertised = config.advertised.clone();
     let topic_admin = TopicAdmin::new(Arc::clone(&config), Arc::clone(&journal), Arc::clone(&topics));
     Ok(Node {
-        cluster_id,
+        cluster_id: state.cluster_id.unwrap_or_default(),
         advertised: advertised.unwrap_or_else(|| (local_addr.ip().to_string(), local_addr.port())),
         counters,
         topic_admin,
-        groups: Arc::new(Groups::new(Duration::from_millis(config.group_initial_delay_ms))),
+        groups: Arc::new(Groups::new(&config)),
         journal,
         topics,
         transactions,
+        request_memory: Arc::new(Semaphore::new(config.request_bytes_in_flight_max)),
+        fetch_memory: Arc::new(Semaphore::new(config.fetch_bytes_in_flight_max)),
         stopping: CancellationToken::new(),
         config,
     })
@@ -186,17 +212,9 @@ fn has_entries(dir: &Path) -> bool {
     std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-fn cluster_id(journal: &Journal) -> String {
-    if let Some(id) = journal.read(|state| state.cluster_id.clone()) {
-        return id;
-    }
-    let id = fresh_id()[..22].to_owned();
-    journal.append(&[Record::Cluster { id: id.clone() }]);
-    id
-}
-
 /// Takes connections until the broker stops.
 async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker) {
+    let connections_max = connections_max(&node.config);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -211,8 +229,8 @@ async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker
                 continue;
             }
         };
-        if connections.len() >= node.config.connections_max {
-            tracing::warn!(%peer, connections_max = node.config.connections_max, "too many connections; closed one");
+        if connections.len() >= connections_max {
+            tracing::warn!(%peer, connections_max, "too many connections; closed one");
             continue;
         }
         let node = Arc::clone(&node);
@@ -222,6 +240,34 @@ async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker
             node.counters.connections.fetch_sub(1, Ordering::Relaxed);
         });
     }
+}
+
+/// Without its journal the broker can keep no promise, so it stops.
+async fn watch_journal(node: Arc<Node>) {
+    let error = node.journal.failed().await;
+    tracing::error!(%error, "broker stopped: its journal cannot be written");
+    node.stopping.cancel();
+}
+
+/// Connections leave the log the open files that it needs.
+fn connections_max(config: &BrokerConfig) -> usize {
+    let Some(open_files_max) = open_files_max() else { return config.connections_max };
+    let connections_max = config.connections_max.min(open_files_max / 2);
+    if connections_max < config.connections_max {
+        tracing::warn!(
+            connections_max,
+            open_files_max,
+            "fewer connections than configured: the process may not open more files (ulimit -n)"
+        );
+    }
+    connections_max
+}
+
+/// How many files this process may open, where the system says it in a file.
+fn open_files_max() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 async fn watch_groups(node: Arc<Node>) {
@@ -252,3 +298,6 @@ fn retain(node: &Node) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,8 +26,28 @@ pub struct BrokerConfig {
     pub request_bytes_max: usize,
     /// The largest record batch, unless a topic says otherwise.
     pub message_bytes_max: usize,
-    /// Connections beyond this many are closed at once.
+    /// Bytes of requests that are being read or answered, of all connections together; a
+    /// connection for which there is no room is not read until there is.
+    pub request_bytes_in_flight_max: usize,
+    /// Bytes of records that are being read and sent, for all fetches together.
+    pub fetch_bytes_in_flight_max: usize,
+    /// Connections beyond this many are closed at once. Open files are kept for the log, so half
+    /// as many as the process may have is the most.
     pub connections_max: usize,
+    /// A connection on which nothing is asked for so long is closed.
+    pub idle_ms_max: u64,
+    /// So is one that sends half a request, or reads half a response, and then nothing.
+    pub stalled_ms_max: u64,
+    /// Topics there may be.
+    pub topics_max: usize,
+    /// Partitions that all topics may have together.
+    pub partitions_max: usize,
+    /// Consumer groups there may be.
+    pub groups_max: usize,
+    /// Members that a group may have.
+    pub group_members_max: usize,
+    /// Transactional ids there may be.
+    pub transactional_ids_max: usize,
     /// When a partition begins a new segment, unless a topic says otherwise.
     pub segment_bytes: u64,
     /// How long records are kept, unless a topic says otherwise; negative keeps them for ever.
@@ -57,7 +77,16 @@ impl BrokerConfig {
             fsync: true,
             request_bytes_max: 100 * MIB,
             message_bytes_max: 10 * MIB,
+            request_bytes_in_flight_max: 512 * MIB,
+            fetch_bytes_in_flight_max: 512 * MIB,
             connections_max: 2000,
+            idle_ms_max: 10 * 60 * 1000,
+            stalled_ms_max: 30_000,
+            topics_max: 10_000,
+            partitions_max: 100_000,
+            groups_max: 10_000,
+            group_members_max: 1000,
+            transactional_ids_max: 100_000,
             segment_bytes: 1024 * MIB as u64,
             retention_ms: 7 * DAY_MS,
             retention_bytes: -1,

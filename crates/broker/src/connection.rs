@@ -10,27 +10,35 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 
+use self::frames::{Frames, Memory};
 use crate::frame::{FrameError, Request};
 use crate::handlers;
 use crate::node::Node;
 
+mod frames;
+
 /// Requests of one connection that may be under way; then it is not read further.
 const UNANSWERED_MAX: usize = 64;
-/// Memory is taken as bytes arrive, in steps of this, not as a frame announces.
-const READ_STEP_BYTES: usize = 256 * 1024;
-const READ_STEP_BYTES_MIN: usize = 8 * 1024;
+/// What is sent or received is counted in steps of this, each of which has its time.
+const STEP_BYTES: usize = 256 * 1024;
 
-/// How long requests under way may take once the broker stops.
+/// How long requests under way may take once the broker stops, or the client has hung up.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A response to come; `None` when the client wants none.
 pub(crate) type Reply = Pin<Box<dyn Future<Output = Result<Option<Bytes>, FrameError>> + Send>>;
+
+/// A reply to come, and the memory that its request takes until then.
+struct Pending {
+    reply: Reply,
+    _memory: Memory,
+}
 
 /// Why a connection was closed by us.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +47,8 @@ enum Closed {
     Frame(#[from] FrameError),
     #[error("connection failed: {0}")]
     Io(#[from] io::Error),
+    #[error("{0} within {1:?}")]
+    Stalled(&'static str, Duration),
 }
 
 /// Serves a connection until either side ends it.
@@ -48,21 +58,15 @@ pub(crate) async fn serve(node: Arc<Node>, stream: TcpStream, peer: SocketAddr) 
     let (input, output) = stream.into_split();
     let (replies, unanswered) = mpsc::channel(UNANSWERED_MAX);
     let mut writing = tokio::spawn(write(Arc::clone(&node), output, unanswered));
-    let reading = read(Arc::clone(&node), input, peer, replies);
     tokio::select! {
-        read = reading => {
-            report(peer, read);
-            if node.stopping.is_cancelled() {
-                // What was asked before we stopped is still answered, unless it waits for others.
-                match tokio::time::timeout(GRACE, &mut writing).await {
-                    Ok(written) => join(peer, written),
-                    Err(_) => writing.abort(),
-                }
-            } else {
-                writing.abort();
-            }
-        }
-        written = &mut writing => join(peer, written),
+        read = read(Arc::clone(&node), input, peer, replies) => report(peer, read),
+        written = &mut writing => return join(peer, written),
+    }
+    // What was asked is still done, though the client may not hear of it: it may have left its
+    // group, or committed offsets, and hung up. Unless that waits for others.
+    match tokio::time::timeout(GRACE, &mut writing).await {
+        Ok(written) => join(peer, written),
+        Err(_) => writing.abort(),
     }
 }
 
@@ -80,74 +84,65 @@ fn report(peer: SocketAddr, ended: Result<(), Closed>) {
     match ended {
         Ok(()) => {}
         Err(Closed::Io(error)) => tracing::debug!(%peer, %error, "connection lost"),
+        Err(closed @ Closed::Stalled(..)) => tracing::info!(%peer, %closed, "connection closed"),
         Err(Closed::Frame(error)) => tracing::warn!(%peer, %error, "connection closed"),
     }
 }
 
-/// Reads and begins requests until the client hangs up.
+/// Reads and begins requests until the client hangs up, or the broker stops.
 async fn read(
     node: Arc<Node>,
-    mut input: OwnedReadHalf,
+    input: OwnedReadHalf,
     peer: SocketAddr,
-    replies: mpsc::Sender<Reply>,
+    replies: mpsc::Sender<Pending>,
 ) -> Result<(), Closed> {
-    let mut buffer = BytesMut::new();
+    let mut frames = Frames::new(&node, input);
     loop {
-        let frame = tokio::select! {
-            frame = next_frame(&mut input, &mut buffer, node.config.request_bytes_max) => frame?,
+        let next = async {
+            // A place for the reply first: what is begun is also answered.
+            let Ok(place) = replies.reserve().await else { return Ok(None) };
+            Ok::<_, Closed>(frames.next().await?.map(|(frame, memory)| (place, frame, memory)))
+        };
+        let next = tokio::select! {
+            next = next => next?,
             () = node.stopping.cancelled() => None,
         };
-        let Some(frame) = frame else { return Ok(()) };
+        let Some((place, frame, memory)) = next else { return Ok(()) };
         node.counters.requests.fetch_add(1, Ordering::Relaxed);
         node.counters.bytes_in.fetch_add(4 + frame.len() as u64, Ordering::Relaxed);
         let reply = handlers::begin(&node, Request::read(frame)?, peer)?;
-        if replies.send(reply).await.is_err() {
-            return Ok(()); // the writing side has ended, and said why
-        }
+        place.send(Pending { reply, _memory: memory });
     }
 }
 
-/// The next frame's content; `None` at the end of the stream.
-async fn next_frame(
-    input: &mut OwnedReadHalf,
-    buffer: &mut BytesMut,
-    bytes_max: usize,
-) -> Result<Option<Bytes>, Closed> {
-    if !fill(input, buffer, 4).await? {
-        return Ok(None);
-    }
-    let announced = i32::from_be_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]);
-    let size = usize::try_from(announced).ok().filter(|&size| size <= bytes_max);
-    let size = size.ok_or(FrameError::Size(announced))?;
-    if !fill(input, buffer, 4 + size).await? {
-        return Ok(None);
-    }
-    let frame = buffer.split_to(4 + size).freeze();
-    Ok(Some(frame.slice(4..)))
-}
-
-/// Reads until the buffer holds so many bytes; false if the stream ends before.
-async fn fill(input: &mut OwnedReadHalf, buffer: &mut BytesMut, wanted: usize) -> io::Result<bool> {
-    while buffer.len() < wanted {
-        buffer.reserve((wanted - buffer.len()).clamp(READ_STEP_BYTES_MIN, READ_STEP_BYTES));
-        if input.read_buf(buffer).await? == 0 {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Waits for each response in turn and sends it.
+/// Waits for each response in turn and sends it. Once the client is gone, what it had asked is
+/// done without an answer.
 async fn write(
     node: Arc<Node>,
     mut output: OwnedWriteHalf,
-    mut unanswered: mpsc::Receiver<Reply>,
+    mut unanswered: mpsc::Receiver<Pending>,
 ) -> Result<(), Closed> {
-    while let Some(reply) = unanswered.recv().await {
-        if let Some(response) = reply.await? {
-            output.write_all(&response).await?;
-            node.count_bytes_out(response.len());
+    let mut sent = Ok(());
+    while let Some(pending) = unanswered.recv().await {
+        let response = pending.reply.await?;
+        if let (Some(response), Ok(())) = (response, &sent) {
+            sent = send(&node, &mut output, &response).await;
+            if sent.is_err() {
+                unanswered.close();
+            }
         }
     }
+    sent
+}
+
+/// A client that does not read must not hold on to a response for ever.
+async fn send(node: &Node, output: &mut OwnedWriteHalf, response: &[u8]) -> Result<(), Closed> {
+    let patience = Duration::from_millis(node.config.stalled_ms_max);
+    for part in response.chunks(STEP_BYTES) {
+        tokio::time::timeout(patience, output.write_all(part))
+            .await
+            .map_err(|_| Closed::Stalled("response was not read", patience))??;
+    }
+    node.count_bytes_out(response.len());
     Ok(())
 }

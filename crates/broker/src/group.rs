@@ -28,6 +28,7 @@ pub(crate) struct Group {
     /// Ids that were given to clients who have not joined with them yet, and until when they may.
     promised: HashMap<String, Instant>,
     initial_delay: Duration,
+    members_max: usize,
 }
 
 /// Where a group stands.
@@ -64,7 +65,7 @@ pub(crate) struct MemberView {
 
 impl Group {
     /// A group without members. The first that joins waits `initial_delay` for others.
-    pub(crate) fn new(initial_delay: Duration) -> Self {
+    pub(crate) fn new(initial_delay: Duration, members_max: usize) -> Self {
         Self {
             phase: Phase::Empty,
             generation: 0,
@@ -75,6 +76,7 @@ impl Group {
             instances: HashMap::new(),
             promised: HashMap::new(),
             initial_delay,
+            members_max,
         }
     }
 
@@ -149,16 +151,23 @@ impl Group {
         }
     }
 
-    /// Whether the speaker may commit offsets now.
-    pub(crate) fn check_commit(&mut self, speaker: &Speaker, now: Instant) -> Answer<()> {
+    /// Whether the speaker may commit offsets now. In a transaction it may while the others wait
+    /// for their assignment: what it commits it has read before, and its generation says that no
+    /// one else has.
+    pub(crate) fn check_commit(
+        &mut self,
+        speaker: &Speaker,
+        in_transaction: bool,
+        now: Instant,
+    ) -> Answer<()> {
         if speaker.generation < 0 && speaker.member_id.is_empty() && self.members.is_empty() {
             return Ok(()); // a consumer that assigns itself, and only keeps its offsets here
         }
         self.check(speaker)?;
         self.member(&speaker.member_id)?.touch(now);
         match self.phase {
-            Phase::Syncing { .. } => Err(ResponseError::RebalanceInProgress),
-            Phase::Empty | Phase::Joining { .. } | Phase::Stable => Ok(()),
+            Phase::Syncing { .. } if !in_transaction => Err(ResponseError::RebalanceInProgress),
+            Phase::Empty | Phase::Joining { .. } | Phase::Syncing { .. } | Phase::Stable => Ok(()),
         }
     }
 

@@ -6,8 +6,10 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use kafka_protocol::error::ResponseError;
 use tokio::sync::Notify;
 
+use crate::config::BrokerConfig;
 use crate::group::Group;
 use crate::guarded::Guarded;
 
@@ -18,13 +20,21 @@ const UNPOISONED: &str = "no one panics while holding the groups";
 pub(crate) struct Groups {
     by_id: RwLock<HashMap<String, Arc<Guarded<Group>>>>,
     initial_delay: Duration,
+    groups_max: usize,
+    members_max: usize,
     /// A deadline may have come closer.
     changed: Notify,
 }
 
 impl Groups {
-    pub(crate) fn new(initial_delay: Duration) -> Self {
-        Self { by_id: RwLock::default(), initial_delay, changed: Notify::new() }
+    pub(crate) fn new(config: &BrokerConfig) -> Self {
+        Self {
+            by_id: RwLock::default(),
+            initial_delay: Duration::from_millis(config.group_initial_delay_ms),
+            groups_max: config.groups_max,
+            members_max: config.group_members_max,
+            changed: Notify::new(),
+        }
     }
 
     /// Does something with a group, if it has members.
@@ -35,17 +45,29 @@ impl Groups {
         Some(done)
     }
 
-    /// Does something with a group, which is created if need be.
-    pub(crate) fn with_or_create<T>(&self, id: &str, work: impl FnOnce(&mut Group) -> T) -> T {
+    /// Does something with a group, which is created if need be and there may be one more.
+    pub(crate) fn with_or_create<T>(
+        &self,
+        id: &str,
+        work: impl FnOnce(&mut Group) -> T,
+    ) -> Result<T, ResponseError> {
         let found = self.by_id.read().expect(UNPOISONED).get(id).cloned();
-        let group = found.unwrap_or_else(|| {
-            let mut by_id = self.by_id.write().expect(UNPOISONED);
-            let create = || Arc::new(Guarded::new(Group::new(self.initial_delay)));
-            Arc::clone(by_id.entry(id.to_owned()).or_insert_with(create))
-        });
+        let group = match found {
+            Some(group) => group,
+            None => self.create(id)?,
+        };
         let done = work(&mut group.lock());
         self.changed.notify_one();
-        done
+        Ok(done)
+    }
+
+    fn create(&self, id: &str) -> Result<Arc<Guarded<Group>>, ResponseError> {
+        let mut by_id = self.by_id.write().expect(UNPOISONED);
+        if by_id.len() >= self.groups_max && !by_id.contains_key(id) {
+            return Err(ResponseError::PolicyViolation);
+        }
+        let create = || Arc::new(Guarded::new(Group::new(self.initial_delay, self.members_max)));
+        Ok(Arc::clone(by_id.entry(id.to_owned()).or_insert_with(create)))
     }
 
     /// Like [`Self::with`], for what only puts deadlines off.
@@ -105,4 +127,19 @@ impl Groups {
 pub(crate) fn fresh_id() -> String {
     let draw = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", draw(), draw())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_no_more_groups_than_there_may_be() {
+        let mut config = BrokerConfig::new("unused");
+        config.groups_max = 1;
+        let groups = Groups::new(&config);
+        assert_eq!(groups.with_or_create("a", |_| ()), Ok(()));
+        assert_eq!(groups.with_or_create("b", |_| ()), Err(ResponseError::PolicyViolation));
+        assert_eq!(groups.with_or_create("a", |_| ()), Ok(()));
+    }
 }

@@ -13,6 +13,8 @@ mod records;
 mod topics;
 mod transactions;
 
+pub(crate) use self::fetch::FETCH_BYTES_MAX;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -52,13 +54,13 @@ async fn answer(node: Arc<Node>, mut request: Request, peer: SocketAddr) -> Resu
         ApiKey::LeaveGroup => membership::leave(node, r),
         ApiKey::OffsetCommit => offsets::commit(node, r).await,
         ApiKey::OffsetFetch => offsets::fetch(node, r),
-        ApiKey::TxnOffsetCommit => offsets::commit_in_transaction(node, r),
+        ApiKey::TxnOffsetCommit => offsets::commit_in_transaction(node, r).await,
         ApiKey::ListGroups => group_admin::list(node, r),
         ApiKey::DescribeGroups => group_admin::describe(node, r),
         ApiKey::DeleteGroups => group_admin::delete(node, r).await,
         ApiKey::InitProducerId => transactions::init_producer_id(node, r).await,
-        ApiKey::AddPartitionsToTxn => transactions::add_partitions(node, r),
-        ApiKey::AddOffsetsToTxn => transactions::add_offsets(node, r),
+        ApiKey::AddPartitionsToTxn => transactions::add_partitions(node, r).await,
+        ApiKey::AddOffsetsToTxn => transactions::add_offsets(node, r).await,
         ApiKey::EndTxn => transactions::end(node, r).await,
         ApiKey::CreateTopics => topics::create(node, r).await,
         ApiKey::DeleteTopics => topics::delete(node, r).await,

@@ -32,6 +32,8 @@ mod topics;
 mod transactions;
 
 mod clock;
+mod detached;
+mod disk;
 mod guarded;
 
 pub use broker::Broker;

@@ -1,30 +1,39 @@
 //! The log of one partition: segments on disk, and what must be known about the batches in them.
 
 pub(crate) mod batch;
+pub(crate) mod checkpoint;
 pub(crate) mod lookup;
 pub(crate) mod marker;
 mod open;
 mod producers;
 pub(crate) mod read;
+pub(crate) mod records;
+mod repair;
 pub(crate) mod retention;
 mod scan;
 mod segment;
 pub(crate) mod unstable;
 mod varint;
 
-use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use kafka_protocol::error::ResponseError;
 
 use self::batch::BatchHeader;
+use self::checkpoint::Checkpoint;
 use self::marker::{Outcome, Producer};
 use self::producers::{Producers, Verdict};
 use self::read::Slice;
 use self::segment::Segment;
 use self::unstable::Transactions;
+use crate::disk::{DataFile, sync_directory};
+
+/// A checkpoint is written after so many bytes, or so much time, and whenever a segment is full.
+const CHECKPOINT_EVERY_BYTES: u64 = 16 * 1024 * 1024;
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// The batches of one partition. Callers hold the partition's lock.
 #[derive(Debug)]
@@ -37,12 +46,14 @@ pub(crate) struct Log {
     producers: Producers,
     transactions: Transactions,
     unsynced: Unsynced,
+    checkpointed: Checkpoint,
+    checkpointed_at: Instant,
 }
 
 /// What must reach the disk before the log's end may be called durable.
 #[derive(Debug, Default)]
 pub(crate) struct Unsynced {
-    files: Vec<Arc<File>>,
+    files: Vec<Arc<DataFile>>,
     directory: Option<PathBuf>,
 }
 
@@ -60,8 +71,12 @@ pub(crate) struct Placed {
 pub(crate) enum AppendError {
     #[error("refused: {0}")]
     Refused(ResponseError),
+    /// The log is as it was before; a later batch may find room.
+    #[error("batch cannot be written")]
+    NotWritten(#[source] io::Error),
+    /// No one knows what the file holds.
     #[error("log cannot be written")]
-    Storage(#[from] io::Error),
+    Storage(#[source] io::Error),
 }
 
 impl Log {
@@ -91,7 +106,7 @@ impl Log {
         outcome: Outcome,
         timestamp_ms: i64,
         segment_bytes: u64,
-    ) -> io::Result<i64> {
+    ) -> Result<i64, AppendError> {
         let batch = marker::encode(producer, outcome, timestamp_ms);
         let mut header = BatchHeader::read(&batch).expect("an encoded marker is a batch");
         header.base_offset = self.end_offset;
@@ -100,11 +115,14 @@ impl Log {
         Ok(self.end_offset)
     }
 
-    fn write(&mut self, header: &BatchHeader, batch: &[u8], segment_bytes: u64) -> io::Result<()> {
+    fn write(&mut self, header: &BatchHeader, batch: &[u8], segment_bytes: u64) -> Result<(), AppendError> {
         let full =
             |last: &Segment| last.bytes() > 0 && last.bytes() + header.total_bytes as u64 > segment_bytes;
-        if self.segments.last().is_none_or(full) {
-            self.roll()?;
+        // Inside a segment offsets have no gaps, or recovery could not tell one from damage.
+        let has_gap = |last: &Segment| last.next_offset() != self.end_offset;
+        if self.segments.last().is_none_or(|last| full(last) || has_gap(last)) {
+            // Without room, or file descriptors, the log goes on with the segments it has.
+            self.roll().map_err(AppendError::NotWritten)?;
         }
         let active = self.segments.last_mut().expect("there is an active segment after a roll");
         active.append(header, batch)?;
@@ -148,8 +166,44 @@ impl Log {
     }
 
     /// Hands over what must be synced for the log to be durable up to its present end.
-    pub(crate) fn take_unsynced(&mut self) -> (Unsynced, i64) {
-        (std::mem::take(&mut self.unsynced), self.end_offset)
+    pub(crate) fn take_unsynced(&mut self) -> (Unsynced, Checkpoint) {
+        (std::mem::take(&mut self.unsynced), self.reached())
+    }
+
+    /// Whether creating or deleting segments has left something to sync.
+    pub(crate) fn has_unsynced(&self) -> bool {
+        !self.unsynced.is_empty()
+    }
+
+    /// How far the log reaches; a checkpoint, once it is synced.
+    pub(crate) fn reached(&self) -> Checkpoint {
+        let last = self.segments.last();
+        Checkpoint {
+            segment: last.map_or(0, Segment::base_offset),
+            position: last.map_or(0, Segment::bytes),
+            end_offset: self.end_offset,
+        }
+    }
+
+    /// The directory to write `synced` into, if it is time for that.
+    pub(crate) fn checkpoint_due(&mut self, synced: Checkpoint, now: Instant) -> Option<PathBuf> {
+        let last = self.checkpointed;
+        let is_due = synced.segment != last.segment
+            || synced.position >= last.position + CHECKPOINT_EVERY_BYTES
+            || now.duration_since(self.checkpointed_at) >= CHECKPOINT_EVERY;
+        if synced == last || !is_due {
+            return None;
+        }
+        self.checkpointed = synced;
+        self.checkpointed_at = now;
+        Some(self.dir.clone())
+    }
+
+    /// The directory to write the last checkpoint into, unless it says all there is to say.
+    pub(crate) fn last_checkpoint_due(&mut self) -> Option<(PathBuf, Checkpoint)> {
+        let reached = self.reached();
+        let is_due = self.unsynced.is_empty() && !self.segments.is_empty() && reached != self.checkpointed;
+        is_due.then(|| (self.dir.clone(), reached))
     }
 
     pub(crate) fn start_offset(&self) -> i64 {
@@ -177,7 +231,7 @@ impl Unsynced {
     /// Waits until the disk has it; returns how many syncs it took.
     pub(crate) fn sync(&self) -> io::Result<u64> {
         for file in &self.files {
-            file.sync_data()?;
+            file.sync()?;
         }
         if let Some(directory) = &self.directory {
             sync_directory(directory)?;
@@ -186,10 +240,5 @@ impl Unsynced {
     }
 }
 
-/// Makes created, renamed and deleted names in a directory durable.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

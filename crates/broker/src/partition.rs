@@ -4,12 +4,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use kafka_protocol::error::ResponseError;
 use tokio::sync::{Notify, watch};
 
 use crate::guarded::Guarded;
 use crate::log::batch::BatchHeader;
+use crate::log::checkpoint::Checkpoint;
 use crate::log::lookup::TimeSearch;
 use crate::log::marker::{Outcome, Producer};
 use crate::log::read::Slice;
@@ -25,6 +27,12 @@ pub(crate) struct Watermark {
     pub(crate) high: i64,
     /// Why this will never advance again.
     pub(crate) ended: Option<ResponseError>,
+}
+
+impl Watermark {
+    fn has_failed(&self) -> bool {
+        self.ended == Some(ResponseError::KafkaStorageError)
+    }
 }
 
 /// Which records a reader wants.
@@ -97,7 +105,7 @@ impl Partition {
         let placed = match self.log.lock().append(header, batch, segment_bytes) {
             Ok(placed) => placed,
             Err(AppendError::Refused(refusal)) => return Err(refusal),
-            Err(AppendError::Storage(error)) => return Err(self.storage_failed("append", &error)),
+            Err(failed) => return Err(self.append_failed("append", failed)),
         };
         if !placed.repeated {
             self.enqueue();
@@ -115,9 +123,22 @@ impl Partition {
     ) -> Result<i64, ResponseError> {
         self.refuse_if_ended()?;
         let appended = self.log.lock().append_marker(producer, outcome, now_ms, segment_bytes);
-        let end = appended.map_err(|error| self.storage_failed("append a marker", &error))?;
+        let end = appended.map_err(|failed| self.append_failed("append a marker", failed))?;
         self.enqueue();
         Ok(end)
+    }
+
+    /// A batch that found no room is refused alone: readers go on, and so do later batches.
+    fn append_failed(&self, attempt: &str, failed: AppendError) -> ResponseError {
+        match failed {
+            AppendError::Refused(refusal) => refusal,
+            AppendError::Storage(error) => self.storage_failed(attempt, &error),
+            AppendError::NotWritten(error) => {
+                let (topic, partition) = (&self.topic, self.index);
+                tracing::warn!(%topic, partition, %error, "cannot {attempt}; refused this batch only");
+                ResponseError::KafkaStorageError
+            }
+        }
     }
 
     fn refuse_if_ended(&self) -> Result<(), ResponseError> {
@@ -131,17 +152,47 @@ impl Partition {
     }
 
     /// Takes what is to be synced; the partition may be queued again from here on.
-    pub(crate) fn take_unsynced(&self) -> (Unsynced, i64) {
+    pub(crate) fn take_unsynced(&self) -> (Unsynced, Checkpoint) {
         self.queued.store(false, Ordering::Release);
         self.log.lock().take_unsynced()
     }
 
-    /// Makes everything below `end` readable, and wakes who waits for it.
+    /// Remembers on disk how far the log is synced, if it is time for that.
+    pub(crate) fn checkpoint(&self, synced: Checkpoint) {
+        let due = self.log.lock().checkpoint_due(synced, Instant::now());
+        if let Some(dir) = due {
+            self.write_checkpoint(&dir, synced);
+        }
+    }
+
+    /// The same, for the last time.
+    pub(crate) fn close(&self) {
+        let due = if self.has_failed() { None } else { self.log.lock().last_checkpoint_due() };
+        if let Some((dir, synced)) = due {
+            self.write_checkpoint(&dir, synced);
+        }
+    }
+
+    fn write_checkpoint(&self, dir: &Path, synced: Checkpoint) {
+        if let Err(error) = synced.write(dir) {
+            let (topic, partition) = (&self.topic, self.index);
+            tracing::warn!(%topic, partition, %error, "cannot write a checkpoint; a restart looks through more of the log");
+        }
+    }
+
+    /// Whether a write or sync failed. A later sync may succeed all the same, and means nothing.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.watermark.borrow().has_failed()
+    }
+
+    /// Makes everything below `end` readable, and wakes who waits for it; after a failure, nothing.
     pub(crate) fn publish(&self, end: i64) {
         let advanced = self.watermark.send_if_modified(|watermark| {
-            let advances = end > watermark.high;
-            watermark.high = watermark.high.max(end);
-            advances
+            if end <= watermark.high || watermark.has_failed() {
+                return false;
+            }
+            watermark.high = end;
+            true
         });
         if advanced {
             self.wake_readers();
@@ -169,7 +220,11 @@ impl Partition {
         let mut watermark = self.watermark.subscribe();
         let reached = watermark.wait_for(|now| now.high >= end || now.ended.is_some()).await;
         let now = reached.map_err(|_| ResponseError::UnknownServerError)?;
-        if now.high >= end { Ok(()) } else { Err(now.ended.unwrap_or(ResponseError::UnknownServerError)) }
+        if now.high >= end && !now.has_failed() {
+            Ok(())
+        } else {
+            Err(now.ended.unwrap_or(ResponseError::UnknownServerError))
+        }
     }
 
     /// Has `reader` woken when the watermark next advances.
@@ -201,7 +256,8 @@ impl Partition {
         Ok(Offsets {
             log_start: log.start_offset(),
             high_watermark: watermark.high,
-            last_stable: unstable.unwrap_or(i64::MAX).min(watermark.high),
+            // A transaction whose records were deleted holds no one back.
+            last_stable: unstable.unwrap_or(i64::MAX).min(watermark.high).max(log.start_offset()),
         })
     }
 
@@ -228,22 +284,39 @@ impl Partition {
     }
 
     /// Deletes the records before `offset`; -1 stands for the high watermark. Returns the new start.
-    pub(crate) fn delete_before(&self, offset: i64) -> Result<i64, ResponseError> {
+    pub(crate) fn delete_before(self: &Arc<Self>, offset: i64) -> Result<i64, ResponseError> {
         let mut log = self.log.lock();
         let high_watermark = self.offsets_of(&log)?.high_watermark;
         let offset = if offset == -1 { high_watermark } else { offset };
         if offset < 0 || offset > high_watermark {
             return Err(ResponseError::OffsetOutOfRange);
         }
-        log.delete_before(offset).map_err(|error| self.storage_failed("delete records", &error))?;
+        let deleted = log.delete_before(offset);
+        self.enqueue_if_unsynced(&log);
+        deleted.map_err(|error| self.not_deleted("delete records", &error))?;
         Ok(log.start_offset())
     }
 
     /// Deletes what is older or more than the topic keeps.
-    pub(crate) fn retain(&self, keep: Retention, now_ms: i64) -> Result<usize, ResponseError> {
+    pub(crate) fn retain(self: &Arc<Self>, keep: Retention, now_ms: i64) -> Result<usize, ResponseError> {
         let mut log = self.log.lock();
         let stable_until = self.offsets_of(&log)?.last_stable;
-        log.retain(keep, now_ms, stable_until).map_err(|error| self.storage_failed("delete segments", &error))
+        let retained = log.retain(keep, now_ms, stable_until);
+        self.enqueue_if_unsynced(&log);
+        retained.map_err(|error| self.not_deleted("delete segments", &error))
+    }
+
+    fn enqueue_if_unsynced(self: &Arc<Self>, log: &Log) {
+        if log.has_unsynced() {
+            self.enqueue();
+        }
+    }
+
+    /// Nothing is lost by it, and it is tried again.
+    fn not_deleted(&self, attempt: &str, error: &io::Error) -> ResponseError {
+        let (topic, partition) = (&self.topic, self.index);
+        tracing::warn!(%topic, partition, %error, "cannot {attempt}");
+        ResponseError::KafkaStorageError
     }
 
     /// Transactions without an end.
@@ -268,3 +341,6 @@ impl Partition {
         self.index
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,34 @@ use kafka_protocol::messages::ApiKey;
 
 use self::Field::{Blob, Each, EachOf, Fixed, Only, Since, Text};
 
-/// More items than this in one request are hostile, or a mistake.
-const ITEMS_MAX: usize = 1_000_000;
+/// More tagged fields than this in one structure are hostile, or a mistake.
+const TAGS_MAX: u32 = 64;
+
+/// librdkafka 2.12 leaves three bytes behind a Metadata request for all topics.
+const TRAILING_BYTES_MAX: usize = 16;
+
+/// How many items a request may have: as many as what they cost allows.
+fn items_max(key: ApiKey) -> usize {
+    match key {
+        // Each may create or change something on disk, or ask for a description of many parts.
+        ApiKey::CreateTopics
+        | ApiKey::DeleteTopics
+        | ApiKey::CreatePartitions
+        | ApiKey::AlterConfigs
+        | ApiKey::IncrementalAlterConfigs
+        | ApiKey::DescribeConfigs
+        | ApiKey::DescribeGroups
+        | ApiKey::DeleteGroups
+        | ApiKey::FindCoordinator
+        | ApiKey::JoinGroup
+        | ApiKey::LeaveGroup
+        | ApiKey::ListGroups
+        | ApiKey::ListTransactions
+        | ApiKey::DescribeTransactions => 10_000,
+        // Topics and partitions, of which there are no more.
+        _ => 200_000,
+    }
+}
 
 /// A field as it lies in a request.
 enum Field {
@@ -115,17 +141,18 @@ const TXN_OFFSET_COMMIT: &[Field] = &[
     Each(&[Text, Each(&[Fixed(12), Since(2, &Fixed(4)), Text])]),
 ];
 
-/// Whether the body of a request holds everything that its lengths announce.
+/// Whether the body of a request holds what its lengths announce, and little else.
 pub(crate) fn fits(key: ApiKey, version: i16, body: &[u8]) -> bool {
     let Some((flexible_from, fields)) = shape_of(key) else { return false };
-    let mut walk = Walk { left: body, items: 0, version, is_flexible: version >= flexible_from };
-    walk.structure(fields).is_some()
+    let mut walk =
+        Walk { left: body, items_left: items_max(key), version, is_flexible: version >= flexible_from };
+    walk.structure(fields).is_some() && walk.left.len() <= TRAILING_BYTES_MAX
 }
 
 /// A walk over a body; `None` from any step means that something is missing.
 struct Walk<'a> {
     left: &'a [u8],
-    items: usize,
+    items_left: usize,
     version: i16,
     is_flexible: bool,
 }
@@ -162,7 +189,8 @@ impl Walk<'_> {
 
     /// Tags are numbers with values, both of which the codec bounds itself.
     fn tags(&mut self) -> Option<()> {
-        for _ in 0..self.varint()? {
+        let count = self.varint().filter(|&count| count <= TAGS_MAX)?;
+        for _ in 0..count {
             self.varint()?;
             let length = self.varint()?;
             self.skip(length as usize)?;
@@ -172,8 +200,8 @@ impl Walk<'_> {
 
     fn count(&mut self) -> Option<usize> {
         let count = self.length()?;
-        self.items += count;
-        (count <= self.left.len() && self.items <= ITEMS_MAX).then_some(count)
+        self.items_left = self.items_left.checked_sub(count)?;
+        (count <= self.left.len()).then_some(count)
     }
 
     /// The length of a blob or an array; an absent one has none.

@@ -70,8 +70,12 @@ impl Syncer {
     }
 }
 
-fn sync(partition: &Partition, fsync: bool, counters: &Counters) {
-    let (unsynced, end) = partition.take_unsynced();
+/// Makes one partition durable up to its present end, and readable up to there.
+pub(crate) fn sync(partition: &Partition, fsync: bool, counters: &Counters) {
+    let (unsynced, reached) = partition.take_unsynced();
+    if partition.has_failed() {
+        return; // what an earlier sync lost, no later one brings back
+    }
     if fsync && !unsynced.is_empty() {
         let began = Instant::now();
         match unsynced.sync() {
@@ -82,5 +86,8 @@ fn sync(partition: &Partition, fsync: bool, counters: &Counters) {
             }
         }
     }
-    partition.publish(end);
+    partition.publish(reached.end_offset);
+    if fsync {
+        partition.checkpoint(reached);
+    }
 }

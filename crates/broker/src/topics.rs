@@ -1,6 +1,6 @@
 //! Every topic there is, by name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
@@ -8,9 +8,10 @@ use std::sync::{Arc, RwLock};
 use kafka_protocol::error::ResponseError;
 
 use crate::config::BrokerConfig;
+use crate::disk::sync_directory;
+use crate::error::BrokerError;
 use crate::journal::record::{PartitionName, TopicRecord};
 use crate::journal::state::State;
-use crate::log::sync_directory;
 use crate::partition::Partition;
 use crate::syncer::SyncQueue;
 use crate::topic_config::TopicConfig;
@@ -35,6 +36,10 @@ pub(crate) struct Topics {
 }
 
 impl Topic {
+    fn new(record: TopicRecord, broker: &BrokerConfig, partitions: Vec<Arc<Partition>>) -> Self {
+        Self { config: TopicConfig::new(broker, &record.configs), partitions, record }
+    }
+
     pub(crate) fn record(&self) -> &TopicRecord {
         &self.record
     }
@@ -54,62 +59,97 @@ impl Topic {
 }
 
 impl Topics {
-    /// Opens every topic that the journal knows, and removes what it does not.
+    /// Opens every topic that the journal knows. What it does not know is moved aside.
     pub(crate) fn open(
         dir: PathBuf,
         queue: Arc<SyncQueue>,
         broker: &BrokerConfig,
         state: &State,
-    ) -> io::Result<Self> {
-        std::fs::create_dir_all(&dir)?;
+    ) -> Result<Self, BrokerError> {
+        std::fs::create_dir_all(&dir).map_err(BrokerError::storage("create", &dir))?;
         let topics = Self { dir, queue, by_name: RwLock::default() };
+        topics.set_strangers_aside(state)?;
         for record in state.topics.values() {
-            topics.put(record.clone(), broker, &state.log_starts)?;
+            let topic = topics.restore(record, broker, &state.log_starts)?;
+            topics.publish(topic);
         }
-        topics.remove_strangers(state)?;
         Ok(topics)
     }
 
-    /// Directories that a crash left between creating or deleting a topic and saying so.
-    fn remove_strangers(&self, state: &State) -> io::Result<()> {
-        let known: Vec<_> = state.topics.values().map(directory_name).collect();
-        for entry in std::fs::read_dir(&self.dir)? {
-            let entry = entry?;
-            if !known.iter().any(|name| entry.file_name() == name.as_str()) {
-                tracing::warn!(path = %entry.path().display(), "removed what was left of a topic");
-                std::fs::remove_dir_all(entry.path())?;
+    /// Directories that a crash left between creating or deleting a topic and saying so; or all of
+    /// them, if the journal is not the one that belongs to them. So they are kept.
+    fn set_strangers_aside(&self, state: &State) -> Result<(), BrokerError> {
+        let known: BTreeSet<_> = state.topics.values().map(directory_name).collect();
+        let removed = self.dir.with_file_name("removed");
+        let entries = std::fs::read_dir(&self.dir).map_err(BrokerError::storage("read", &self.dir))?;
+        for entry in entries {
+            let entry = entry.map_err(BrokerError::storage("read", &self.dir))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if known.contains(&name) {
+                continue;
             }
+            std::fs::create_dir_all(&removed).map_err(BrokerError::storage("create", &removed))?;
+            let to = free_name(&removed, &name);
+            std::fs::rename(entry.path(), &to).map_err(BrokerError::storage("move", entry.path()))?;
+            tracing::warn!(path = %entry.path().display(), to = %to.display(),
+                "moved aside a topic that the journal does not know; delete it if no one misses it");
         }
         Ok(())
     }
 
-    /// Creates or extends a topic on disk and makes it visible.
-    pub(crate) fn put(
+    /// Opens a topic that was there before.
+    fn restore(
         &self,
-        record: TopicRecord,
+        record: &TopicRecord,
         broker: &BrokerConfig,
         log_starts: &BTreeMap<PartitionName, i64>,
-    ) -> io::Result<()> {
+    ) -> Result<Topic, BrokerError> {
+        let dir = self.dir.join(directory_name(record));
+        let open = |index: i32| {
+            let partition_dir = dir.join(index.to_string());
+            if !partition_dir.is_dir() {
+                return Err(missing(&partition_dir));
+            }
+            let of = PartitionName { topic: record.name.clone(), partition: index };
+            let log_start = log_starts.get(&of).copied().unwrap_or(0);
+            self.open_partition(record, index, &partition_dir, log_start)
+                .map_err(BrokerError::storage("open", partition_dir))
+        };
+        let partitions = (0..record.partitions).map(open).collect::<Result<_, _>>()?;
+        Ok(Topic::new(record.clone(), broker, partitions))
+    }
+
+    fn open_partition(
+        &self,
+        record: &TopicRecord,
+        index: i32,
+        dir: &Path,
+        log_start: i64,
+    ) -> io::Result<Arc<Partition>> {
+        let (name, queue) = (record.name.as_str().into(), Arc::clone(&self.queue));
+        Ok(Arc::new(Partition::open(name, index, dir, log_start, queue)?))
+    }
+
+    /// Makes the files of a new topic, or of its new partitions. No one sees them yet.
+    pub(crate) fn prepare(&self, record: TopicRecord, broker: &BrokerConfig) -> io::Result<Topic> {
         let dir = self.dir.join(directory_name(&record));
         let mut partitions = match self.get(&record.name) {
             Some(topic) if topic.record.id == record.id => topic.partitions.clone(),
             _ => Vec::new(),
         };
-        let name: Arc<str> = record.name.as_str().into();
         for index in partitions.len() as i32..record.partitions {
-            let of = PartitionName { topic: record.name.clone(), partition: index };
-            let log_start = log_starts.get(&of).copied().unwrap_or(0);
             let partition_dir = dir.join(index.to_string());
-            let queue = Arc::clone(&self.queue);
-            let partition = Partition::open(Arc::clone(&name), index, &partition_dir, log_start, queue)?;
-            partitions.push(Arc::new(partition));
+            std::fs::create_dir_all(&partition_dir)?;
+            partitions.push(self.open_partition(&record, index, &partition_dir, 0)?);
         }
         sync_directory(&dir)?;
         sync_directory(&self.dir)?;
-        let config = TopicConfig::new(broker, &record.configs);
-        let topic = Arc::new(Topic { config, partitions, record });
-        self.by_name.write().expect(UNPOISONED).insert(topic.record.name.clone(), topic);
-        Ok(())
+        Ok(Topic::new(record, broker, partitions))
+    }
+
+    /// Makes a prepared topic visible; the journal has it by now.
+    pub(crate) fn publish(&self, topic: Topic) {
+        self.by_name.write().expect(UNPOISONED).insert(topic.record.name.clone(), Arc::new(topic));
     }
 
     /// Takes a topic away; its files are deleted.
@@ -136,6 +176,21 @@ impl Topics {
         all.sort_unstable_by(|one, other| one.record.name.cmp(&other.record.name));
         all
     }
+}
+
+fn missing(partition_dir: &Path) -> BrokerError {
+    let dir = partition_dir.display();
+    BrokerError::Damaged(format!(
+        "{dir} is missing, though the journal knows its topic. Put a copy of it in its place; if there is \
+         none, an empty directory there gives up its records"
+    ))
+}
+
+/// `name`, or with a number behind it if that is taken.
+fn free_name(dir: &Path, name: &str) -> PathBuf {
+    let numbered =
+        |count: u32| dir.join(if count == 0 { name.to_owned() } else { format!("{name}.{count}") });
+    (0..).map(numbered).find(|path| !path.exists()).unwrap_or_else(|| dir.join(name))
 }
 
 /// `@` is not allowed in names, so no topic can take another's directory.

@@ -13,10 +13,11 @@ use std::sync::{Arc, RwLock};
 use kafka_protocol::error::ResponseError;
 use tokio::sync::Notify;
 
-use self::ending::{begin_ending, detached};
+use self::ending::begin_ending;
 use self::ids::ProducerIds;
-use self::producer::Owner;
+use self::producer::{Claim, Former, Owner};
 use crate::clock::now_ms;
+use crate::detached::detached;
 use crate::guarded::Guarded;
 use crate::journal::Journal;
 use crate::journal::record::{OffsetRecord, PartitionName, Record};
@@ -34,6 +35,7 @@ pub(crate) struct Transactions {
     topics: Arc<Topics>,
     ids: ProducerIds,
     by_id: RwLock<HashMap<String, Arc<Transactional>>>,
+    ids_max: usize,
     decisions: AtomicU64,
     /// A transaction began: the watch over time-outs has something to look at.
     began: Notify,
@@ -66,8 +68,11 @@ impl Transactions {
         let this = Arc::clone(self);
         let owning = async move {
             let _turn = transactional.turn.lock().await;
-            if let Some(expected) = expected {
-                transactional.owner.lock().check(expected)?;
+            if let Some(believed) = expected {
+                let owner = transactional.owner.lock();
+                if owner.claim(believed)? == Claim::Unaware {
+                    return Ok(owner.producer);
+                }
             }
             let is_worn_out = transactional.owner.lock().producer.epoch >= EPOCH_MAX;
             let fresh_id = if is_worn_out { Some(this.ids.next().await?) } else { None };
@@ -78,6 +83,8 @@ impl Transactions {
                     Some(id) => Producer { id, epoch: 0 },
                     None => Producer { id: former.id, epoch: former.epoch + 1 },
                 };
+                // Without a belief it is another client, and the former one is fenced.
+                owner.former = expected.map(|producer| Former { producer, timed_out: false });
                 owner.timeout_ms = timeout_ms;
                 owner.last_committed = None;
                 (former, begin_ending(&mut owner), owner.producer)
@@ -102,6 +109,9 @@ impl Transactions {
         let producer = Producer { id: self.ids.next().await?, epoch: -1 };
         let created = Arc::new(Transactional::new(id, Owner::new(producer, timeout_ms)));
         let mut by_id = self.by_id.write().expect(UNPOISONED);
+        if by_id.len() >= self.ids_max && !by_id.contains_key(id) {
+            return Err(ResponseError::PolicyViolation);
+        }
         Ok(Arc::clone(by_id.entry(id.to_owned()).or_insert(created)))
     }
 
@@ -110,8 +120,20 @@ impl Transactions {
         found.ok_or(ResponseError::InvalidProducerIdMapping)
     }
 
-    /// Lets the transaction write to partitions; it begins with the first.
-    pub(crate) fn add_partitions(
+    /// Lets the transaction write to partitions; it begins with the first. Durable when this
+    /// returns, as are groups and offsets: a restart between an answer and the end of the
+    /// transaction would commit it without them.
+    pub(crate) async fn add_partitions(
+        &self,
+        id: &str,
+        producer: Producer,
+        partitions: Vec<PartitionName>,
+    ) -> Result<(), ResponseError> {
+        self.note_partitions(id, producer, partitions)?;
+        self.journal.durable_so_far().await
+    }
+
+    fn note_partitions(
         &self,
         id: &str,
         producer: Producer,
@@ -126,7 +148,6 @@ impl Transactions {
         }
         touched.partitions.extend(new.iter().cloned());
         let began_at_ms = touched.began_at_ms;
-        // Not waited for: after a power cut the partitions themselves show what was written.
         self.journal.append(&[Record::PartitionsAdded {
             transactional_id: id.to_owned(),
             began_at_ms,
@@ -137,7 +158,17 @@ impl Transactions {
     }
 
     /// Lets the transaction commit offsets of a group.
-    pub(crate) fn add_group(&self, id: &str, producer: Producer, group: &str) -> Result<(), ResponseError> {
+    pub(crate) async fn add_group(
+        &self,
+        id: &str,
+        producer: Producer,
+        group: &str,
+    ) -> Result<(), ResponseError> {
+        self.note_group(id, producer, group)?;
+        self.journal.durable_so_far().await
+    }
+
+    fn note_group(&self, id: &str, producer: Producer, group: &str) -> Result<(), ResponseError> {
         let transactional = self.find(id)?;
         let mut owner = transactional.owner.lock();
         let touched = owner.open(producer, now_ms())?;
@@ -148,7 +179,18 @@ impl Transactions {
     }
 
     /// Holds offsets until the transaction ends.
-    pub(crate) fn pend_offsets(
+    pub(crate) async fn pend_offsets(
+        &self,
+        id: &str,
+        producer: Producer,
+        group: &str,
+        offsets: Vec<OffsetRecord>,
+    ) -> Result<(), ResponseError> {
+        self.note_offsets(id, producer, group, offsets)?;
+        self.journal.durable_so_far().await
+    }
+
+    fn note_offsets(
         &self,
         id: &str,
         producer: Producer,
@@ -165,7 +207,6 @@ impl Transactions {
         Ok(())
     }
 
-    /// Not waited for: the transaction's decision becomes durable after it.
     fn journal_offsets(&self, id: &str, began_at_ms: i64, group: &str, offsets: Vec<OffsetRecord>) {
         self.journal.append(&[Record::OffsetsPending {
             transactional_id: id.to_owned(),
@@ -219,3 +260,6 @@ impl Transactional {
         Self { id: id.to_owned(), turn: tokio::sync::Mutex::default(), owner: Guarded::new(owner) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@
 mod harness;
 
 mod admin;
+mod connections;
 mod crash;
 mod frames;
 mod groups;

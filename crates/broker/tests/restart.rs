@@ -13,7 +13,8 @@ fn segments(kafka: &Kafka, topic: &str) -> Vec<PathBuf> {
     let names_topic = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(topic);
     let paths = |dir: PathBuf| std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let dir = paths(kafka.data_dir().join("topics")).find(names_topic).unwrap();
-    let mut files: Vec<_> = paths(dir.join("0")).collect();
+    let is_segment = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
+    let mut files: Vec<_> = paths(dir.join("0")).filter(is_segment).collect();
     files.sort();
     files
 }
@@ -109,9 +110,18 @@ fn members_join_again_after_a_restart() {
     assert_eq!(take(&consumer, 1)[0].value, "two0000");
 }
 
+/// How the broker ended before something happened to its log.
+#[derive(PartialEq)]
+enum Ended {
+    /// Everything is known to be on the disk.
+    Cleanly,
+    /// Nothing is.
+    ByCrash,
+}
+
 /// Sends three batches, stops, does something to the last segment, starts, and expects so many
-/// batches to be left; and that the log goes on from there.
-fn check_damage(damage: impl FnOnce(&mut Vec<u8>), batches_left: usize) {
+/// batches to be left; and that the log goes on at that offset.
+fn check_damage(ended: Ended, damage: impl FnOnce(&mut Vec<u8>), batches_left: usize, next_offset: i64) {
     let Some(mut kafka) = Kafka::own("damaged logs", |_| {}) else { return };
     let topic = kafka.topic(1);
     for batch in ["a", "b", "c"] {
@@ -122,35 +132,41 @@ fn check_damage(damage: impl FnOnce(&mut Vec<u8>), batches_left: usize) {
     let mut bytes = std::fs::read(&file).unwrap();
     damage(&mut bytes);
     std::fs::write(&file, bytes).unwrap();
+    if ended == Ended::ByCrash {
+        std::fs::remove_file(file.with_file_name("checkpoint")).unwrap();
+    }
     kafka.start_again();
     let mut left: Vec<_> =
         ["a", "b", "c"][..batches_left].iter().flat_map(|batch| values(batch, 10)).collect();
     assert_eq!(kafka.committed(&topic), left);
     let delivered = kafka.producer(&[]).send(&topic, 0, &values("d", 1));
-    assert_eq!(delivered, [(0, 10 * batches_left as i64)]);
+    assert_eq!(delivered, [(0, next_offset)]);
     left.push("d0000".into());
     assert_eq!(kafka.committed(&topic), left);
 }
 
 #[test]
 fn a_torn_last_batch_is_cut_off() {
-    check_damage(|bytes| bytes.truncate(bytes.len() - 7), 2);
+    check_damage(Ended::ByCrash, |bytes| bytes.truncate(bytes.len() - 7), 2, 20);
 }
 
 #[test]
 fn a_flipped_bit_in_the_last_batch_cuts_it_off() {
-    check_damage(
-        |bytes| {
-            let at = bytes.len() - 20;
-            bytes[at] ^= 0x10;
-        },
-        2,
-    );
+    let flip = |bytes: &mut Vec<u8>| {
+        let at = bytes.len() - 20;
+        bytes[at] ^= 0x10;
+    };
+    check_damage(Ended::ByCrash, flip, 2, 20);
+}
+
+#[test]
+fn offsets_of_damaged_records_are_not_used_again() {
+    check_damage(Ended::Cleanly, |bytes| bytes.truncate(bytes.len() - 7), 2, 30);
 }
 
 #[test]
 fn zeros_after_the_last_batch_are_cut_off() {
-    check_damage(|bytes| bytes.extend_from_slice(&[0; 5000]), 3);
+    check_damage(Ended::Cleanly, |bytes| bytes.extend_from_slice(&[0; 5000]), 3, 30);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! All or nothing, and once.
 
 use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::harness::{Kafka, PATIENCE, fresh_name, poll_until, take, values};
+use crate::harness::{Kafka, PATIENCE, Producer, fresh_name, poll_until, take, values};
 
 #[test]
 fn committed_records_are_seen_and_aborted_ones_are_not() {
@@ -87,6 +87,37 @@ fn a_transaction_that_takes_too_long_is_aborted() {
     consumer.subscribe(&[&topic]).unwrap();
     assert_eq!(take(&consumer, 1)[0].value, "after0000");
     assert!(producer.commit_transaction(PATIENCE).is_err());
+}
+
+#[test]
+fn a_producer_whose_transaction_took_too_long_aborts_it_and_goes_on() {
+    check_recovery_from_a_timeout(|_, _| {});
+}
+
+#[test]
+fn a_producer_that_learns_by_writing_that_it_took_too_long_goes_on_as_well() {
+    check_recovery_from_a_timeout(|producer, topic| {
+        producer.queue(topic, 0, &values("late", 1));
+        assert!(producer.flushed().iter().any(Result::is_err));
+    });
+}
+
+fn check_recovery_from_a_timeout(then: impl FnOnce(&Producer, &str)) {
+    let Some(kafka) = Kafka::own("recovery from a time-out", |_| {}) else { return };
+    let topic = kafka.topic(1);
+    let producer = kafka.transactional("tx", &[("transaction.timeout.ms", "1000")]);
+    producer.begin_transaction().unwrap();
+    producer.send(&topic, 0, &values("slow", 1));
+    poll_until(&[], || kafka.metrics().open_transactions == 0);
+    then(&producer, &topic);
+    let error = producer.commit_transaction(PATIENCE).unwrap_err();
+    let KafkaError::Transaction(error) = error else { panic!("{error}") };
+    assert!(error.txn_requires_abort() && !error.is_fatal(), "{error}");
+    producer.abort_transaction(PATIENCE).unwrap();
+    producer.begin_transaction().unwrap();
+    producer.send(&topic, 0, &values("again", 1));
+    producer.commit_transaction(PATIENCE).unwrap();
+    assert_eq!(kafka.committed(&topic), values("again", 1));
 }
 
 #[test]

@@ -60,6 +60,10 @@ impl Group {
         fresh_id: String,
         now: Instant,
     ) -> Result<Promise<Joined>, NotJoined> {
+        let is_known = joining.instance_id.as_ref().is_some_and(|id| self.instances.contains_key(id));
+        if !is_known && self.members.len() + self.promised.len() >= self.members_max {
+            return Err(ResponseError::GroupMaxSizeReached.into());
+        }
         if let Some(instance_id) = &joining.instance_id {
             return Ok(match self.instances.get(instance_id).cloned() {
                 Some(former_id) => self.replace(joining, &former_id, fresh_id, now),

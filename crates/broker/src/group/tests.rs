@@ -30,7 +30,7 @@ fn got<T>(mut promise: Promise<T>) -> Answer<T> {
 
 /// A stable group of these members, in its first generation.
 fn stable(ids: &[&str], now: Instant) -> Group {
-    let mut group = Group::new(DELAY);
+    let mut group = Group::new(DELAY, 3);
     let promises: Vec<_> =
         ids.iter().map(|id| group.join(&joining(""), (*id).into(), now).unwrap()).collect();
     group.tick(now + DELAY);
@@ -52,7 +52,7 @@ fn members_that_start_together_join_one_generation() {
 #[test]
 fn only_the_leader_is_told_who_is_there() {
     let now = Instant::now();
-    let mut group = Group::new(DELAY);
+    let mut group = Group::new(DELAY, 3);
     let (a, b) = (group.join(&joining(""), "a".into(), now), group.join(&joining(""), "b".into(), now));
     group.tick(now + DELAY);
     let (a, b) = (got(a.unwrap()).unwrap(), got(b.unwrap()).unwrap());
@@ -95,16 +95,16 @@ fn a_silent_member_is_out_after_its_session() {
 fn commits_of_another_generation_or_a_stranger_are_refused() {
     let now = Instant::now();
     let mut group = stable(&["a"], now);
-    assert_eq!(group.check_commit(&speaker("a", 1), now), Ok(()));
-    assert_eq!(group.check_commit(&speaker("a", 0), now), Err(ResponseError::IllegalGeneration));
-    assert_eq!(group.check_commit(&speaker("z", 1), now), Err(ResponseError::UnknownMemberId));
-    assert_eq!(group.check_commit(&speaker("", -1), now), Err(ResponseError::UnknownMemberId));
+    assert_eq!(group.check_commit(&speaker("a", 1), false, now), Ok(()));
+    assert_eq!(group.check_commit(&speaker("a", 0), false, now), Err(ResponseError::IllegalGeneration));
+    assert_eq!(group.check_commit(&speaker("z", 1), false, now), Err(ResponseError::UnknownMemberId));
+    assert_eq!(group.check_commit(&speaker("", -1), false, now), Err(ResponseError::UnknownMemberId));
 }
 
 #[test]
 fn a_newer_client_is_given_its_id_first() {
     let now = Instant::now();
-    let mut group = Group::new(DELAY);
+    let mut group = Group::new(DELAY, 3);
     let asks = Joining { asks_for_id: true, ..joining("") };
     assert_eq!(group.join(&asks, "a".into(), now).unwrap_err(), NotJoined::TakeId("a".into()));
     let a = group.join(&Joining { asks_for_id: true, ..joining("a") }, String::new(), now).unwrap();
@@ -115,7 +115,7 @@ fn a_newer_client_is_given_its_id_first() {
 #[test]
 fn a_static_member_that_returns_fences_its_former_self() {
     let now = Instant::now();
-    let mut group = Group::new(DELAY);
+    let mut group = Group::new(DELAY, 3);
     let one = Joining { instance_id: Some("one".into()), ..joining("") };
     drop(group.join(&one, "a".into(), now).unwrap());
     let again = group.join(&one, "b".into(), now).unwrap();
@@ -147,11 +147,33 @@ fn members_without_a_common_protocol_are_refused() {
 #[test]
 fn a_leader_that_never_assigns_is_left_behind() {
     let now = Instant::now();
-    let mut group = Group::new(DELAY);
+    let mut group = Group::new(DELAY, 3);
     drop(group.join(&joining(""), "a".into(), now).unwrap());
     let b = group.join(&joining(""), "b".into(), now).unwrap();
     group.tick(now + DELAY); // "a" has hung up, so "b" leads
     assert_eq!(got(b).unwrap().leader, "b");
     group.tick(now + DELAY + Duration::from_secs(61));
     assert!(group.is_vacant());
+}
+
+#[test]
+fn a_full_group_takes_no_more_members() {
+    let now = Instant::now();
+    let mut group = stable(&["a", "b", "c"], now);
+    let refused = group.join(&joining(""), "d".into(), now).unwrap_err();
+    assert_eq!(refused, NotJoined::Refused(ResponseError::GroupMaxSizeReached));
+    drop(group.join(&joining("a"), String::new(), now).unwrap());
+}
+
+#[test]
+fn a_transaction_may_commit_while_the_group_waits_for_its_assignment() {
+    let now = Instant::now();
+    let mut group = stable(&["a"], now);
+    let b = group.join(&joining(""), "b".into(), now).unwrap();
+    drop(group.join(&joining("a"), String::new(), now).unwrap());
+    drop(b);
+    assert!(matches!(group.phase(), Phase::Syncing { .. }));
+    assert_eq!(group.check_commit(&speaker("a", 2), true, now), Ok(()));
+    assert_eq!(group.check_commit(&speaker("a", 2), false, now), Err(ResponseError::RebalanceInProgress));
+    assert_eq!(group.check_commit(&speaker("a", 1), true, now), Err(ResponseError::IllegalGeneration));
 }

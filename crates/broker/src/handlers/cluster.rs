@@ -1,5 +1,6 @@
 //! ApiVersions, Metadata and DescribeCluster: what there is, and where.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -41,7 +42,12 @@ pub(super) async fn metadata(node: &Arc<Node>, request: &mut Request) -> Result<
         None => node.topics.all().iter().map(|topic| describe(topic)).collect(),
         Some(named) => {
             let mut topics = Vec::with_capacity(named.len());
+            // Named twice is described once, or a small request would have an endless answer.
+            let mut seen = HashSet::new();
             for name in named.into_iter().filter_map(|topic| topic.name) {
+                if !seen.insert(name.clone()) {
+                    continue;
+                }
                 topics.push(find_or_create(node, name, may_create).await);
             }
             topics

@@ -11,7 +11,7 @@ use kafka_protocol::messages::fetch_request::FetchRequest;
 use kafka_protocol::messages::fetch_response::{
     AbortedTransaction, FetchResponse, FetchableTopicResponse, PartitionData,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
 use crate::frame::{FrameError, Request};
@@ -20,6 +20,8 @@ use crate::partition::{Isolation, Partition, Readable};
 
 /// Reads larger than this are left to a thread that may block.
 const READ_INLINE_BYTES_MAX: usize = 256 * 1024;
+/// However much a client asks for, this is what it gets at once; a single batch may be larger.
+pub(crate) const FETCH_BYTES_MAX: usize = 50 * 1024 * 1024;
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// One partition that a client wants.
@@ -43,13 +45,30 @@ pub(super) async fn fetch(node: &Arc<Node>, request: &mut Request) -> Result<Byt
         if fetch.isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
     let (topics, wanted) = resolve(node, &fetch);
     let found = wait_for_records(node, &wanted, isolation, &fetch).await;
-    let read = read_all(wanted, found, usize::try_from(fetch.max_bytes).unwrap_or(0)).await;
+    let bytes_max = usize::try_from(fetch.max_bytes).unwrap_or(0).min(FETCH_BYTES_MAX);
+    let expected = expected_bytes(&wanted, &found).min(bytes_max);
+    let memory = node.fetch_memory.clone().acquire_many_owned(expected as u32).await;
+    let read = read_all(wanted, found, expected, bytes_max).await;
     let mut responses: Vec<_> =
         topics.into_iter().map(|topic| FetchableTopicResponse::default().with_topic(topic)).collect();
     for (topic, data) in read {
         responses[topic].partitions.push(data);
     }
-    request.encode(&FetchResponse::default().with_responses(responses))
+    let response = request.encode(&FetchResponse::default().with_responses(responses))?;
+    let memory = memory.expect("this semaphore is never closed");
+    Ok(Bytes::from_owner(Held { response, _memory: memory }))
+}
+
+/// A response that gives back its memory when it is sent.
+struct Held {
+    response: Bytes,
+    _memory: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.response
+    }
 }
 
 fn resolve(node: &Node, fetch: &FetchRequest) -> (Vec<TopicName>, Vec<Wanted>) {
@@ -144,15 +163,24 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Reads every partition's records, within the client's limits.
-async fn read_all(wanted: Vec<Wanted>, found: Vec<Found>, bytes_max: usize) -> Vec<(usize, PartitionData)> {
+/// About how many bytes there are to send.
+fn expected_bytes(wanted: &[Wanted], found: &[Found]) -> usize {
     let expected = |(one, found): (&Wanted, &Found)| {
         let slice = found.as_ref().ok().and_then(|readable| readable.slice.as_ref());
         slice.map_or(0, |slice| slice.bytes_at_most(one.bytes_max))
     };
-    let expected: usize = wanted.iter().zip(&found).map(expected).sum();
+    wanted.iter().zip(found).map(expected).fold(0, usize::saturating_add)
+}
+
+/// Reads every partition's records, within the client's limits.
+async fn read_all(
+    wanted: Vec<Wanted>,
+    found: Vec<Found>,
+    expected: usize,
+    bytes_max: usize,
+) -> Vec<(usize, PartitionData)> {
     let read = move || read_in_turn(wanted, found, bytes_max);
-    if expected.min(bytes_max) <= READ_INLINE_BYTES_MAX {
+    if expected <= READ_INLINE_BYTES_MAX {
         return read();
     }
     // A panic while reading is the connection's panic.
@@ -170,6 +198,7 @@ fn read_in_turn(wanted: Vec<Wanted>, found: Vec<Found>, bytes_max: usize) -> Vec
         let answer = found.and_then(|readable| {
             let records = match &readable.slice {
                 // A batch larger than the limits is sent all the same, or its reader would starve.
+                Some(_) if read_any && bytes_left == 0 => Ok(Bytes::new()),
                 Some(slice) => slice.read(one.bytes_max.min(bytes_left), !read_any),
                 None => Ok(Bytes::new()),
             };

@@ -54,7 +54,9 @@ pub(super) fn describe(node: &Node, request: &mut Request) -> Result<Bytes, Fram
         });
         described.with_group_id(id)
     };
-    let groups = wanted.groups.into_iter().map(describe).collect();
+    let mut seen = BTreeSet::new();
+    let once = wanted.groups.into_iter().filter(|id| seen.insert(id.clone()));
+    let groups = once.map(describe).collect();
     request.encode(&DescribeGroupsResponse::default().with_groups(groups))
 }
 

@@ -18,9 +18,9 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::{code, text};
 use crate::frame::{FrameError, Request};
-use crate::group::Speaker;
 use crate::group::joining::NotJoined;
 use crate::group::member::{Client, Joined, JoinedMember, Joining, Promise, Protocol, Timeouts};
+use crate::group::{Group, Speaker};
 use crate::groups::fresh_id;
 use crate::node::Node;
 
@@ -42,7 +42,8 @@ pub(super) async fn join(
         let joining = joining(&join, version, &request.client_id, peer);
         let name = joining.instance_id.as_deref().unwrap_or(&request.client_id);
         let fresh_id = format!("{name}-{}", fresh_id());
-        node.groups.with_or_create(&join.group_id, |group| group.join(&joining, fresh_id, Instant::now()))
+        let join_it = |group: &mut Group| group.join(&joining, fresh_id, Instant::now());
+        node.groups.with_or_create(&join.group_id, join_it).unwrap_or_else(|refusal| Err(refusal.into()))
     };
     let response = match begun {
         Ok(promise) => match kept(promise).await {

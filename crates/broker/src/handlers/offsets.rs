@@ -92,7 +92,7 @@ pub(super) async fn commit(node: &Arc<Node>, request: &mut Request) -> Result<By
         instance_id: commit.group_instance_id.map(|id| id.to_string()),
         generation: commit.generation_id_or_member_epoch,
     };
-    let all = match check(node, &commit.group_id, &speaker) {
+    let all = match check(node, &commit.group_id, &speaker, false) {
         Ok(()) => {
             let offsets = granted(&wishes);
             node.journal.commit(&[Record::Offsets { group: commit.group_id.to_string(), offsets }]).await
@@ -112,17 +112,22 @@ pub(super) async fn commit(node: &Arc<Node>, request: &mut Request) -> Result<By
     request.encode(&OffsetCommitResponse::default().with_topics(topics.collect()))
 }
 
-fn check(node: &Node, group: &str, speaker: &Speaker) -> Result<(), ResponseError> {
+fn check(node: &Node, group: &str, speaker: &Speaker, in_transaction: bool) -> Result<(), ResponseError> {
     if group.is_empty() {
         return Err(ResponseError::InvalidGroupId);
     }
-    let checked = node.groups.with_quietly(group, |group| group.check_commit(speaker, Instant::now()));
+    node.check_group_limit(group)?;
+    let checked =
+        node.groups.with_quietly(group, |group| group.check_commit(speaker, in_transaction, Instant::now()));
     // A group without members: whoever speaks as a member is from before a restart.
     let without_members = if speaker.generation < 0 { Ok(()) } else { Err(ResponseError::IllegalGeneration) };
     checked.unwrap_or(without_members)
 }
 
-pub(super) fn commit_in_transaction(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn commit_in_transaction(
+    node: &Arc<Node>,
+    request: &mut Request,
+) -> Result<Bytes, FrameError> {
     let commit: TxnOffsetCommitRequest = request.decode()?;
     let wishes: Vec<_> = commit
         .topics
@@ -142,9 +147,13 @@ pub(super) fn commit_in_transaction(node: &Node, request: &mut Request) -> Resul
         generation: commit.generation_id,
     };
     let producer = Producer { id: commit.producer_id.0, epoch: commit.producer_epoch };
-    let all = check_transactional(node, &commit.group_id, &speaker).and_then(|()| {
-        node.transactions.pend_offsets(&commit.transactional_id, producer, &commit.group_id, granted(&wishes))
-    });
+    let all = match check_transactional(node, &commit.group_id, &speaker) {
+        Ok(()) => {
+            let (id, group) = (&commit.transactional_id, &commit.group_id);
+            node.transactions.pend_offsets(id, producer, group, granted(&wishes)).await
+        }
+        Err(error) => Err(error),
+    };
     let all = all.map_err(|error| match error {
         ResponseError::ProducerFenced => ResponseError::InvalidProducerEpoch,
         other => other,
@@ -164,8 +173,9 @@ pub(super) fn commit_in_transaction(node: &Node, request: &mut Request) -> Resul
 
 /// A producer need not say for which member it commits; if it does, the member must be current.
 fn check_transactional(node: &Node, group: &str, speaker: &Speaker) -> Result<(), ResponseError> {
+    node.check_group_limit(group)?;
     let names_no_member = speaker.generation < 0 && speaker.member_id.is_empty();
-    if names_no_member && !group.is_empty() { Ok(()) } else { check(node, group, speaker) }
+    if names_no_member && !group.is_empty() { Ok(()) } else { check(node, group, speaker, true) }
 }
 
 pub(super) fn fetch(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
@@ -183,7 +193,9 @@ pub(super) fn fetch(node: &Node, request: &mut Request) -> Result<Bytes, FrameEr
         let fetched = look(&fetch.group_id, fetch.topics.as_ref().map(asked));
         return request.encode(&fetched.of_one_group(request.version));
     }
-    let groups = fetch.groups.iter().map(|group| {
+    let mut seen = BTreeSet::new();
+    let once = fetch.groups.iter().filter(|group| seen.insert(group.group_id.clone()));
+    let groups = once.map(|group| {
         let asked =
             |topics: &Vec<kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopics>| {
                 topics.iter().map(|topic| (topic.name.clone(), topic.partition_indexes.clone())).collect()

@@ -17,6 +17,7 @@ use crate::journal::record::PartitionName;
 use crate::log::Placed;
 use crate::log::batch::{BatchError, BatchHeader};
 use crate::log::marker::Producer;
+use crate::log::records;
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::topics::Topic;
@@ -84,6 +85,9 @@ fn append(
     data: &PartitionProduceData,
     transactional_id: Option<&TransactionalId>,
 ) -> Result<Appended, ResponseError> {
+    if node.journal.has_failed() {
+        return Err(ResponseError::KafkaStorageError); // the broker is stopping
+    }
     let partition = topic.partition(data.index)?;
     let batch = data.records.as_ref().ok_or(ResponseError::InvalidRecord)?;
     let header = check(batch, topic.config().message_bytes_max)?;
@@ -99,7 +103,8 @@ fn append(
     Ok(Appended { partition: Arc::clone(partition), placed })
 }
 
-/// Producers know a fenced epoch under its older name.
+/// Producers know a fenced epoch under its older name. One whose transaction took too long keeps
+/// the milder error that the coordinator gives it: librdkafka takes this one for the end.
 fn in_produce(refusal: ResponseError) -> ResponseError {
     match refusal {
         ResponseError::ProducerFenced => ResponseError::InvalidProducerEpoch,
@@ -124,7 +129,7 @@ fn check(batch: &Bytes, bytes_max: usize) -> Result<BatchHeader, ResponseError> 
     let counts_right = header.record_count > 0 && i64::from(header.record_count) == header.record_span();
     let is_sequenced = header.base_sequence >= 0 && header.producer_epoch >= 0;
     let is_sound = if header.has_producer() { is_sequenced } else { !header.is_transactional() };
-    if is_alone && counts_right && is_sound && !header.is_control() {
+    if is_alone && counts_right && is_sound && !header.is_control() && records::are_sound(&header, batch) {
         Ok(header)
     } else {
         Err(ResponseError::InvalidRecord)
@@ -149,4 +154,20 @@ async fn respond(outcome: Outcome, acks: i16) -> TopicProduceResponse {
         partitions.push(response);
     }
     TopicProduceResponse::default().with_name(outcome.topic).with_partition_responses(partitions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::tests::batch_of;
+
+    #[test]
+    fn a_valid_checksum_over_garbage_is_refused() {
+        for (record_count, body) in [(i32::MAX, &[][..]), (1, b"garbage")] {
+            let batch = Bytes::from(batch_of(record_count, body));
+            assert_eq!(check(&batch, 1000), Err(ResponseError::InvalidRecord));
+        }
+        let whole = [16, 0, 0, 0, 2, b'k', 2, b'v', 0];
+        assert!(check(&Bytes::from(batch_of(1, &whole)), 1000).is_ok());
+    }
 }

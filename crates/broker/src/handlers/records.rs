@@ -33,9 +33,14 @@ pub(super) async fn delete(node: &Arc<Node>, request: &mut Request) -> Result<By
 }
 
 async fn delete_before(node: &Node, topic: &str, index: i32, offset: i64) -> Result<i64, ResponseError> {
-    let partition = node.topics.partition(topic, index)?;
-    let log_start = partition.delete_before(offset)?;
-    let record = Record::LogStart { topic: topic.to_owned(), partition: index, offset: log_start };
+    let found = node.topics.get(topic).ok_or(ResponseError::UnknownTopicOrPartition)?;
+    let log_start = found.partition(index)?.delete_before(offset)?;
+    let record = Record::LogStart {
+        topic: topic.to_owned(),
+        topic_id: Some(found.record().id),
+        partition: index,
+        offset: log_start,
+    };
     node.journal.commit(&[record]).await?;
     Ok(log_start)
 }

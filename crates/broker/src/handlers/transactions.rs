@@ -50,7 +50,7 @@ async fn given_producer(node: &Node, init: &InitProducerIdRequest) -> Result<Pro
     node.transactions.own(id, init.transaction_timeout_ms, expected).await
 }
 
-pub(super) fn add_partitions(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn add_partitions(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
     let add: AddPartitionsToTxnRequest = request.decode()?;
     let producer = Producer { id: add.v3_and_below_producer_id.0, epoch: add.v3_and_below_producer_epoch };
     let topics = add.v3_and_below_topics;
@@ -58,7 +58,7 @@ pub(super) fn add_partitions(node: &Node, request: &mut Request) -> Result<Bytes
     // All or nothing: with one unknown partition, the others are not attempted.
     let added = if all_exist {
         let partitions = names(&topics).collect();
-        node.transactions.add_partitions(&add.v3_and_below_transactional_id, producer, partitions)
+        node.transactions.add_partitions(&add.v3_and_below_transactional_id, producer, partitions).await
     } else {
         Err(ResponseError::OperationNotAttempted)
     };
@@ -86,10 +86,10 @@ fn names(topics: &[AddPartitionsToTxnTopic]) -> impl Iterator<Item = PartitionNa
     })
 }
 
-pub(super) fn add_offsets(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn add_offsets(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
     let add: AddOffsetsToTxnRequest = request.decode()?;
     let producer = Producer { id: add.producer_id.0, epoch: add.producer_epoch };
-    let added = node.transactions.add_group(&add.transactional_id, producer, &add.group_id);
+    let added = node.transactions.add_group(&add.transactional_id, producer, &add.group_id).await;
     let added = fenced_by_name(added, request.version >= 2);
     request.encode(&AddOffsetsToTxnResponse::default().with_error_code(code(&added)))
 }

@@ -1,14 +1,23 @@
 //! The journal's file: length, checksum and JSON of each record.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use super::record::Record;
 use super::state::State;
-use crate::log::sync_directory;
+use crate::disk::{DataFile, sync_directory};
+use crate::error::BrokerError;
 
 const FRAME_BYTES: usize = 8;
+
+/// Why some bytes are not a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// Cut short, or not what its checksum says: as a crash leaves the end of a file.
+    Torn,
+    /// As it was written, but not understood.
+    Unknown,
+}
 
 /// Appends a record's frame to `bytes`.
 pub(crate) fn encode(record: &Record, bytes: &mut Vec<u8>) {
@@ -21,37 +30,73 @@ pub(crate) fn encode(record: &Record, bytes: &mut Vec<u8>) {
     bytes[begin + 4..begin + FRAME_BYTES].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// The record at the start of `bytes`, and how many bytes it takes; `None` if it is not whole.
-pub(crate) fn decode(bytes: &[u8]) -> Option<(Record, usize)> {
-    let (length, rest) = bytes.split_first_chunk::<4>()?;
-    let (crc, rest) = rest.split_first_chunk::<4>()?;
-    let length = u32::from_le_bytes(*length) as usize;
-    let body = rest.get(..length)?;
-    if crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
-        return None;
-    }
-    let record = serde_json::from_slice(body).ok()?;
-    Some((record, FRAME_BYTES + length))
+/// The record at the start of `bytes`, and how many bytes it takes.
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Record, usize), Broken> {
+    let body = whole_body(bytes).ok_or(Broken::Torn)?;
+    let record = serde_json::from_slice(body).map_err(|_| Broken::Unknown)?;
+    Ok((record, FRAME_BYTES + body.len()))
 }
 
-/// What a journal amounts to, up to the first record that is not whole.
-pub(crate) fn load(path: &Path) -> io::Result<State> {
+/// What a whole frame holds. Zeros, as a crash may leave them, are none.
+fn whole_body(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (crc, rest) = rest.split_first_chunk::<4>()?;
+    let body = rest.get(..u32::from_le_bytes(*length) as usize)?;
+    (!body.is_empty() && crc32c::crc32c(body) == u32::from_le_bytes(*crc)).then_some(body)
+}
+
+/// What a journal amounts to. The end may be torn, and is then kept beside it; anything else that
+/// cannot be read is damage, and not for us to guess about.
+pub(crate) fn load(path: &Path) -> Result<State, BrokerError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
-        Err(error) => return Err(error),
+        Err(error) => return Err(BrokerError::storage("read", path)(error)),
     };
     let mut state = State::default();
     let mut at = 0;
-    while let Some((record, length)) = decode(&bytes[at..]) {
-        state.apply(&record);
-        at += length;
-    }
-    if at < bytes.len() {
-        let lost_bytes = bytes.len() - at;
-        tracing::warn!(path = %path.display(), lost_bytes, "journal was torn; cut after its last whole record");
+    while at < bytes.len() {
+        match decode(&bytes[at..]) {
+            Ok((record, length)) => {
+                state.apply(&record);
+                at += length;
+            }
+            Err(Broken::Torn) if !anything_whole(&bytes[at + 1..]) => {
+                set_aside(path, &bytes[at..]);
+                break;
+            }
+            Err(broken) => return Err(damaged(path, at, broken)),
+        }
     }
     Ok(state)
+}
+
+/// Whether a frame begins anywhere; records are JSON objects.
+fn anything_whole(bytes: &[u8]) -> bool {
+    let begins = |at: &usize| bytes.get(at + FRAME_BYTES) == Some(&b'{');
+    (0..bytes.len()).filter(begins).any(|at| whole_body(&bytes[at..]).is_some())
+}
+
+fn set_aside(path: &Path, torn: &[u8]) {
+    let (cut, lost_bytes) = (path.with_extension("cut"), torn.len());
+    tracing::warn!(path = %path.display(), lost_bytes, cut = %cut.display(),
+        "journal was torn; cut after its last whole record");
+    if let Err(error) = std::fs::write(&cut, torn) {
+        tracing::warn!(%error, cut = %cut.display(), "cannot keep what was cut off the journal");
+    }
+}
+
+fn damaged(path: &Path, at: usize, broken: Broken) -> BrokerError {
+    let path = path.display();
+    let what = match broken {
+        Broken::Torn => "its checksum does not hold, and there are whole records behind it",
+        Broken::Unknown => "it is not a record that this version knows; a newer version may have written it",
+    };
+    BrokerError::Damaged(format!(
+        "record at byte {at} of {path} cannot be read: {what}. Put a copy of the journal in its place, or \
+         start the version that wrote it. If there is none, `truncate --size {at} {path}` keeps what comes \
+         before it; topics that are then not known are moved to `removed`, not deleted"
+    ))
 }
 
 /// The records' frames, one after another.
@@ -63,13 +108,16 @@ pub(crate) fn encode_all(records: &[Record]) -> Vec<u8> {
     bytes
 }
 
-/// Puts a new journal in the old one's place, durably, and returns it open for appending.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<File> {
-    let next = path.with_extension("next");
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(&next)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&next, path)?;
-    sync_directory(path.parent().unwrap_or(Path::new(".")))?;
-    OpenOptions::new().append(true).open(path)
+/// A journal that may take the old one's place, durable and open for appending.
+pub(crate) fn prepare(path: &Path, content: &[u8]) -> io::Result<DataFile> {
+    let file = DataFile::create(&path.with_extension("next"))?;
+    file.append(content, &[])?;
+    file.sync()?;
+    Ok(file)
+}
+
+/// Puts the prepared journal in the old one's place. It is in use from here on, so an error is final.
+pub(crate) fn replace(path: &Path, with: &mut DataFile) -> io::Result<()> {
+    with.rename(path)?;
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
 }

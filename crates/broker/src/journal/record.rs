@@ -14,7 +14,14 @@ pub(crate) enum Record {
     /// The topic is gone, with its offsets.
     TopicDeleted { name: String },
     /// Records before this offset were deleted on request.
-    LogStart { topic: String, partition: i32, offset: i64 },
+    LogStart {
+        topic: String,
+        /// Which topic of that name.
+        #[serde(default)]
+        topic_id: Option<u64>,
+        partition: i32,
+        offset: i64,
+    },
     /// Producer ids below this one may be in use.
     ProducerIdsReserved { until: i64 },
     /// Who now owns a transactional id.
@@ -50,6 +57,18 @@ pub(crate) struct ProducerRecord {
     pub(crate) producer_id: i64,
     pub(crate) epoch: i16,
     pub(crate) timeout_ms: i32,
+    /// Who owned it before, if it is the same client that may not know yet.
+    #[serde(default)]
+    pub(crate) former: Option<FormerRecord>,
+}
+
+/// What a client believed to be before its epoch was raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FormerRecord {
+    pub(crate) producer_id: i64,
+    pub(crate) epoch: i16,
+    /// It was raised because its transaction took too long, and not at its own request.
+    pub(crate) timed_out: bool,
 }
 
 /// A partition, by name.

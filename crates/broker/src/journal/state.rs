@@ -42,9 +42,13 @@ impl State {
                 self.topics.insert(topic.name.clone(), topic.clone());
             }
             Record::TopicDeleted { name } => self.forget_topic(name),
-            Record::LogStart { topic, partition, offset } => {
-                let of = PartitionName { topic: topic.clone(), partition: *partition };
-                self.log_starts.insert(of, *offset);
+            Record::LogStart { topic, topic_id, partition, offset } => {
+                // Appended beside other changes, so it may come late, or after its topic's end.
+                if self.topics.get(topic).is_some_and(|known| topic_id.is_none_or(|id| id == known.id)) {
+                    let of = PartitionName { topic: topic.clone(), partition: *partition };
+                    let known = self.log_starts.entry(of).or_insert(*offset);
+                    *known = (*known).max(*offset);
+                }
             }
             Record::ProducerIdsReserved { until } => self.producer_ids_until = *until,
             Record::Producer(producer) => self.own(producer),
@@ -76,6 +80,14 @@ impl State {
             offsets.retain(|of, _| of.topic != name);
         }
         self.groups.retain(|_, offsets| !offsets.is_empty());
+        // Nor may they become those of a topic that takes its name.
+        for ongoing in self.producers.values_mut().filter_map(|producer| producer.ongoing.as_mut()) {
+            ongoing.partitions.retain(|of| of.topic != name);
+            ongoing.offsets.values_mut().for_each(|offsets| offsets.retain(|offset| offset.of.topic != name));
+        }
+        for decision in self.decisions.values_mut() {
+            decision.markers.retain(|mark| mark.of.topic != name);
+        }
     }
 
     fn own(&mut self, record: &ProducerRecord) {
@@ -127,7 +139,13 @@ impl State {
         records.extend(self.cluster_id.iter().map(|id| Record::Cluster { id: id.clone() }));
         records.extend(self.topics.values().cloned().map(Record::Topic));
         for (of, &offset) in &self.log_starts {
-            records.push(Record::LogStart { topic: of.topic.clone(), partition: of.partition, offset });
+            let topic_id = self.topics.get(&of.topic).map(|topic| topic.id);
+            records.push(Record::LogStart {
+                topic: of.topic.clone(),
+                topic_id,
+                partition: of.partition,
+                offset,
+            });
         }
         records.push(Record::ProducerIdsReserved { until: self.producer_ids_until });
         // Before the producers: applied after them, a decision would end the transaction that followed it.

@@ -1,7 +1,6 @@
 //! Reads whole batches of a segment for a fetch.
 
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
 
@@ -28,11 +27,21 @@ enum Picked {
     Nothing,
 }
 
+/// A part of a window, which does not hold on to the rest of it.
+fn part(window: Bytes, begin: usize, end: usize) -> Bytes {
+    if end - begin < window.len() / 2 {
+        return Bytes::copy_from_slice(&window[begin..end]);
+    }
+    window.slice(begin..end)
+}
+
 impl Slice {
     /// How many bytes a read may have to look at.
     pub(crate) fn bytes_at_most(&self, bytes_max: usize) -> usize {
         let there = self.stretch.end.saturating_sub(self.stretch.begin);
-        usize::try_from(there).unwrap_or(usize::MAX).min(bytes_max + INDEX_INTERVAL_BYTES as usize)
+        usize::try_from(there)
+            .unwrap_or(usize::MAX)
+            .min(bytes_max.saturating_add(INDEX_INTERVAL_BYTES as usize))
     }
 
     /// Whole batches of at most `bytes_max` together, or, if `at_least_one`, the first however large.
@@ -41,7 +50,7 @@ impl Slice {
         while position < self.stretch.end {
             let window = self.bytes(position, bytes_max + INDEX_INTERVAL_BYTES as usize)?;
             match self.pick(&window, bytes_max) {
-                Picked::Batches { begin, end } => return Ok(window.slice(begin..end)),
+                Picked::Batches { begin, end } => return Ok(part(window, begin, end)),
                 Picked::Larger { begin, batch_bytes } if at_least_one || batch_bytes <= bytes_max => {
                     return self.bytes(position + begin as u64, batch_bytes);
                 }

@@ -1,11 +1,11 @@
 //! Walks a segment's file batch by batch, up to the first thing that is not one.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::ops::Range;
 
 use super::batch::{BatchError, BatchHeader, HEADER_BYTES};
 use super::segment::Stretch;
+use crate::disk::DataFile;
 
 const WINDOW_BYTES: usize = 64 * 1024;
 /// A header, and the record of a marker.
@@ -22,7 +22,7 @@ pub(crate) enum Scan {
 
 /// A file read through a buffer, at any position.
 struct Window<'a> {
-    file: &'a File,
+    file: &'a DataFile,
     file_bytes: u64,
     begin: u64,
     bytes: Vec<u8>,
@@ -43,6 +43,40 @@ impl Window<'_> {
         let from = (position - self.begin) as usize;
         Ok(&self.bytes[from..from + wanted])
     }
+}
+
+/// Where a batch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) offset: i64,
+    pub(crate) position: u64,
+}
+
+impl Window<'_> {
+    /// The base offset of the whole, valid batch at `position`, if there is one.
+    fn batch_at(&mut self, position: u64, offsets: &Range<i64>) -> io::Result<Option<i64>> {
+        let Ok(header) = BatchHeader::read(self.at(position, HEADER_BYTES)?) else { return Ok(None) };
+        if !offsets.contains(&header.base_offset) {
+            return Ok(None);
+        }
+        let is_whole = BatchHeader::read_whole(self.at(position, header.total_bytes)?).is_ok();
+        Ok(is_whole.then_some(header.base_offset))
+    }
+}
+
+/// Looks for the first batch with one of these offsets behind the bad bytes that a stretch begins with.
+pub(crate) fn find_batch(stretch: &Stretch, offsets: Range<i64>) -> io::Result<Option<Found>> {
+    let mut window =
+        Window { file: &stretch.file, file_bytes: stretch.end, begin: stretch.begin, bytes: Vec::new() };
+    let bad = BatchHeader::read(window.at(stretch.begin, HEADER_BYTES)?);
+    // A record may hold what looks like a batch, so first where the bad one says that it ends.
+    let behind_bad = bad.ok().map(|header| stretch.begin + header.total_bytes as u64);
+    for position in behind_bad.into_iter().chain(stretch.begin + 1..stretch.end) {
+        if let Some(offset) = window.batch_at(position, &offsets)? {
+            return Ok(Some(Found { offset, position }));
+        }
+    }
+    Ok(None)
 }
 
 /// Calls `visit` with each batch's header and first bytes (all of them with [`Scan::Whole`])

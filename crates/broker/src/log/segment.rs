@@ -1,11 +1,12 @@
 //! One file of a partition's log: whole batches one after another, and a sparse index in memory.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, IoSlice, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::AppendError;
 use super::batch::{BatchHeader, stored_prefix};
+use crate::disk::DataFile;
 
 /// One index entry for about so many bytes: what a reader may have to skip.
 pub(crate) const INDEX_INTERVAL_BYTES: u64 = 16 * 1024;
@@ -22,8 +23,7 @@ struct IndexEntry {
 #[derive(Debug)]
 pub(crate) struct Segment {
     base_offset: i64,
-    path: PathBuf,
-    file: Arc<File>,
+    file: Arc<DataFile>,
     bytes: u64,
     next_offset: i64,
     max_timestamp: i64,
@@ -33,7 +33,7 @@ pub(crate) struct Segment {
 /// A stretch of a segment to look through.
 #[derive(Debug, Clone)]
 pub(crate) struct Stretch {
-    pub(crate) file: Arc<File>,
+    pub(crate) file: Arc<DataFile>,
     pub(crate) begin: u64,
     pub(crate) end: u64,
 }
@@ -41,22 +41,17 @@ pub(crate) struct Stretch {
 impl Segment {
     /// Creates an empty segment; the caller makes the directory durable.
     pub(crate) fn create(dir: &Path, base_offset: i64) -> io::Result<Self> {
-        let path = dir.join(format!("{base_offset:020}.log"));
-        let file = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
-        file.set_len(0)?;
-        Ok(Self::of_file(path, file, base_offset))
+        Ok(Self::of_file(DataFile::create(&path_of(dir, base_offset))?, base_offset))
     }
 
     /// Opens a segment's file; its batches are noted by whoever scans it.
     pub(crate) fn open(path: &Path, base_offset: i64) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).append(true).open(path)?;
-        Ok(Self::of_file(path.to_owned(), file, base_offset))
+        Ok(Self::of_file(DataFile::open(path)?, base_offset))
     }
 
-    fn of_file(path: PathBuf, file: File, base_offset: i64) -> Self {
+    fn of_file(file: DataFile, base_offset: i64) -> Self {
         Self {
             base_offset,
-            path,
             file: Arc::new(file),
             bytes: 0,
             next_offset: base_offset,
@@ -65,14 +60,14 @@ impl Segment {
         }
     }
 
-    /// Writes a batch at the end, under the offset in `header`. After an error the file
-    /// is as it was before.
-    pub(crate) fn append(&mut self, header: &BatchHeader, batch: &[u8]) -> io::Result<()> {
+    /// Writes a batch at the end, under the offset in `header`. After [`AppendError::NotWritten`]
+    /// the file is as it was before.
+    pub(crate) fn append(&mut self, header: &BatchHeader, batch: &[u8]) -> Result<(), AppendError> {
         let prefix = stored_prefix(header, header.base_offset);
         let rest = &batch[prefix.len()..];
-        if let Err(error) = write_both(&self.file, &prefix, rest) {
-            self.file.set_len(self.bytes)?;
-            return Err(error);
+        if let Err(error) = self.file.append(&prefix, rest) {
+            self.file.cut_to(self.bytes).map_err(AppendError::Storage)?;
+            return Err(AppendError::NotWritten(error));
         }
         self.note(header);
         Ok(())
@@ -95,8 +90,8 @@ impl Segment {
 
     /// Cuts off what follows the batches noted so far.
     pub(crate) fn truncate_to_noted(&self) -> io::Result<()> {
-        self.file.set_len(self.bytes)?;
-        self.file.sync_all()
+        self.file.cut_to(self.bytes)?;
+        self.file.sync()
     }
 
     /// Where batches with offsets in `from..until` are, beginning a little earlier.
@@ -119,7 +114,7 @@ impl Segment {
 
     /// Deletes the file. Readers that hold it open finish undisturbed.
     pub(crate) fn delete(self) -> io::Result<()> {
-        std::fs::remove_file(self.path)
+        std::fs::remove_file(self.file.path())
     }
 
     pub(crate) fn base_offset(&self) -> i64 {
@@ -138,20 +133,16 @@ impl Segment {
         self.max_timestamp
     }
 
-    pub(crate) fn file(&self) -> &Arc<File> {
+    pub(crate) fn file(&self) -> &Arc<DataFile> {
         &self.file
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 }
 
-fn write_both(mut file: &File, first: &[u8], second: &[u8]) -> io::Result<()> {
-    let written = file.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])?;
-    if written < first.len() {
-        file.write_all(&first[written..])?;
-        return file.write_all(second);
-    }
-    file.write_all(&second[written - first.len()..])
+/// The file of the segment that begins at `base_offset`.
+pub(crate) fn path_of(dir: &Path, base_offset: i64) -> PathBuf {
+    dir.join(format!("{base_offset:020}.log"))
 }

@@ -1,5 +1,7 @@
 //! A log is opened after anything that may have happened to its last segment.
 
+use std::path::Path;
+
 use bytes::BytesMut;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -10,17 +12,36 @@ use crate::log::retention::Retention;
 const SEGMENT_BYTES: u64 = 2000;
 
 /// An uncompressed batch without a producer; its records are opaque to the log.
-fn batch(records: i32, body_bytes: usize) -> Vec<u8> {
-    let mut batch = BytesMut::zeroed(batch::HEADER_BYTES + body_bytes);
+pub(crate) fn batch(records: i32, body_bytes: usize) -> Vec<u8> {
+    batch_of(records, &vec![0; body_bytes])
+}
+
+pub(crate) fn batch_of(records: i32, body: &[u8]) -> Vec<u8> {
+    let mut batch = BytesMut::zeroed(batch::HEADER_BYTES);
+    batch.extend_from_slice(body);
     let length = (batch.len() - 12) as u32;
     batch[8..12].copy_from_slice(&length.to_be_bytes());
     batch[16] = 2;
     batch[23..27].copy_from_slice(&(records - 1).to_be_bytes());
     batch[43..51].copy_from_slice(&(-1_i64).to_be_bytes());
     batch[57..61].copy_from_slice(&records.to_be_bytes());
+    sealed(batch.to_vec())
+}
+
+/// One record of a transaction.
+pub(crate) fn transactional_batch(producer: Producer, sequence: i32) -> Vec<u8> {
+    let mut batch = batch(1, 10);
+    batch[22] = 0x10;
+    batch[43..51].copy_from_slice(&producer.id.to_be_bytes());
+    batch[51..53].copy_from_slice(&producer.epoch.to_be_bytes());
+    batch[53..57].copy_from_slice(&sequence.to_be_bytes());
+    sealed(batch)
+}
+
+fn sealed(mut batch: Vec<u8>) -> Vec<u8> {
     let crc = crc32c::crc32c(&batch[21..]);
     batch[17..21].copy_from_slice(&crc.to_be_bytes());
-    batch.to_vec()
+    batch
 }
 
 fn append(log: &mut Log, batch: &[u8]) -> Placed {
@@ -41,8 +62,153 @@ fn base_offsets(log: &Log) -> Vec<i64> {
 }
 
 fn newest_segment(dir: &Path) -> PathBuf {
+    files(dir, "log").pop().unwrap()
+}
+
+/// The files with this extension, sorted.
+fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
     let paths = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    paths.max().unwrap()
+    let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == extension)).collect();
+    files.sort();
+    files
+}
+
+/// Ten records in as many batches, in one segment; everything below `synced` is known to be on the disk.
+fn ten_batches(dir: &Path, synced: i64) {
+    let mut log = Log::open(dir, 0).unwrap();
+    for offset in 0..10 {
+        if offset == synced {
+            log.reached().write(dir).unwrap();
+        }
+        append(&mut log, &batch(1, 20));
+    }
+    if synced == 10 {
+        log.reached().write(dir).unwrap();
+    }
+}
+
+/// Flips a bit in the body of the batch at an offset of [`ten_batches`].
+fn flip(dir: &Path, offset: usize) {
+    let path = &files(dir, "log")[0];
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[offset * 81 + 70] ^= 0x10;
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_bad_batch_that_was_synced_is_skipped_and_the_rest_is_kept() {
+    let dir = TempDir::new().unwrap();
+    ten_batches(dir.path(), 10);
+    flip(dir.path(), 3);
+    flip(dir.path(), 7);
+    let expected = [0, 1, 2, 4, 5, 6, 8, 9];
+    let mut log = Log::open(dir.path(), 0).unwrap();
+    assert_eq!(base_offsets(&log), expected);
+    assert_eq!(append(&mut log, &batch(1, 20)).base_offset, 10);
+    drop(log);
+    assert_eq!(files(dir.path(), "cut").len(), 2, "the bad bytes are kept");
+    assert_eq!(base_offsets(&Log::open(dir.path(), 0).unwrap()), [&expected[..], &[10]].concat());
+}
+
+#[test]
+fn an_offset_that_was_synced_is_not_given_away_again() {
+    let dir = TempDir::new().unwrap();
+    ten_batches(dir.path(), 10);
+    flip(dir.path(), 9);
+    let mut log = Log::open(dir.path(), 0).unwrap();
+    assert_eq!(append(&mut log, &batch(1, 20)).base_offset, 10);
+    drop(log);
+    let log = Log::open(dir.path(), 0).unwrap();
+    assert_eq!(base_offsets(&log), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    let in_its_place = log.slice(9, 10).unwrap().unwrap().read(1, true).unwrap();
+    assert_eq!(BatchHeader::read_whole(&in_its_place).unwrap().record_count, 0);
+}
+
+#[test]
+fn what_a_crash_has_torn_is_cut_off_and_kept_beside_the_log() {
+    let dir = TempDir::new().unwrap();
+    ten_batches(dir.path(), 5);
+    flip(dir.path(), 7);
+    let log = Log::open(dir.path(), 0).unwrap();
+    assert_eq!(base_offsets(&log), [0, 1, 2, 3, 4, 5, 6]);
+    let cut = files(dir.path(), "cut");
+    assert_eq!(std::fs::metadata(&cut[0]).unwrap().len(), 3 * 81);
+}
+
+#[test]
+fn a_crash_right_after_a_roll_may_tear_the_segment_before_the_last() {
+    let dir = TempDir::new().unwrap();
+    let mut log = Log::open(dir.path(), 0).unwrap();
+    while log.segments.len() < 3 {
+        append(&mut log, &batch(1, 200));
+    }
+    drop(log);
+    let segments = files(dir.path(), "log");
+    let torn = std::fs::read(&segments[1]).unwrap();
+    std::fs::write(&segments[1], &torn[..torn.len() - 10]).unwrap();
+    let mut log = Log::open(dir.path(), 0).unwrap();
+    let expected: Vec<_> = (0..log.end_offset()).collect();
+    assert_eq!(base_offsets(&log), expected);
+    append(&mut log, &batch(1, 200));
+    drop(log);
+    assert_eq!(
+        base_offsets(&Log::open(dir.path(), 0).unwrap()),
+        [&expected[..], &[expected.len() as i64]].concat()
+    );
+}
+
+#[test]
+fn records_after_a_gap_are_there_after_every_restart() {
+    let dir = TempDir::new().unwrap();
+    ten_batches(dir.path(), 0);
+    // Records up to 20 were deleted on request, but a crash cut the log at 10.
+    let mut log = Log::open(dir.path(), 20).unwrap();
+    assert_eq!(append(&mut log, &batch(1, 20)).base_offset, 20);
+    drop(log);
+    for _ in 0..2 {
+        assert_eq!(base_offsets(&Log::open(dir.path(), 20).unwrap()), [20]);
+    }
+}
+
+#[test]
+fn a_slow_topic_does_not_keep_its_records_for_ever() {
+    let dir = TempDir::new().unwrap();
+    let mut log = Log::open(dir.path(), 0).unwrap();
+    append(&mut log, &batch_at(crate::clock::now_ms()));
+    let now = log.segments[0].file().times().unwrap().created_ms;
+    for (age_ms, at, segments) in [(1000, 900, 1), (1000, 1100, 2), (-1, WEEK_MS + 1, 2)] {
+        log.retain(Retention { age_ms, bytes: -1 }, now + at, 0).unwrap();
+        assert_eq!(log.segments.len(), segments, "after {at} ms");
+    }
+    append(&mut log, &batch_at(now));
+    log.retain(Retention { age_ms: -1, bytes: -1 }, now + 2 * WEEK_MS, 0).unwrap();
+    assert_eq!((log.segments.len(), log.start_offset()), (3, 0));
+    log.retain(Retention { age_ms: WEEK_MS, bytes: -1 }, now + 2 * WEEK_MS, 2).unwrap();
+    assert_eq!(log.start_offset(), 2);
+}
+
+const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// One record of that time.
+fn batch_at(timestamp_ms: i64) -> Vec<u8> {
+    let mut batch = batch(1, 20);
+    batch[35..43].copy_from_slice(&timestamp_ms.to_be_bytes());
+    sealed(batch)
+}
+
+#[test]
+fn records_without_a_time_or_from_the_future_age_by_the_brokers_clock() {
+    for timestamp in [-1, i64::MAX / 2] {
+        let dir = TempDir::new().unwrap();
+        let mut log = Log::open(dir.path(), 0).unwrap();
+        append(&mut log, &batch_at(timestamp));
+        let keep = Retention { age_ms: 1000, bytes: -1 };
+        let now = log.segments[0].file().times().unwrap().modified_ms;
+        log.retain(keep, now + 900, 1).unwrap();
+        assert_eq!(log.start_offset(), 0);
+        log.retain(keep, now + 1100, 1).unwrap();
+        assert_eq!(log.start_offset(), 1);
+    }
 }
 
 #[test]
@@ -99,6 +265,37 @@ fn what_an_open_transaction_may_need_is_kept() {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_flipped_bit_in_what_was_synced_costs_one_batch(
+        sizes in prop::collection::vec((1..5_i32, 0..300_usize), 1..20),
+        at in any::<prop::sample::Index>(),
+        bit in 0..8,
+    ) {
+        let dir = TempDir::new().unwrap();
+        let mut log = Log::open(dir.path(), 0).unwrap();
+        for &(records, bytes) in &sizes {
+            append(&mut log, &batch(records, bytes));
+        }
+        log.reached().write(dir.path()).unwrap();
+        let before = base_offsets(&log);
+        let end_offset = log.end_offset();
+        drop(log);
+        let path = newest_segment(dir.path());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1_u8 << bit;
+        std::fs::write(&path, &bytes).unwrap();
+
+        let mut log = Log::open(dir.path(), 0).unwrap();
+        let after = base_offsets(&log);
+        prop_assert!(after.len() + 1 >= before.len(), "{:?}", after);
+        prop_assert!(after.iter().all(|offset| before.contains(offset)));
+        prop_assert_eq!(append(&mut log, &batch(1, 10)).base_offset, end_offset);
+        drop(log);
+        let log = Log::open(dir.path(), 0).unwrap();
+        prop_assert_eq!(base_offsets(&log), [&after[..], &[end_offset]].concat());
+    }
 
     #[test]
     fn recovery_keeps_whole_batches_and_goes_on(

@@ -168,11 +168,36 @@ fn every_request_fits_its_shape_to_the_last_byte() {
             }
             let body = filled(api.key, version);
             assert!(fits(api.key, version, &body), "{:?} {version}", api.key);
+            let trailing = [&body[..], &[0; TRAILING_BYTES_MAX + 1]].concat();
+            assert!(!fits(api.key, version, &trailing), "{:?} {version}, trailing", api.key);
             if let Some(cut) = body.len().checked_sub(1) {
                 assert!(!fits(api.key, version, &body[..cut]), "{:?} {version}, cut", api.key);
             }
         }
     }
+}
+
+/// A Metadata request, version 9, with so many tagged fields and so many topics.
+fn metadata(tags: u8, topics: u32) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut count = topics + 1;
+    while count >= 0x80 {
+        body.push((count & 0x7f) as u8 | 0x80);
+        count >>= 7;
+    }
+    body.push(count as u8);
+    body.extend((0..topics).flat_map(|_| [2, b'a', 0]));
+    body.extend_from_slice(&[0, 0, 0, tags]);
+    body.extend((0..tags).flat_map(|tag| [tag, 0]));
+    body
+}
+
+#[test]
+fn tagged_fields_and_items_are_bounded() {
+    assert!(fits(ApiKey::Metadata, 9, &metadata(64, 10)));
+    assert!(!fits(ApiKey::Metadata, 9, &metadata(65, 10)));
+    assert!(fits(ApiKey::Metadata, 9, &metadata(0, 200_000)));
+    assert!(!fits(ApiKey::Metadata, 9, &metadata(0, 200_001)));
 }
 
 proptest! {

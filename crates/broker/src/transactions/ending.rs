@@ -3,18 +3,45 @@
 //! Offsets become the group's by the decision itself, see [`crate::journal::state`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_protocol::error::ResponseError;
 
 use super::producer::{Owner, Phase, Touched};
 use super::{Transactional, Transactions};
 use crate::clock::now_ms;
+use crate::detached::detached;
 use crate::journal::record::{Decision, Mark, PartitionName, Record};
 use crate::log::marker::{Outcome, Producer};
 use crate::partition::Partition;
 
-/// A marker in a partition is durable when the partition is, up to this offset.
-type Marked = (Arc<Partition>, i64);
+/// How long a partition that had no room for a marker is left alone.
+const MARK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// How far a decision is marked in its partitions.
+#[derive(Debug, Default)]
+pub(super) struct Marking {
+    /// The marker is there; durable when the partition is, up to this offset.
+    marked: Vec<(Arc<Partition>, i64)>,
+    /// It found no room, and is tried again.
+    refused: Vec<Unmarked>,
+    /// It takes a restart to mark one of them: its disk failed.
+    has_failed: bool,
+}
+
+/// A partition without its marker, and how large its segments grow.
+#[derive(Debug)]
+struct Unmarked {
+    partition: Arc<Partition>,
+    segment_bytes: u64,
+}
+
+impl Marking {
+    /// Whether the producer's next transaction might be taken for this one.
+    pub(super) fn is_under_way(&self) -> bool {
+        !self.refused.is_empty()
+    }
+}
 
 impl Transactions {
     /// Ends the producer's transaction as it asks.
@@ -58,7 +85,7 @@ impl Transactions {
     /// Decides, marks, and lets the next transaction begin.
     async fn finish(
         self: &Arc<Self>,
-        transactional: &Transactional,
+        transactional: &Arc<Transactional>,
         producer: Producer,
         commit: bool,
         touched: &Touched,
@@ -75,14 +102,16 @@ impl Transactions {
         let mut records = vec![Record::Decided(decision.clone())];
         records.extend_from_slice(also);
         self.journal.commit(&records).await?;
-        let marked = self.mark(&decision);
+        let marking = self.mark(&decision);
         {
             let mut owner = transactional.owner.lock();
-            owner.phase = Phase::Idle;
             owner.last_committed = also.is_empty().then_some(commit);
+            if !marking.is_under_way() {
+                owner.phase = Phase::Idle;
+            }
         }
         if !decision.markers.is_empty() {
-            tokio::spawn(Arc::clone(self).complete(decision.id, marked));
+            tokio::spawn(Arc::clone(self).complete(decision, marking, Some(Arc::clone(transactional))));
         }
         Ok(())
     }
@@ -98,35 +127,64 @@ impl Transactions {
     }
 
     /// Appends the decision's markers wherever they are missing.
-    pub(super) fn mark(&self, decision: &Decision) -> Vec<Marked> {
-        let producer = Producer { id: decision.producer_id, epoch: decision.epoch };
-        let outcome = if decision.commit { Outcome::Commit } else { Outcome::Abort };
-        let mut marked = Vec::new();
+    pub(super) fn mark(&self, decision: &Decision) -> Marking {
+        let mut marking = Marking::default();
         for mark in &decision.markers {
             let Some(topic) = self.topics.get(&mark.of.topic) else { continue };
             let Ok(partition) = topic.partition(mark.of.partition) else { continue };
-            if partition.transaction_start(producer.id) != Some(mark.first_offset) {
+            if partition.transaction_start(decision.producer_id) != Some(mark.first_offset) {
                 continue; // marked before a crash; what is open now came later
             }
             let segment_bytes = topic.config().segment_bytes;
-            // A partition that takes no more was deleted, or has failed and said so; after a
-            // restart the decision is found again.
-            if let Ok(end) = partition.append_marker(producer, outcome, now_ms(), segment_bytes) {
-                marked.push((Arc::clone(partition), end));
-            }
+            marking.refused.push(Unmarked { partition: Arc::clone(partition), segment_bytes });
         }
-        marked
+        mark_refused(decision, &mut marking);
+        marking
     }
 
-    /// Forgets the decision once its markers are durable.
-    pub(super) async fn complete(self: Arc<Self>, decision: u64, marked: Vec<Marked>) {
-        for (partition, end) in marked {
+    /// Forgets the decision once its markers are durable. A `transactional` whose next transaction
+    /// had to wait for the markers may then begin it.
+    pub(super) async fn complete(
+        self: Arc<Self>,
+        decision: Decision,
+        mut marking: Marking,
+        transactional: Option<Arc<Transactional>>,
+    ) {
+        if marking.is_under_way() {
+            while marking.is_under_way() {
+                tokio::time::sleep(MARK_AGAIN_AFTER).await;
+                mark_refused(&decision, &mut marking);
+            }
+            if let Some(transactional) = transactional {
+                transactional.owner.lock().phase = Phase::Idle;
+            }
+        }
+        for (partition, end) in marking.marked {
             match partition.durable(end).await {
                 Ok(()) | Err(ResponseError::UnknownTopicOrPartition) => {}
                 Err(_) => return, // kept, to be marked again after a restart
             }
         }
-        self.journal.append(&[Record::Completed { decision }]);
+        if !marking.has_failed {
+            self.journal.append(&[Record::Completed { decision: decision.id }]);
+        }
+    }
+}
+
+/// Tries the partitions that have no marker yet. Those that were deleted need none.
+fn mark_refused(decision: &Decision, marking: &mut Marking) {
+    let producer = Producer { id: decision.producer_id, epoch: decision.epoch };
+    let outcome = if decision.commit { Outcome::Commit } else { Outcome::Abort };
+    for unmarked in std::mem::take(&mut marking.refused) {
+        let partition = &unmarked.partition;
+        match partition.append_marker(producer, outcome, now_ms(), unmarked.segment_bytes) {
+            Ok(end) => marking.marked.push((unmarked.partition, end)),
+            Err(ResponseError::UnknownTopicOrPartition) => {}
+            // After a restart the decision is found again. Until then the partition takes no
+            // records either, so a later transaction cannot be mixed up with this one.
+            Err(_) if partition.has_failed() => marking.has_failed = true,
+            Err(_) => marking.refused.push(unmarked),
+        }
     }
 }
 
@@ -142,11 +200,4 @@ pub(super) fn begin_ending(owner: &mut Owner) -> Option<Touched> {
             None
         }
     }
-}
-
-/// Runs to its end even if the connection that asked goes away.
-pub(super) async fn detached<T: Send + 'static>(
-    work: impl Future<Output = Result<T, ResponseError>> + Send + 'static,
-) -> Result<T, ResponseError> {
-    tokio::spawn(work).await.unwrap_or(Err(ResponseError::UnknownServerError))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_protocol::error::ResponseError;
 
-use crate::journal::record::{PartitionName, ProducerRecord};
+use crate::journal::record::{FormerRecord, PartitionName, ProducerRecord};
 use crate::journal::state;
 use crate::log::marker::Producer;
 
@@ -13,9 +13,28 @@ use crate::log::marker::Producer;
 pub(crate) struct Owner {
     pub(crate) producer: Producer,
     pub(crate) timeout_ms: i32,
+    /// What the same client was before, and may still believe to be: the answer that told it
+    /// otherwise was lost, or its transaction took too long.
+    pub(crate) former: Option<Former>,
     pub(crate) phase: Phase,
     /// How the last transaction ended, for a producer that asks again.
     pub(crate) last_committed: Option<bool>,
+}
+
+/// An owner before its epoch was raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Former {
+    pub(crate) producer: Producer,
+    pub(crate) timed_out: bool,
+}
+
+/// What a client that asks for a new epoch is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// The owner; it gets the next epoch.
+    Present,
+    /// The owner, without knowing it: it gets the present epoch, which no one has used.
+    Unaware,
 }
 
 /// Where a transaction stands.
@@ -39,7 +58,7 @@ pub(crate) struct Touched {
 
 impl Owner {
     pub(crate) fn new(producer: Producer, timeout_ms: i32) -> Self {
-        Self { producer, timeout_ms, phase: Phase::Idle, last_committed: None }
+        Self { producer, timeout_ms, former: None, phase: Phase::Idle, last_committed: None }
     }
 
     /// As the journal knows it.
@@ -48,6 +67,10 @@ impl Owner {
         Self {
             producer,
             timeout_ms: saved.record.timeout_ms,
+            former: saved.record.former.map(|former| Former {
+                producer: Producer { id: former.producer_id, epoch: former.epoch },
+                timed_out: former.timed_out,
+            }),
             phase: saved
                 .ongoing
                 .as_ref()
@@ -62,11 +85,31 @@ impl Owner {
             producer_id: self.producer.id,
             epoch: self.producer.epoch,
             timeout_ms: self.timeout_ms,
+            former: self.former.map(|former| FormerRecord {
+                producer_id: former.producer.id,
+                epoch: former.producer.epoch,
+                timed_out: former.timed_out,
+            }),
+        }
+    }
+
+    /// Judges a client that asks for a new epoch and says what it believes to be.
+    pub(crate) fn claim(&self, believed: Producer) -> Result<Claim, ResponseError> {
+        let is_former = self.former.is_some_and(|former| former.producer == believed);
+        match self.phase {
+            _ if believed == self.producer => Ok(Claim::Present),
+            Phase::Idle if is_former => Ok(Claim::Unaware),
+            Phase::Ending(_) if is_former => Err(ResponseError::ConcurrentTransactions),
+            _ => Err(ResponseError::ProducerFenced),
         }
     }
 
     /// Refuses anyone but the present owner.
     pub(crate) fn check(&self, producer: Producer) -> Result<(), ResponseError> {
+        if self.former == Some(Former { producer, timed_out: true }) {
+            // Not fenced by another: it may abort, ask for its new epoch and go on.
+            return Err(ResponseError::InvalidProducerIdMapping);
+        }
         if producer.id != self.producer.id {
             return Err(ResponseError::InvalidProducerIdMapping);
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use tokio::sync::Notify;
 
 use super::ids::ProducerIds;
-use super::producer::Owner;
+use super::producer::{Owner, Phase, Touched};
 use super::{Transactional, Transactions};
 use crate::clock::now_ms;
 use crate::guarded::Guarded;
@@ -21,7 +21,7 @@ use crate::topics::Topics;
 
 impl Transactions {
     /// Takes up where the journal and the partitions' logs left off.
-    pub(crate) fn recover(journal: Arc<Journal>, topics: Arc<Topics>) -> Arc<Self> {
+    pub(crate) fn recover(journal: Arc<Journal>, topics: Arc<Topics>, ids_max: usize) -> Arc<Self> {
         let (producers, decisions) = journal.read(|state| (state.producers.clone(), state.decisions.clone()));
         let restored = |(id, saved): (String, state::Producer)| {
             let transactional = Transactional::new(&id, Owner::restored(&saved));
@@ -34,19 +34,28 @@ impl Transactions {
             journal,
             topics,
             by_id: RwLock::new(by_id),
+            ids_max,
             decisions: AtomicU64::new(next_decision),
             began: Notify::new(),
         });
         for decision in decisions.values() {
-            let marked = transactions.mark(decision);
-            tokio::spawn(Arc::clone(&transactions).complete(decision.id, marked));
+            let marking = transactions.mark(decision);
+            let waiting = transactions.find(&decision.transactional_id).ok().filter(|transactional| {
+                let mut owner = transactional.owner.lock();
+                let waits = marking.is_under_way() && matches!(owner.phase, Phase::Idle);
+                if waits {
+                    owner.phase = Phase::Ending(Touched::default());
+                }
+                waits
+            });
+            tokio::spawn(Arc::clone(&transactions).complete(decision.clone(), marking, waiting));
         }
         transactions.adopt_open();
         transactions
     }
 
     /// Every open transaction in a log belongs to its owner's, or to no one.
-    fn adopt_open(&self) {
+    fn adopt_open(self: &Arc<Self>) {
         let by_producer_id = |one: Arc<Transactional>| {
             let id = one.owner.lock().producer.id;
             (id, one)
@@ -64,18 +73,20 @@ impl Transactions {
         }
     }
 
-    fn abort_orphan(&self, partition: &Arc<Partition>, open: OpenTransaction) {
+    fn abort_orphan(self: &Arc<Self>, partition: &Arc<Partition>, open: OpenTransaction) {
         let of = name_of(partition);
         tracing::warn!(topic = %of.topic, partition = of.partition, producer_id = open.producer.id,
             "aborted a transaction that no producer can end");
-        self.mark(&Decision {
+        let decision = Decision {
             id: 0,
             transactional_id: String::new(),
             producer_id: open.producer.id,
             epoch: open.producer.epoch,
             commit: false,
             markers: vec![Mark { of, first_offset: open.first_offset }],
-        });
+        };
+        let marking = self.mark(&decision);
+        tokio::spawn(Arc::clone(self).complete(decision, marking, None));
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ending::begin_ending;
+use super::producer::Former;
 use super::{Transactional, Transactions};
 use crate::clock::now_ms;
 use crate::log::marker::Producer;
@@ -47,6 +48,7 @@ impl Transactions {
             let former = owner.producer;
             let Some(touched) = begin_ending(&mut owner) else { return };
             owner.producer = Producer { id: former.id, epoch: former.epoch.saturating_add(1) };
+            owner.former = Some(Former { producer: former, timed_out: true });
             (former, touched)
         };
         let transactional_id = &transactional.id;
