@@ -1,8 +1,9 @@
 //! How large a plan a short text may ask for.
 //!
 //! A thousand `+` are a tree a thousand deep, and walking it takes stack. Thirty common tables that
-//! each join the one before with itself are a thousand million joins. Both cost the planner more
-//! than any limit of time or memory would notice in time, so both are counted first.
+//! each join the one before with itself are a thousand million joins. Thirty structures that each hold
+//! the one before twice have a type of a thousand million fields. All cost the planner more than any
+//! limit of time or memory would notice in time, so all are counted first.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -16,20 +17,37 @@ use crate::QueryError;
 
 /// Operators in a statement: each may make the tree one deeper.
 pub(crate) const OPERATORS_MAX: usize = 1_000;
+/// Structures in a statement: each may make a type twice as large.
+const STRUCTURES_MAX: usize = 10;
 /// Tables in a statement, those of common tables counted wherever these are used.
 const RELATIONS_MAX: u64 = 200;
 
-/// Counts operators, before anything recursive looks at the text.
+/// Counts operators and structures, before anything recursive looks at the text.
 pub(crate) fn check_operators(sql: &str) -> Result<(), QueryError> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql)
         .tokenize()
         .map_err(|cause| QueryError::Invalid(format!("SQL error: {cause}")))?;
+    let structures = tokens.iter().filter(|token| is_structure(token)).count();
+    if structures > STRUCTURES_MAX {
+        return Err(QueryError::Invalid(format!(
+            "query makes {structures} structures, at most {STRUCTURES_MAX} are planned"
+        )));
+    }
     let operators = tokens.iter().filter(|token| is_operator(token)).count();
     match operators > OPERATORS_MAX {
         true => Err(QueryError::Invalid(format!(
             "query has {operators} operators, at most {OPERATORS_MAX} are planned"
         ))),
         false => Ok(()),
+    }
+}
+
+fn is_structure(token: &Token) -> bool {
+    const MAKERS: [&str; 6] = ["struct", "named_struct", "row", "map", "make_map", "arrays_zip"];
+    match token {
+        Token::Word(word) => MAKERS.iter().any(|maker| word.value.eq_ignore_ascii_case(maker)),
+        Token::LBrace => true,
+        _ => false,
     }
 }
 
@@ -170,6 +188,17 @@ mod tests {
     #[test]
     fn a_common_table_may_have_a_tables_name() {
         assert!(relations("WITH events AS (SELECT * FROM events) SELECT * FROM events").is_ok());
+    }
+
+    #[test]
+    fn structures_are_counted() {
+        let nested = |times: usize, make: &str| {
+            (0..times).fold("SELECT 1 AS m".to_owned(), |sql, _| format!("SELECT {make} AS m FROM ({sql})"))
+        };
+        for make in ["struct(m, m)", "named_struct('a', m, 'b', m)", "{a: m, b: m}", "MAP {m: m}"] {
+            assert!(check_operators(&nested(4, make)).is_ok(), "{make}");
+            assert!(check_operators(&nested(20, make)).is_err(), "{make}");
+        }
     }
 
     #[test]

@@ -22,9 +22,9 @@ pub enum QueryError {
         limit: Duration,
     },
     /// The caller should ask for less, e.g. for fewer groups or columns.
-    #[error("query needs more memory than the {} MiB that one may use", limit_bytes / (1024 * 1024))]
+    #[error("query needs more memory than it may have of the {} MiB that all share", limit_bytes / (1024 * 1024))]
     TooMuchMemory {
-        /// How much memory a query may use.
+        /// How much memory all queries may use together.
         limit_bytes: usize,
     },
     /// The caller should try again shortly.
@@ -55,22 +55,21 @@ impl QueryError {
     }
 
     /// Sorts DataFusion's errors of a running query. Those that the caller's own rows caused keep
-    /// their text; those of storage do not, because it names files.
+    /// their text, and go into no log; those of storage do not, because they name files.
     pub(crate) fn from_running(cause: DataFusionError) -> Self {
         use DataFusionError as E;
-        let about_rows = match cause.find_root() {
-            E::ArrowError(error, _) => !matches!(
-                **error,
-                ArrowError::IoError(..) | ArrowError::ExternalError(_) | ArrowError::ParquetError(_)
-            ),
-            E::SQL(..) | E::Plan(_) | E::SchemaError(..) | E::NotImplemented(_) | E::Configuration(_) => true,
-            E::Execution(_) | E::Internal(_) => true,
-            _ => false,
-        };
-        let text = first_line(&cause);
-        match about_rows && !names_a_file(&text) {
-            true => Self::Invalid(text),
-            false => Self::Unavailable(cause.into()),
+        match cause.find_root() {
+            E::ArrowError(error, _) if is_of_storage(error) => Self::Unavailable(cause.into()),
+            // What cannot be converted or computed is a value, whatever it looks like.
+            E::ArrowError(..) => Self::Invalid(first_line(&cause)),
+            E::SQL(..) | E::Plan(_) | E::SchemaError(..) | E::NotImplemented(_) | E::Configuration(_) => {
+                Self::Invalid(first_line(&cause))
+            }
+            E::Execution(text) | E::Internal(text) if names_a_file(text) => {
+                Self::Unavailable(without_quotes(text).into())
+            }
+            E::Execution(_) | E::Internal(_) => Self::Invalid(first_line(&cause)),
+            _ => Self::Unavailable(cause.into()),
         }
     }
 
@@ -89,9 +88,42 @@ fn first_line(cause: &DataFusionError) -> String {
     cause.find_root().strip_backtrace().lines().next().unwrap_or_default().to_owned()
 }
 
-/// Whether a text may have come from storage after all.
+fn is_of_storage(error: &ArrowError) -> bool {
+    use ArrowError as E;
+    matches!(error, E::IoError(..) | E::ExternalError(_) | E::ParquetError(_) | E::IpcError(_))
+}
+
+/// Whether a text may have come from storage after all, e.g. from a full disk that a sort spilt to.
 fn names_a_file(text: &str) -> bool {
-    ["://", ".parquet", "_delta_log", "No such file", "os error"].iter().any(|sign| text.contains(sign))
+    const SIGNS: [&str; 9] = [
+        "os error",
+        "Os {",
+        "No such file",
+        ".parquet",
+        "_delta_log",
+        "file://",
+        "s3://",
+        "gs://",
+        "abfss://",
+    ];
+    SIGNS.iter().any(|sign| text.contains(sign))
+}
+
+/// A text without what is quoted in it: if it is about a row after all, that is the row's value.
+fn without_quotes(text: &str) -> String {
+    let (mut kept, mut quote) = (String::new(), None);
+    for letter in text.chars() {
+        match quote {
+            Some(opening) if letter == opening => quote = None,
+            Some(_) => {}
+            None if matches!(letter, '\'' | '"' | '`') => {
+                quote = Some(letter);
+                kept.push('…');
+            }
+            None => kept.push(letter),
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -119,8 +151,33 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_looks_like_a_file_is_still_the_callers_error() {
+        for value in ["https://example.com/a", "file:///x.parquet", "No such file"] {
+            let text = format!("Cannot cast string '{value}' to value of Int32 type");
+            let error = QueryError::from_running(DataFusionError::ArrowError(
+                Box::new(ArrowError::CastError(text.clone())),
+                None,
+            ));
+            assert!(matches!(&error, QueryError::Invalid(told) if told.contains(value)), "{error:?}");
+        }
+        let text = "Error parsing timestamp from 'https://example.com/a'".to_owned();
+        let error = QueryError::from_running(DataFusionError::Execution(text));
+        assert!(matches!(error, QueryError::Invalid(_)), "{error:?}");
+    }
+
+    #[test]
+    fn what_is_logged_of_a_doubtful_error_has_no_value_in_it() {
+        let text = "Error parsing timestamp from 's3://secret': Os { code: 28 }".to_owned();
+        let QueryError::Unavailable(cause) = QueryError::from_running(DataFusionError::Execution(text))
+        else {
+            panic!("it may be of storage")
+        };
+        assert_eq!(cause.to_string(), "Error parsing timestamp from …: Os { code: 28 }");
+    }
+
+    #[test]
     fn memory_that_runs_out_names_the_limit() {
         let error = QueryError::TooMuchMemory { limit_bytes: 1024 * 1024 };
-        assert_eq!(error.to_string(), "query needs more memory than the 1 MiB that one may use");
+        assert_eq!(error.to_string(), "query needs more memory than it may have of the 1 MiB that all share");
     }
 }

@@ -6,7 +6,7 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::ScalarUDF;
 
 /// Functions that are not offered: some say which file a row came from, the others make gigabytes
-/// from one row, in memory that no limit of the engine counts.
+/// from one number. Those that make long texts of other texts are offered with a cap (`capped`).
 const WITHHELD: &[&str] = &[
     "input_file_name",
     "file_row_index",
@@ -20,6 +20,9 @@ const WITHHELD: &[&str] = &[
     "range",
     "generate_series",
     "gen_series",
+    // These take a type as a text, also one of a gigabyte.
+    "arrow_cast",
+    "arrow_try_cast",
 ];
 
 /// The scalar functions of a session.

@@ -14,18 +14,26 @@ mod error;
 
 mod alerts;
 mod bounds;
+mod capped;
 mod functions;
 mod gate;
+mod growth;
+mod guards;
+mod joined;
 mod leaf;
 mod memory;
 mod plain;
 mod run;
 mod session;
+mod short;
+mod sizes;
 mod statement;
 mod stoppable;
 mod table_docs;
 mod threads;
+mod unnest;
 mod wall;
+mod windows;
 
 pub use answer::QueryAnswer;
 pub use engine::{QueryEngine, QueryLimits};

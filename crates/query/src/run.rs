@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::is_memory;
 use crate::gate::Place;
+use crate::growth::tamed;
 use crate::session::{Opened, Sessions};
 use crate::statement::{not_a_read, parse};
 use crate::stoppable::Stop;
@@ -100,10 +101,11 @@ async fn start(
     stop: Stop,
 ) -> Result<Running, QueryError> {
     let statement = parse(sql)?;
-    let Opened { session, refused } = sessions.open(scope, &statement, stop).await?;
+    let Opened { session, refused } = sessions.open(scope, &statement, stop.clone()).await?;
     let state = session.state();
     let plan = state.statement_to_plan(statement).await.map_err(QueryError::from_planning)?;
     check(&plan)?;
+    let plan = tamed(plan, sessions.uncounted_bytes(), &stop)?;
     let query = DataFrame::new(state, plan.clone());
     let query = match plan {
         LogicalPlan::Explain(_) | LogicalPlan::DescribeTable(_) => query,

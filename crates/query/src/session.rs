@@ -17,7 +17,8 @@ use event::Scope;
 use store::{Table, Tables};
 
 use crate::alerts::ALERTS;
-use crate::memory::QueryMemory;
+use crate::guards::Guards;
+use crate::memory::{QueryMemory, SharedMemory};
 use crate::stoppable::{Stop, StoppableJoins};
 use crate::threads::partitions;
 use crate::wall::Walled;
@@ -29,7 +30,7 @@ const SPILL_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// What the sessions of an engine have in common.
 pub(crate) struct Sessions {
     tables: Tables,
-    limits: QueryLimits,
+    memory: Arc<SharedMemory>,
     spill: Option<PathBuf>,
     functions: Vec<Arc<ScalarUDF>>,
     caches: RuntimeEnv,
@@ -42,7 +43,8 @@ impl Sessions {
         spill: Option<PathBuf>,
     ) -> Result<Self, DataFusionError> {
         let caches = RuntimeEnvBuilder::new().with_disk_manager_builder(disk(None)).build()?;
-        Ok(Self { tables, limits, spill, functions: crate::functions::scalar_functions(), caches })
+        let memory = SharedMemory::new(limits.memory_bytes, limits.concurrent);
+        Ok(Self { tables, memory, spill, functions: crate::functions::scalar_functions(), caches })
     }
 
     /// A session for a statement, in which the tables have exactly the rows that `scope` allows.
@@ -68,22 +70,43 @@ impl Sessions {
         Ok(Opened { session, refused })
     }
 
+    /// What one stream of a query may hold for a moment without reserving it.
+    pub(crate) fn uncounted_bytes(&self) -> usize {
+        self.memory.of_one() / (2 * partitions())
+    }
+
     fn bare(&self, stop: Stop) -> Result<(SessionContext, Arc<AtomicBool>), DataFusionError> {
-        let (memory, refused) = QueryMemory::new(self.limits.memory_bytes);
+        let (memory, refused) = QueryMemory::new(&self.memory);
         let runtime = RuntimeEnvBuilder::from_runtime_env(&self.caches)
             .with_memory_pool(Arc::new(memory))
             .with_disk_manager_builder(disk(self.spill.clone()))
             .build_arc()?;
         let state = SessionStateBuilder::new()
-            .with_config(config())
+            .with_config(self.config())
             .with_runtime_env(runtime)
             .with_default_features()
             .with_scalar_functions(self.functions.clone())
             .with_table_factories(HashMap::new())
             .with_file_formats(Vec::new())
             .with_physical_optimizer_rule(Arc::new(StoppableJoins(stop)))
+            .with_physical_optimizer_rule(Arc::new(Guards { bytes: self.uncounted_bytes() }))
             .build();
         Ok((SessionContext::new_with_state(state), refused))
+    }
+
+    fn config(&self) -> SessionConfig {
+        let mut config = SessionConfig::new()
+            .with_default_catalog_and_schema("watchfire", "public")
+            .with_information_schema(true)
+            .with_target_partitions(partitions())
+            .with_batch_size(4_096);
+        let options = config.options_mut();
+        options.execution.enable_recursive_ctes = false;
+        // Each sort sets this aside before it reads a row.
+        options.execution.sort_spill_reservation_bytes =
+            (self.memory.of_one() / 16 / partitions()).min(10 * 1024 * 1024);
+        options.execution.time_zone = Some("+00:00".to_owned());
+        config
     }
 }
 
@@ -115,18 +138,6 @@ fn named_tables(
         named.insert(Table::AlertChanges.name().to_owned());
     }
     Ok(Some(named))
-}
-
-fn config() -> SessionConfig {
-    let mut config = SessionConfig::new()
-        .with_default_catalog_and_schema("watchfire", "public")
-        .with_information_schema(true)
-        .with_target_partitions(partitions())
-        .with_batch_size(4_096);
-    let options = config.options_mut();
-    options.execution.enable_recursive_ctes = false;
-    options.execution.time_zone = Some("+00:00".to_owned());
-    config
 }
 
 fn disk(spill: Option<PathBuf>) -> DiskManagerBuilder {

@@ -49,7 +49,7 @@ async fn a_memory_bomb_gets_a_clear_answer() {
 
     let error = lab.ask(&scope(ACME), sql).await.err().expect("too much");
 
-    assert_eq!(error.to_string(), "query needs more memory than the 1 MiB that one may use");
+    assert_eq!(error.to_string(), "query needs more memory than it may have of the 1 MiB that all share");
     wait_until_free(&lab).await;
 }
 
@@ -66,12 +66,13 @@ async fn an_operator_that_panics_without_memory_gets_the_same_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_partner_cannot_keep_the_others_waiting() {
-    let limits = QueryLimits { concurrent: 2, time: Duration::from_secs(5), ..QueryLimits::default() };
+    let limits = QueryLimits { concurrent: 3, time: Duration::from_secs(5), ..QueryLimits::default() };
     let lab = Lab::with(limits).await;
     let (acme, rival) = (scope(ACME), scope(RIVAL));
 
     let bomb = lab.engine.query(&acme, BOMB).await.expect("it runs");
-    let second = lab.engine.query(&acme, "SELECT 1").await.expect_err("one at a time for one of two places");
+    let second =
+        lab.engine.query(&acme, "SELECT 1").await.expect_err("one at a time for one of three places");
     assert!(matches!(second, QueryError::Busy(1)), "{second:?}");
     assert_eq!(lab.lines(&rival, "SELECT count(*) FROM events").await, ["100"]);
 

@@ -3,6 +3,7 @@
 mod support;
 
 mod answers;
+mod bombs;
 mod escape;
 mod limits;
 mod nonsense;
