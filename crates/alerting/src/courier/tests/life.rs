@@ -120,6 +120,34 @@ async fn the_audit_trail_says_who_did_what() {
 }
 
 #[tokio::test]
+async fn a_verdict_stays_in_the_trail_when_the_alert_is_opened_again() {
+    let bench = Bench::new(webhook("http://127.0.0.1:9/")).await;
+    let alert = alert("prt_acme", "usr_1");
+    bench.apply(&[created(&alert)]).await;
+    act(&bench, &alert, Action::Snooze { until: start() + HOUR }).await;
+    act(&bench, &alert, Action::Close { verdict: Verdict::Benign }).await;
+    bench.apply(&[raised(&alert, 1, Severity::Critical)]).await;
+    let stored = bench.control.alert(&Scope::All, &alert.alert_id).await.unwrap().unwrap();
+    assert_eq!((stored.state, stored.verdict), (AlertState::Open, None));
+    let trail = bench.control.history(&Scope::All, &alert.alert_id).await.unwrap();
+    assert_eq!(trail[1].snoozed_until, Some(start() + HOUR));
+    assert_eq!((trail[2].state, trail[2].verdict), (Some(AlertState::Closed), Some(Verdict::Benign)));
+    assert_eq!((trail[2].change.change, trail[3].state), (event::Change::Close, Some(AlertState::Open)));
+}
+
+#[tokio::test]
+async fn a_long_trail_ends_with_who_closed_it() {
+    let bench = Bench::new(webhook("http://127.0.0.1:9/")).await;
+    let alert = alert("prt_acme", "usr_1");
+    let changes: Vec<_> = (0..1_200).map(|revision| updated(&alert, revision)).collect();
+    bench.apply(&changes).await;
+    act(&bench, &alert, Action::Close { verdict: Verdict::Benign }).await;
+    let trail = bench.control.history(&Scope::All, &alert.alert_id).await.unwrap();
+    assert_eq!((trail.len(), trail[0].sequence), (1_000, 202));
+    assert_eq!(trail.last().unwrap().actor.as_deref(), Some("anna"));
+}
+
+#[tokio::test]
 async fn nobody_touches_another_partners_alert_or_what_is_over() {
     let bench = Bench::new(webhook("http://127.0.0.1:9/")).await;
     let alert = alert("prt_acme", "usr_1");
