@@ -83,7 +83,7 @@ impl Control {
         if outcome != Outcome::Late {
             let before = before.as_ref();
             applied.queued +=
-                enqueue::tell_all(connection, routes, before, &after, at).await?;
+                enqueue::tell_all(connection, routes, before, &after, at, self.page_age_max).await?;
         }
         Ok(after.sequence)
     }

@@ -52,6 +52,24 @@ async fn a_snooze_holds_messages_back_and_expires() {
 }
 
 #[tokio::test]
+async fn what_is_over_before_its_snooze_wakes_nobody() {
+    let receiver = Receiver::start([]).await;
+    let mut bench = Bench::new(pagerduty(&receiver.url)).await;
+    let over = alert("prt_acme", "usr_1");
+    let mut stolen = alert("prt_acme", "usr_2");
+    stolen.detector = "token_reuse".into();
+    bench.apply(&[created(&over), created(&stolen)]).await;
+    for alert in [&over, &stolen] {
+        act(&bench, alert, Action::Snooze { until: start() + HOUR }).await;
+    }
+    bench.apply(&[closed(&over, 1), closed(&stolen, 1)]).await;
+    bench.run_for(HOUR * 2).await;
+    let got = receiver.got();
+    assert_eq!(actions(&got), ["trigger error"], "of what no episode's end makes good");
+    assert_eq!(got[0].json()["dedup_key"], stolen.dedup_key);
+}
+
+#[tokio::test]
 async fn what_gets_worse_breaks_the_snooze() {
     let receiver = Receiver::start([]).await;
     let mut bench = Bench::new(pagerduty(&receiver.url)).await;
