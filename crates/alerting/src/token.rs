@@ -1,9 +1,5 @@
 //! API tokens: who may call, in which role, for which partners.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -18,15 +14,14 @@ use sqlx::{QueryBuilder, Sqlite};
 use crate::clock::{from_millis, millis};
 use crate::{Control, ControlError, row};
 
+pub(crate) use self::cache::TokenCache;
+
+mod cache;
+
 /// What every token begins with, so that secret scanners know one when they see it.
 pub const TOKEN_PREFIX: &str = "wf_";
 
 const RANDOM_BYTES: usize = 32;
-/// How many callers are remembered between requests, and for how long: the time after which a
-/// revocation by another process, or an expiry, takes hold.
-const CACHE_MAX: usize = 1_024;
-const CACHE_FOR: Duration = Duration::from_secs(5);
-
 /// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -304,49 +299,6 @@ fn is_well_formed(raw: &str) -> bool {
 /// cannot, however fast each guess is, and this one is computed at every request.
 fn hash(raw: &str) -> String {
     hex::encode(Sha256::digest(raw))
-}
-
-/// Who called a moment ago, by the hash of their token. Only good tokens are remembered, so that
-/// nobody can fill it with bad ones.
-#[derive(Default)]
-pub(crate) struct TokenCache {
-    inner: Mutex<Cached>,
-}
-
-#[derive(Default)]
-struct Cached {
-    /// Rises with each revocation, so that what was read before it is not remembered after it.
-    generation: u64,
-    principals: HashMap<String, (Principal, Instant)>,
-}
-
-impl TokenCache {
-    fn get(&self, hash: &str) -> Option<Principal> {
-        let cached = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (principal, since) = cached.principals.get(hash)?;
-        (since.elapsed() < CACHE_FOR).then(|| principal.clone())
-    }
-
-    fn generation(&self) -> u64 {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).generation
-    }
-
-    fn put(&self, hash: String, principal: Principal, generation: u64) {
-        let mut cached = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if cached.generation != generation {
-            return;
-        }
-        if cached.principals.len() >= CACHE_MAX {
-            cached.principals.clear();
-        }
-        cached.principals.insert(hash, (principal, Instant::now()));
-    }
-
-    fn clear(&self) {
-        let mut cached = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.generation += 1;
-        cached.principals.clear();
-    }
 }
 
 #[cfg(test)]
