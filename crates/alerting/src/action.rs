@@ -5,9 +5,9 @@ use event::{AlertChange, Change, Scope};
 use serde::Deserialize;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::clock::millis;
+use crate::changes::Entry;
 use crate::policy::NoticeKind;
-use crate::{AlertState, Control, ControlError, StoredAlert, Verdict, control, enqueue, row};
+use crate::{AlertState, Control, ControlError, StoredAlert, Verdict, changes, control, enqueue, row};
 
 /// What a person wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -36,14 +36,20 @@ pub struct Actor<'a> {
     pub note: Option<&'a str>,
 }
 
-const NOTE_CHARS_MAX: usize = 2_000;
-
 impl Action {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Acknowledge => "acknowledge",
             Self::Snooze { .. } => "snooze",
             Self::Close { .. } => "close",
+        }
+    }
+
+    /// What it is to those who follow alerts.
+    const fn change(self) -> Change {
+        match self {
+            Self::Acknowledge | Self::Snooze { .. } => Change::Update,
+            Self::Close { .. } => Change::Close,
         }
     }
 
@@ -107,37 +113,15 @@ impl Control {
         action.alter(&mut alert, actor.name, at);
         alert.sequence = control::next(&mut transaction, "change").await?;
         row::write(&mut transaction, &alert).await?;
-        log(&mut transaction, &alert, action, actor, at).await?;
+        let change =
+            AlertChange { change: action.change(), revision: alert.revision, alert: alert.alert.clone() };
+        let entry = Entry { change: &change, after: &alert, at, by: Some((action.as_str(), actor)) };
+        changes::log(&mut transaction, &entry).await?;
         tell(&mut transaction, &alert, action, at).await?;
         transaction.commit().await?;
         self.announce(alert.sequence);
         Ok(Some(alert))
     }
-}
-
-async fn log(
-    connection: &mut SqliteConnection,
-    alert: &StoredAlert,
-    action: Action,
-    actor: Actor<'_>,
-    at: DateTime<Utc>,
-) -> Result<(), ControlError> {
-    let change = AlertChange { change: Change::Update, revision: alert.revision, alert: alert.alert.clone() };
-    sqlx::query(
-        "INSERT INTO alert_changes (sequence, alert_id, tenant, at, change, action, actor, note) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(alert.sequence)
-    .bind(&alert.alert.alert_id)
-    .bind(alert.alert.tenant.as_str())
-    .bind(millis(at))
-    .bind(row::json(&change)?)
-    .bind(action.as_str())
-    .bind(actor.name)
-    .bind(actor.note.map(|note| note.chars().take(NOTE_CHARS_MAX).collect::<String>()))
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 async fn tell(

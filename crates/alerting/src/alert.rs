@@ -91,8 +91,8 @@ pub struct StoredAlert {
 pub struct LoggedChange {
     /// Its number; rises by one with each change of any alert.
     pub sequence: i64,
-    /// The change as the detector made it. For what a person did: an update that carries the
-    /// alert as it was, with its newest revision.
+    /// The change as the detector made it. For what a person did: an update, or a close, that
+    /// carries the alert as it was, with its newest revision.
     pub change: AlertChange,
     /// When it was applied.
     pub at: DateTime<Utc>,
@@ -105,4 +105,10 @@ pub struct LoggedChange {
     /// What they had to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Where the alert was in its life since; `None` for entries of versions that did not keep it.
+    pub state: Option<AlertState>,
+    /// What the person who closed it had found, while it was closed by one.
+    pub verdict: Option<Verdict>,
+    /// Until when nobody was to be told of it.
+    pub snoozed_until: Option<DateTime<Utc>>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reqwest::{Response, StatusCode};
 
+use crate::DestinationKind;
 use crate::error::chain;
 use crate::retry::retry_after;
 use crate::text::{clean, shorten};
@@ -27,7 +28,15 @@ const BODY_BYTES_MAX: usize = 2_048;
 const REASON_CHARS_MAX: usize = 2_200;
 
 /// Reads an answer, of whatever length and kind, and judges it.
-pub(crate) async fn judge(answer: Result<Response, reqwest::Error>, wall: DateTime<Utc>) -> Answer {
+///
+/// Only what says that this very message is wrong ends it. 401, 403 and 404 say that something about
+/// the receiver is, for everybody's messages: a key that is being rotated, a route that a deployment
+/// took away. That passes within the day, and a page that was given up does not come back by itself.
+pub(crate) async fn judge(
+    answer: Result<Response, reqwest::Error>,
+    kind: DestinationKind,
+    wall: DateTime<Utc>,
+) -> Answer {
     let response = match answer {
         Ok(response) => response,
         Err(error) => return Answer::TryLater { reason: describe(error), pause: None },
@@ -38,10 +47,13 @@ pub(crate) async fn judge(answer: Result<Response, reqwest::Error>, wall: DateTi
     }
     let pause = retry_after(response.headers(), wall);
     let reason = reason(response).await;
-    match status {
-        StatusCode::GONE => Answer::Gone,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Answer::TryLater { reason, pause },
-        _ if status.is_client_error() => Answer::Refused { reason },
+    match (kind, status) {
+        // Standard Webhooks 1.0.0: the one answer that switches a receiver off.
+        (DestinationKind::Webhook, StatusCode::GONE) => Answer::Gone,
+        (
+            DestinationKind::Pagerduty,
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY,
+        ) => Answer::Refused { reason },
         // Redirects are failures, but those of a maintenance page pass.
         _ => Answer::TryLater { reason, pause },
     }

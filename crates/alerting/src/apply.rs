@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use event::{AlertChange, Positions};
 use sqlx::sqlite::SqliteConnection;
 
-use crate::clock::millis;
+use crate::changes::Entry;
 use crate::fold::fold;
 use crate::policy::Route;
-use crate::{AlertState, Control, ControlError, StoredAlert, control, enqueue, row};
+use crate::{AlertState, Control, ControlError, StoredAlert, changes, control, enqueue, row};
 
 /// What came of a batch of changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,8 +39,9 @@ impl Control {
         let mut newest = 0;
         let routes = enqueue::routes(&mut transaction).await?;
         for change in changes {
-            newest =
-                apply_one(&mut transaction, &routes, change, received_at, &mut applied).await?.max(newest);
+            let sequence =
+                self.apply_one(&mut transaction, &routes, change, received_at, &mut applied).await?;
+            newest = sequence.max(newest);
         }
         advance(&mut transaction, positions).await?;
         transaction.commit().await?;
@@ -58,31 +59,34 @@ impl Control {
                 .await?;
         Ok(next)
     }
-}
 
-/// Returns the change's number in the log, or 0 if it was there before.
-async fn apply_one(
-    connection: &mut SqliteConnection,
-    routes: &[Route],
-    change: &AlertChange,
-    at: DateTime<Utc>,
-    applied: &mut Applied,
-) -> Result<i64, ControlError> {
-    if was_applied(connection, change).await? {
-        applied.ignored += 1;
-        return Ok(0);
+    /// Returns the change's number in the log, or 0 if it was there before.
+    async fn apply_one(
+        &self,
+        connection: &mut SqliteConnection,
+        routes: &[Route],
+        change: &AlertChange,
+        at: DateTime<Utc>,
+        applied: &mut Applied,
+    ) -> Result<i64, ControlError> {
+        if was_applied(connection, change).await? {
+            applied.ignored += 1;
+            return Ok(0);
+        }
+        let before = row::read(connection, &change.alert.alert_id).await?;
+        let mut after = fold(before.as_ref(), change, at);
+        after.sequence = control::next(connection, "change").await?;
+        row::write(connection, &after).await?;
+        changes::log(connection, &Entry::of_detector(change, &after, at)).await?;
+        let outcome = outcome(before.as_ref(), &after);
+        applied.count(outcome);
+        if outcome != Outcome::Late {
+            let before = before.as_ref();
+            applied.queued +=
+                enqueue::tell_all(connection, routes, before, &after, at, self.page_age_max).await?;
+        }
+        Ok(after.sequence)
     }
-    let before = row::read(connection, &change.alert.alert_id).await?;
-    let mut after = fold(before.as_ref(), change, at);
-    after.sequence = control::next(connection, "change").await?;
-    row::write(connection, &after).await?;
-    log(connection, change, after.sequence, at).await?;
-    let outcome = outcome(before.as_ref(), &after);
-    applied.count(outcome);
-    if outcome != Outcome::Late {
-        applied.queued += enqueue::tell_all(connection, routes, before.as_ref(), &after, at).await?;
-    }
-    Ok(after.sequence)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,27 +128,6 @@ async fn was_applied(connection: &mut SqliteConnection, change: &AlertChange) ->
             .fetch_optional(connection)
             .await?;
     Ok(found.is_some())
-}
-
-async fn log(
-    connection: &mut SqliteConnection,
-    change: &AlertChange,
-    sequence: i64,
-    at: DateTime<Utc>,
-) -> Result<(), ControlError> {
-    sqlx::query(
-        "INSERT INTO alert_changes (sequence, alert_id, revision, tenant, at, change) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(sequence)
-    .bind(&change.alert.alert_id)
-    .bind(i64::from(change.revision))
-    .bind(change.alert.tenant.as_str())
-    .bind(millis(at))
-    .bind(row::json(change)?)
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// Offsets only go forward: a batch that is read again does not take back what came after it.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use event::{Scope, Severity, Tenant};
 use serde::Serialize;
+use sqlx::sqlite::SqliteConnection;
 
 use crate::clock::{from_millis, later, millis};
 use crate::enqueue::GIVE_UP_AFTER;
@@ -22,6 +23,8 @@ pub struct DestinationStats {
     pub failing: i64,
     /// Messages that were given up.
     pub undelivered: i64,
+    /// What the last of these was told.
+    pub undelivered_error: Option<String>,
     /// When the oldest pending message was queued.
     pub oldest_queued_at: Option<DateTime<Utc>>,
     /// When it was switched off because it answered 410.
@@ -45,7 +48,7 @@ pub struct NoticeEntry {
     pub kind: String,
     /// How bad the alert was then.
     pub severity: Severity,
-    /// `pending`, `delivered` or `undelivered`.
+    /// `pending`, `delivered`, `undelivered`, or `overtaken`: given up, and needless since.
     pub state: String,
     /// When it was queued.
     pub queued_at: DateTime<Utc>,
@@ -65,12 +68,13 @@ impl Control {
     pub async fn outbox_stats(&self) -> Result<Vec<DestinationStats>, ControlError> {
         let rows: Vec<StatsRow> = sqlx::query_as(
             "SELECT d.name, d.configured, d.disabled_at, d.paused_until, COALESCE(p.pending, 0) AS pending, \
-             COALESCE(p.failing, 0) AS failing, p.oldest_queued_at, COALESCE(u.undelivered, 0) AS undelivered \
+             COALESCE(p.failing, 0) AS failing, p.oldest_queued_at, COALESCE(u.undelivered, 0) AS undelivered, \
+             (SELECT last.last_error FROM notices last WHERE last.id = u.newest) AS undelivered_error \
              FROM destinations d \
              LEFT JOIN (SELECT destination, COUNT(*) AS pending, MIN(queued_at) AS oldest_queued_at, \
              SUM(CASE WHEN attempts > 0 THEN 1 ELSE 0 END) AS failing \
              FROM notices WHERE state = 'pending' GROUP BY destination) p ON p.destination = d.name \
-             LEFT JOIN (SELECT destination, COUNT(*) AS undelivered \
+             LEFT JOIN (SELECT destination, COUNT(*) AS undelivered, MAX(id) AS newest \
              FROM notices WHERE state = 'undelivered' GROUP BY destination) u ON u.destination = d.name \
              ORDER BY d.name",
         )
@@ -95,25 +99,73 @@ impl Control {
         entries(query.build_query_as().fetch_all(self.readers()).await?)
     }
 
-    /// Tries what one destination did not get for another day, once its trouble is mended. Returns
-    /// how many messages that is.
-    pub async fn requeue_undelivered(&self, destination: &str) -> Result<u64, ControlError> {
-        let now = self.clock.steady();
+    /// Tries what one destination did not get for another day, once its trouble is mended. `None` if
+    /// no destination has that name.
+    pub async fn requeue_undelivered(&self, destination: &str) -> Result<Option<Requeued>, ControlError> {
         let mut transaction = self.write().await?;
-        let requeued = sqlx::query(
-            "UPDATE notices SET state = 'pending', due_at = 0, expires_at = $2, finished_at = NULL \
-             WHERE destination = $1 AND state = 'undelivered'",
+        let found = sqlx::query(
+            "UPDATE destinations SET disabled_at = NULL, disabled_reason = NULL, paused_until = NULL \
+             WHERE name = $1",
         )
         .bind(destination)
-        .bind(millis(later(now, GIVE_UP_AFTER)))
         .execute(&mut *transaction)
         .await?;
-        sqlx::query("UPDATE destinations SET disabled_at = NULL, disabled_reason = NULL WHERE name = $1")
-            .bind(destination)
-            .execute(&mut *transaction)
-            .await?;
+        if found.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let requeued = requeue(&mut transaction, destination, None, self.clock.steady()).await?;
         transaction.commit().await?;
-        Ok(requeued.rows_affected())
+        Ok(Some(requeued))
+    }
+}
+
+/// What became of messages that had been given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Requeued {
+    /// They are tried again.
+    pub requeued: u64,
+    /// They are not: the destination knows something newer of their episode, or that it is over.
+    pub overtaken: u64,
+}
+
+/// A trigger that went out after its resolve would page for nothing, and nobody would resolve it.
+const IS_OVERTAKEN: &str = "kind <> 'closed' AND (EXISTS (SELECT 1 FROM threads told \
+     WHERE told.destination = notices.destination AND told.dedup_key = notices.dedup_key AND told.closed = 1) \
+     OR EXISTS (SELECT 1 FROM notices newer WHERE newer.state = 'delivered' AND newer.kind <> 'acknowledged' \
+     AND newer.destination = notices.destination AND newer.dedup_key = notices.dedup_key \
+     AND newer.id > notices.id))";
+
+/// Puts back what one destination did not get and is still news: everything, or what was given up
+/// for this reason and whose day is not over.
+pub(crate) async fn requeue(
+    connection: &mut SqliteConnection,
+    destination: &str,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Requeued, ControlError> {
+    let mut done = Requeued::default();
+    let mut overtaken = sqlx::QueryBuilder::new("UPDATE notices SET state = 'overtaken'");
+    push_given_up(&mut overtaken, destination, reason, now);
+    overtaken.push(" AND ").push(IS_OVERTAKEN);
+    done.overtaken = overtaken.build().execute(&mut *connection).await?.rows_affected();
+    let mut requeued =
+        sqlx::QueryBuilder::new("UPDATE notices SET state = 'pending', due_at = 0, expires_at = ");
+    requeued.push_bind(millis(later(now, GIVE_UP_AFTER))).push(", finished_at = NULL");
+    push_given_up(&mut requeued, destination, reason, now);
+    done.requeued = requeued.build().execute(connection).await?.rows_affected();
+    Ok(done)
+}
+
+fn push_given_up(
+    query: &mut sqlx::QueryBuilder<sqlx::Sqlite>,
+    destination: &str,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) {
+    query.push(" WHERE state = 'undelivered' AND destination = ").push_bind(destination.to_owned());
+    if let Some(reason) = reason {
+        query.push(" AND last_error = ").push_bind(reason.to_owned());
+        query.push(" AND expires_at > ").push_bind(millis(now));
     }
 }
 
@@ -135,6 +187,7 @@ struct StatsRow {
     pending: i64,
     failing: i64,
     undelivered: i64,
+    undelivered_error: Option<String>,
     oldest_queued_at: Option<i64>,
 }
 
@@ -146,6 +199,7 @@ impl From<StatsRow> for DestinationStats {
             pending: row.pending,
             failing: row.failing,
             undelivered: row.undelivered,
+            undelivered_error: row.undelivered_error,
             oldest_queued_at: row.oldest_queued_at.map(from_millis),
             disabled_at: row.disabled_at.map(from_millis),
             paused_until: row.paused_until.map(from_millis),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
@@ -32,7 +32,11 @@ pub struct Control {
     newest: Arc<watch::Sender<i64>>,
     pub(crate) tokens: Arc<TokenCache>,
     pub(crate) clock: Clock,
+    pub(crate) page_age_max: Option<TimeDelta>,
 }
+
+/// How old an alert may be and still page, if nothing else is said.
+const PAGE_AGE_MAX: TimeDelta = TimeDelta::hours(24);
 
 impl std::fmt::Debug for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -81,12 +85,20 @@ impl Control {
             newest: Arc::new(watch::Sender::new(newest)),
             tokens: Arc::default(),
             clock: Clock::new(Utc::now),
+            page_age_max: Some(PAGE_AGE_MAX),
         })
     }
 
     /// Takes the time from `now` instead of the system.
     pub fn with_clock(mut self, now: fn() -> DateTime<Utc>) -> Self {
         self.clock = Clock::new(now);
+        self
+    }
+
+    /// Stores, but tells nobody of, an alert whose last event lies longer back than this when it is
+    /// received; `None` tells of every one. A day if this is not called.
+    pub fn with_page_age_max(mut self, age_max: Option<TimeDelta>) -> Self {
+        self.page_age_max = age_max;
         self
     }
 

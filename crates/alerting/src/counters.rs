@@ -17,6 +17,7 @@ pub(crate) struct DestinationCounters {
     delivered: AtomicU64,
     retried: AtomicU64,
     undelivered: AtomicU64,
+    restarts: AtomicU64,
 }
 
 /// One destination's counts at a moment.
@@ -30,6 +31,8 @@ pub struct DestinationCounts {
     pub retried: u64,
     /// Messages that were given up.
     pub undelivered: u64,
+    /// Times that its courier failed and was started again.
+    pub restarts: u64,
 }
 
 impl OutboxCounters {
@@ -49,6 +52,7 @@ impl OutboxCounters {
                 delivered: counters.delivered.load(Ordering::Relaxed),
                 retried: counters.retried.load(Ordering::Relaxed),
                 undelivered: counters.undelivered.load(Ordering::Relaxed),
+                restarts: counters.restarts.load(Ordering::Relaxed),
             })
             .collect()
     }
@@ -68,7 +72,12 @@ impl DestinationCounters {
         self.retried.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn undelivered(&self) {
-        self.undelivered.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn undelivered(&self, messages: u64) {
+        self.undelivered.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// Returns how often that was.
+    pub(crate) fn restarted(&self) -> u64 {
+        self.restarts.fetch_add(1, Ordering::Relaxed) + 1
     }
 }

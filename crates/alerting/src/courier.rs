@@ -1,6 +1,7 @@
 //! A courier: carries the messages of one destination, one by one within an episode.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
@@ -14,13 +15,16 @@ use crate::clock::later;
 use crate::counters::DestinationCounters;
 use crate::destination::message::Message;
 use crate::destination::{Credential, pagerduty, webhook};
-use crate::outbox::Claimed;
+use crate::outbox::{Claimed, GONE};
 use crate::retry::backoff;
 use crate::routing::Readiness;
 use crate::{Control, ControlError, Destination};
 
 /// How many messages, each of another episode, are under way to one destination at a time.
 const UNDER_WAY_MAX: usize = 8;
+
+/// Shorter values in a URL's query are words like `2` or `json`, not secrets.
+const SECRET_BYTES_MIN: usize = 5;
 
 /// Where a courier takes the time from; tests hold it.
 pub(crate) type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -41,7 +45,10 @@ impl Courier {
         match self.control.readiness(&self.destination.name, now).await? {
             Readiness::Ready => {}
             Readiness::PausedUntil(until) => return Ok(Some(until)),
-            Readiness::Disabled => return Ok(None),
+            Readiness::Disabled => {
+                self.give_up_all(now).await?;
+                return Ok(None);
+            }
         }
         let free = self.budget.available(now).min(UNDER_WAY_MAX);
         if free == 0 {
@@ -69,7 +76,7 @@ impl Courier {
         let wall = self.control.clock.wall();
         let (headers, body) = self.request(message, wall);
         let request = self.destination.client.post(self.destination.endpoint.clone());
-        judge(request.headers(headers).body(body).send().await, wall).await
+        judge(request.headers(headers).body(body).send().await, self.destination.kind, wall).await
     }
 
     fn request(&self, message: &Message, wall: DateTime<Utc>) -> (HeaderMap, Vec<u8>) {
@@ -106,7 +113,7 @@ impl Courier {
         claimed: &Claimed,
         now: DateTime<Utc>,
         reason: &str,
-        pause: Option<std::time::Duration>,
+        pause: Option<Duration>,
     ) -> Result<(), ControlError> {
         let reason = self.without_secrets(reason);
         if let Some(pause) = pause {
@@ -120,25 +127,32 @@ impl Courier {
             let alert_id = &claimed.message.alert.alert.alert_id;
             tracing::warn!(destination = %self.destination.name, alert_id, reason, "will try again");
         }
-        let wait = pause.unwrap_or_else(|| backoff(claimed.attempts, rand::random()));
+        // A receiver may ask for more patience than we have, not for less.
+        let wait = backoff(claimed.attempts, rand::random()).max(pause.unwrap_or_default());
         self.control.postpone(claimed, later(now, wait), &reason).await
     }
 
     async fn give_up(&self, claimed: &Claimed, now: DateTime<Utc>, reason: &str) -> Result<(), ControlError> {
         let reason = self.without_secrets(reason);
-        self.counters.undelivered();
+        self.counters.undelivered(1);
         let alert_id = &claimed.message.alert.alert.alert_id;
         tracing::error!(destination = %self.destination.name, alert_id, reason, "could not deliver");
         self.control.give_up(claimed, now, &reason).await
     }
 
-    /// What the gone receiver was owed stays in the outbox, until it is back or the day is over.
+    /// Nobody will come for what the gone receiver is owed: it is set aside where people see it. The
+    /// next start, or a requeue, tries it again.
     async fn switch_off(&self, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), ControlError> {
-        let reason = "answered 410 Gone";
-        tracing::error!(destination = %self.destination.name, reason, "switched off until the next start");
-        self.counters.retried();
-        self.control.disable(&self.destination.name, now, reason).await?;
-        self.control.postpone(claimed, now, reason).await
+        tracing::error!(destination = %self.destination.name, reason = GONE, "switched off until the next start");
+        self.control.disable(&self.destination.name, now, GONE).await?;
+        self.give_up(claimed, now, GONE).await?;
+        self.give_up_all(now).await
+    }
+
+    async fn give_up_all(&self, now: DateTime<Utc>) -> Result<(), ControlError> {
+        let given_up = self.control.give_up_all(&self.destination.name, now, GONE).await?;
+        self.counters.undelivered(given_up);
+        Ok(())
     }
 
     /// Receivers like to quote what they did not understand.
@@ -147,10 +161,15 @@ impl Courier {
         if let Credential::RoutingKey(key) = &self.destination.credential {
             reason = reason.replace(key.expose_secret(), "[routing key]");
         }
-        for part in [self.destination.endpoint.as_str(), self.destination.endpoint.path()] {
+        let endpoint = &self.destination.endpoint;
+        for part in [endpoint.as_str(), endpoint.path(), endpoint.query().unwrap_or_default()] {
             if part.len() > 1 {
                 reason = reason.replace(part, "[url]");
             }
+        }
+        // Also decoded, and one without the others.
+        for (_, value) in endpoint.query_pairs().filter(|(_, value)| value.len() >= SECRET_BYTES_MIN) {
+            reason = reason.replace(&*value, "[url]");
         }
         reason
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use event::ids::tagged;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::clock::{from_millis, later, millis};
-use crate::policy::{NoticeKind, Route, Told, merged};
+use crate::policy::{NoticeKind, Route, Told, is_old_news, merged};
 use crate::{ControlError, StoredAlert, control, row};
 
 /// At most one plain update per destination and episode in this time.
@@ -34,10 +34,15 @@ pub(crate) async fn tell_all(
     before: Option<&StoredAlert>,
     after: &StoredAlert,
     at: DateTime<Utc>,
+    page_age_max: Option<TimeDelta>,
 ) -> Result<usize, ControlError> {
     let mut queued = 0;
+    let is_old_news = is_old_news(&after.alert, at, page_age_max);
     for route in routes {
         let told = thread(connection, &route.destination, &after.alert.dedup_key).await?;
+        if told.is_none() && is_old_news {
+            continue;
+        }
         for kind in route.notices(told.map(|t| t.told), before.map(|b| b.state), after) {
             let sent_at = told.and_then(|t| t.sent_at);
             queued += usize::from(put(connection, &route.destination, kind, after, sent_at, at).await?);
@@ -138,6 +143,14 @@ async fn put(
     at: DateTime<Utc>,
 ) -> Result<bool, ControlError> {
     let waiting = last_waiting(connection, destination, &alert.alert.dedup_key).await?;
+    if let Some((id, NoticeKind::Opened)) = waiting
+        && kind == NoticeKind::Closed
+        && alert.snoozed_until.is_some_and(|until| until > at)
+    {
+        // It was over before the snooze was: there is nothing left to be woken for.
+        forget(connection, id, destination, &alert.alert.dedup_key).await?;
+        return Ok(false);
+    }
     let merge = waiting.and_then(|(id, waiting)| Some((id, merged(waiting, kind)?)));
     match merge {
         Some((id, merged)) => renew(connection, id, destination, merged, kind, alert).await?,
@@ -155,6 +168,21 @@ async fn put(
     .execute(connection)
     .await?;
     Ok(merge.is_none())
+}
+
+async fn forget(
+    connection: &mut SqliteConnection,
+    id: i64,
+    destination: &str,
+    dedup_key: &str,
+) -> Result<(), ControlError> {
+    sqlx::query("DELETE FROM notices WHERE id = $1").bind(id).execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM threads WHERE destination = $1 AND dedup_key = $2")
+        .bind(destination)
+        .bind(dedup_key)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn last_waiting(

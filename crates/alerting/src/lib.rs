@@ -47,7 +47,7 @@ mod testing;
 pub use action::{Action, Actor};
 pub use alert::{AlertState, LoggedChange, StoredAlert, Verdict};
 pub use apply::Applied;
-pub use backlog::{DestinationStats, NoticeEntry};
+pub use backlog::{DestinationStats, NoticeEntry, Requeued};
 pub use clock::Clock;
 pub use control::Control;
 pub use counters::{DestinationCounts, OutboxCounters};
@@ -56,5 +56,5 @@ pub use destination::{Destination, DestinationConfig, DestinationError, Destinat
 pub use error::ControlError;
 pub use list::{AlertFilter, AlertPage, PageRequest};
 pub use prune::Pruned;
-pub use run::run_outbox;
-pub use token::{Principal, Role, TOKEN_PREFIX, TokenEntry};
+pub use run::{OutboxOptions, run_outbox};
+pub use token::{NewToken, Principal, Role, TOKEN_PREFIX, TokenEntry};

@@ -9,6 +9,9 @@ use crate::enqueue::UPDATE_INTERVAL;
 use crate::policy::NoticeKind;
 use crate::{Control, ControlError};
 
+/// Why messages for a receiver that has answered 410 are given up.
+pub(crate) const GONE: &str = "answered 410 Gone";
+
 /// A message that a courier is about to send.
 #[derive(Clone, Debug)]
 pub(crate) struct Claimed {
@@ -138,6 +141,29 @@ impl Control {
         finish(&mut transaction, claimed.id, "undelivered", now, Some(reason)).await?;
         transaction.commit().await?;
         Ok(())
+    }
+}
+
+impl Control {
+    /// Gives up everything that one destination is still owed. Returns how many messages that is.
+    pub(crate) async fn give_up_all(
+        &self,
+        destination: &str,
+        now: DateTime<Utc>,
+        reason: &str,
+    ) -> Result<u64, ControlError> {
+        let mut transaction = self.write().await?;
+        let given_up = sqlx::query(
+            "UPDATE notices SET state = 'undelivered', finished_at = $2, last_error = $3 \
+             WHERE destination = $1 AND state = 'pending'",
+        )
+        .bind(destination)
+        .bind(millis(now))
+        .bind(reason)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(given_up.rows_affected())
     }
 }
 

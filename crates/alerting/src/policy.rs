@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use event::{Alert, Severity, Tenant};
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,13 @@ impl Route {
         }
         notices
     }
+}
+
+/// Whether an alert comes too late to page for: a lost database reads the whole alerts topic again,
+/// which is kept for ever, and on-call shall not be woken for last year.
+pub(crate) fn is_old_news(alert: &Alert, received_at: DateTime<Utc>, age_max: Option<TimeDelta>) -> bool {
+    age_max
+        .is_some_and(|max| received_at.timestamp_millis() - alert.last_seen.millis() > max.num_milliseconds())
 }
 
 /// A person's closing always resolves.

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use crate::backlog::requeue;
 use crate::clock::{from_millis, later, millis};
+use crate::outbox::GONE;
 use crate::retry::RETRY_AFTER_MAX;
 use crate::{Control, ControlError, Destination, row};
 
@@ -21,8 +23,9 @@ pub(crate) enum Readiness {
 impl Control {
     /// Makes these the destinations that alerts are queued for, from the next [`apply`](Self::apply)
     /// on. Call it before the first one; the rules survive a restart. A destination that was
-    /// switched off because it answered 410 is tried again; messages for one that is not in the
-    /// list any more stay in the outbox until they expire, in case it comes back.
+    /// switched off because it answered 410 is tried again, with what it was owed then and is still
+    /// news; messages for one that is not in the list any more stay in the outbox until they expire,
+    /// in case it comes back.
     pub async fn set_destinations(&self, destinations: &[Destination]) -> Result<(), ControlError> {
         let names: BTreeSet<&str> = destinations.iter().map(Destination::name).collect();
         if names.len() < destinations.len() {
@@ -31,6 +34,15 @@ impl Control {
         let mut transaction = self.write().await?;
         sqlx::query("UPDATE destinations SET configured = 0").execute(&mut *transaction).await?;
         for destination in destinations {
+            let is_gone: Option<i64> = sqlx::query_scalar(
+                "SELECT disabled_at FROM destinations WHERE name = $1 AND disabled_at IS NOT NULL",
+            )
+            .bind(destination.name())
+            .fetch_optional(&mut *transaction)
+            .await?;
+            if is_gone.is_some() {
+                requeue(&mut transaction, destination.name(), Some(GONE), self.clock.steady()).await?;
+            }
             sqlx::query(
                 "INSERT INTO destinations (name, kind, route, configured) VALUES ($1, $2, $3, 1) \
                  ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, route = excluded.route, \

@@ -1,9 +1,5 @@
 //! API tokens: who may call, in which role, for which partners.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -13,19 +9,19 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite};
 
 use crate::clock::{from_millis, millis};
 use crate::{Control, ControlError, row};
+
+pub(crate) use self::cache::TokenCache;
+
+mod cache;
 
 /// What every token begins with, so that secret scanners know one when they see it.
 pub const TOKEN_PREFIX: &str = "wf_";
 
 const RANDOM_BYTES: usize = 32;
-/// How many callers are remembered between requests, and for how long: the time after which a
-/// revocation by another process takes hold.
-const CACHE_MAX: usize = 1_024;
-const CACHE_FOR: Duration = Duration::from_secs(5);
-
 /// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -65,9 +61,24 @@ pub struct Principal {
     pub scope: Scope,
 }
 
+/// A token to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// 1 to 64 printable characters that no other token in force has; one is made up if `None`.
+    pub name: Option<String>,
+    /// What it allows.
+    pub role: Role,
+    /// For whom.
+    pub scope: Scope,
+    /// From when on it is good for nothing; `None`: good until it is revoked.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
 /// A token as it is listed: everything but the token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TokenEntry {
+    /// What it is revoked by: the beginning of its hash, which is of no use to whoever reads it.
+    pub id: String,
     /// Its name.
     pub name: String,
     /// What it allows.
@@ -76,9 +87,14 @@ pub struct TokenEntry {
     pub scope: Scope,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// From when on it is good for nothing.
+    pub expires_at: Option<DateTime<Utc>>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<DateTime<Utc>>,
 }
+
+/// The columns that make a token's entry, for every `SELECT` of one.
+const COLUMNS: &str = "token_hash, name, role, scope, created_at, expires_at, revoked_at";
 
 impl Control {
     /// Makes an administrator's token if there has never been a token. The only time it is shown.
@@ -89,47 +105,62 @@ impl Control {
         if tokens > 0 {
             return Ok(None);
         }
-        let admin = Principal { name: "admin".into(), role: Role::Admin, scope: Scope::All };
-        let token = self.insert_token(&mut transaction, &admin).await?;
+        let admin =
+            NewToken { name: Some("admin".into()), role: Role::Admin, scope: Scope::All, expires_at: None };
+        let (token, _) = self.insert_token(&mut transaction, admin).await?;
         transaction.commit().await?;
         Ok(Some(token))
     }
 
-    /// Makes a token and returns it, the only time it is shown. Names are 1 to 64 printable
-    /// characters, and no two tokens in force share one.
-    pub async fn create_token(
-        &self,
-        name: &str,
-        role: Role,
-        scope: Scope,
-    ) -> Result<SecretString, ControlError> {
-        let length = name.chars().count();
-        if !(1..=64).contains(&length) || name.chars().any(char::is_control) {
-            return Err(ControlError::Invalid("a token's name has 1 to 64 printable characters".into()));
+    /// Makes a token and returns it, the only time it is shown, with its entry.
+    pub async fn create_token(&self, new: NewToken) -> Result<(SecretString, TokenEntry), ControlError> {
+        let now = self.clock.wall();
+        if new.expires_at.is_some_and(|at| at <= now) {
+            return Err(ControlError::Invalid("a token expires in the future".into()));
         }
         let mut transaction = self.write().await?;
+        if let Some(name) = &new.name {
+            check_name(name)?;
+            self.free_name(&mut transaction, name).await?;
+        }
+        let made = self.insert_token(&mut transaction, new).await?;
+        transaction.commit().await?;
+        Ok(made)
+    }
+
+    /// One that has expired does not keep its name; one in force does.
+    async fn free_name(&self, connection: &mut SqliteConnection, name: &str) -> Result<(), ControlError> {
+        sqlx::query(
+            "UPDATE tokens SET revoked_at = expires_at WHERE name = $1 AND revoked_at IS NULL AND expires_at <= $2",
+        )
+        .bind(name)
+        .bind(millis(self.clock.wall()))
+        .execute(&mut *connection)
+        .await?;
         let taken: i64 =
             sqlx::query_scalar("SELECT COUNT(*) FROM tokens WHERE name = $1 AND revoked_at IS NULL")
                 .bind(name)
-                .fetch_one(&mut *transaction)
+                .fetch_one(connection)
                 .await?;
         if taken > 0 {
             return Err(ControlError::Invalid("a token of that name is in force".into()));
         }
-        let principal = Principal { name: name.to_owned(), role, scope };
-        let token = self.insert_token(&mut transaction, &principal).await?;
-        transaction.commit().await?;
-        Ok(token)
+        Ok(())
     }
 
-    /// Revokes a token; `false` if none of that name is in force.
-    pub async fn revoke_token(&self, name: &str) -> Result<bool, ControlError> {
+    /// Revokes a token by its id or its name; `false` if none such is in force. In other processes
+    /// it is refused some seconds later.
+    pub async fn revoke_token(&self, id_or_name: &str) -> Result<bool, ControlError> {
         let mut transaction = self.write().await?;
-        let revoked = sqlx::query("UPDATE tokens SET revoked_at = $2 WHERE name = $1 AND revoked_at IS NULL")
-            .bind(name)
-            .bind(millis(self.clock.wall()))
-            .execute(&mut *transaction)
-            .await?;
+        let revoked = sqlx::query(
+            "UPDATE tokens SET revoked_at = $2 WHERE revoked_at IS NULL AND (name = $1 OR $3 || substr(token_hash, 1, $4) = $1)",
+        )
+        .bind(id_or_name)
+        .bind(millis(self.clock.wall()))
+        .bind(ID_PREFIX)
+        .bind(ID_HASH_DIGITS as i64)
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         self.tokens.clear();
         Ok(revoked.rows_affected() > 0)
@@ -137,15 +168,13 @@ impl Control {
 
     /// Every token there ever was, oldest first.
     pub async fn tokens(&self) -> Result<Vec<TokenEntry>, ControlError> {
-        let rows: Vec<TokenRow> = sqlx::query_as(
-            "SELECT name, role, scope, created_at, revoked_at FROM tokens ORDER BY created_at, name",
-        )
-        .fetch_all(self.readers())
-        .await?;
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
+        query.push(COLUMNS).push(" FROM tokens ORDER BY created_at, name");
+        let rows: Vec<TokenRow> = query.build_query_as().fetch_all(self.readers()).await?;
         rows.into_iter().map(TokenEntry::try_from).collect()
     }
 
-    /// Who holds this token; `None` if it is malformed, unknown or revoked.
+    /// Who holds this token; `None` if it is malformed, unknown, expired or revoked.
     ///
     /// The token is hashed first and looked up by its hash: how long that takes says nothing of
     /// how much of a guess was right, because nobody can aim a guess's hash.
@@ -158,13 +187,13 @@ impl Control {
             return Ok(Some(principal));
         }
         let seen = self.tokens.generation();
-        let row: Option<TokenRow> = sqlx::query_as(
-            "SELECT name, role, scope, created_at, revoked_at FROM tokens \
-             WHERE token_hash = $1 AND revoked_at IS NULL",
-        )
-        .bind(&hash)
-        .fetch_optional(self.readers())
-        .await?;
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
+        query.push(COLUMNS).push(" FROM tokens WHERE revoked_at IS NULL AND token_hash = ").push_bind(&hash);
+        query
+            .push(" AND (expires_at IS NULL OR expires_at > ")
+            .push_bind(millis(self.clock.wall()))
+            .push(")");
+        let row: Option<TokenRow> = query.build_query_as().fetch_optional(self.readers()).await?;
         let Some(row) = row else { return Ok(None) };
         let entry = TokenEntry::try_from(row)?;
         let principal = Principal { name: entry.name, role: entry.role, scope: entry.scope };
@@ -175,29 +204,63 @@ impl Control {
     async fn insert_token(
         &self,
         connection: &mut SqliteConnection,
-        principal: &Principal,
-    ) -> Result<SecretString, ControlError> {
+        new: NewToken,
+    ) -> Result<(SecretString, TokenEntry), ControlError> {
         let token = random_token()?;
+        let hash = hash(token.expose_secret());
+        let entry = TokenEntry {
+            id: id(&hash),
+            name: new
+                .name
+                .unwrap_or_else(|| format!("{}-{}", new.role.as_str(), &hash[..ID_HASH_DIGITS / 2])),
+            role: new.role,
+            scope: new.scope,
+            created_at: from_millis(millis(self.clock.wall())),
+            expires_at: new.expires_at,
+            revoked_at: None,
+        };
         sqlx::query(
-            "INSERT INTO tokens (token_hash, name, role, scope, created_at) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO tokens (token_hash, name, role, scope, created_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
-        .bind(hash(token.expose_secret()))
-        .bind(&principal.name)
-        .bind(principal.role.as_str())
-        .bind(row::json(&principal.scope)?)
-        .bind(millis(self.clock.wall()))
+        .bind(&hash)
+        .bind(&entry.name)
+        .bind(entry.role.as_str())
+        .bind(row::json(&entry.scope)?)
+        .bind(millis(entry.created_at))
+        .bind(entry.expires_at.map(millis))
         .execute(connection)
         .await?;
-        Ok(token)
+        Ok((token, entry))
     }
+}
+
+const ID_PREFIX: &str = "tok_";
+const ID_HASH_DIGITS: usize = 16;
+
+fn id(hash: &str) -> String {
+    format!("{ID_PREFIX}{}", &hash[..ID_HASH_DIGITS.min(hash.len())])
+}
+
+/// A name that looks like an id would be revoked in its stead.
+fn check_name(name: &str) -> Result<(), ControlError> {
+    let length = name.chars().count();
+    if !(1..=64).contains(&length) || name.chars().any(char::is_control) || name.starts_with(ID_PREFIX) {
+        return Err(ControlError::Invalid(format!(
+            "a token's name has 1 to 64 printable characters and does not begin with {ID_PREFIX}"
+        )));
+    }
+    Ok(())
 }
 
 #[derive(sqlx::FromRow)]
 struct TokenRow {
+    token_hash: String,
     name: String,
     role: String,
     scope: String,
     created_at: i64,
+    expires_at: Option<i64>,
     revoked_at: Option<i64>,
 }
 
@@ -206,10 +269,12 @@ impl TryFrom<TokenRow> for TokenEntry {
 
     fn try_from(row: TokenRow) -> Result<Self, ControlError> {
         Ok(Self {
+            id: id(&row.token_hash),
             role: Role::parse(&row.role).ok_or_else(|| ControlError::damaged("role", &row.role))?,
             scope: serde_json::from_str(&row.scope).map_err(|e| ControlError::damaged("scope", e))?,
             name: row.name,
             created_at: from_millis(row.created_at),
+            expires_at: row.expires_at.map(from_millis),
             revoked_at: row.revoked_at.map(from_millis),
         })
     }
@@ -234,49 +299,6 @@ fn is_well_formed(raw: &str) -> bool {
 /// cannot, however fast each guess is, and this one is computed at every request.
 fn hash(raw: &str) -> String {
     hex::encode(Sha256::digest(raw))
-}
-
-/// Who called a moment ago, by the hash of their token. Only good tokens are remembered, so that
-/// nobody can fill it with bad ones.
-#[derive(Default)]
-pub(crate) struct TokenCache {
-    inner: Mutex<Cached>,
-}
-
-#[derive(Default)]
-struct Cached {
-    /// Rises with each revocation, so that what was read before it is not remembered after it.
-    generation: u64,
-    principals: HashMap<String, (Principal, Instant)>,
-}
-
-impl TokenCache {
-    fn get(&self, hash: &str) -> Option<Principal> {
-        let cached = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (principal, since) = cached.principals.get(hash)?;
-        (since.elapsed() < CACHE_FOR).then(|| principal.clone())
-    }
-
-    fn generation(&self) -> u64 {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).generation
-    }
-
-    fn put(&self, hash: String, principal: Principal, generation: u64) {
-        let mut cached = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if cached.generation != generation {
-            return;
-        }
-        if cached.principals.len() >= CACHE_MAX {
-            cached.principals.clear();
-        }
-        cached.principals.insert(hash, (principal, Instant::now()));
-    }
-
-    fn clear(&self) {
-        let mut cached = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.generation += 1;
-        cached.principals.clear();
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Who is asking, and what they may do.
 //!
 //! Everything under `/v1` passes [`authenticate`]; a handler then names the role it needs by the
-//! extractor it takes: [`Reader`] or [`Shipper`]. A handler that takes neither does not compile
-//! into anything that knows its caller's scope.
+//! extractor it takes: [`Reader`], [`Platform`], [`Administrator`] or [`Shipper`]. A handler that takes
+//! none does not compile into anything that knows its caller's scope.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
+use event::Scope;
 
 pub(crate) use self::failed::FailedAuth;
 use crate::error::ApiError;
@@ -78,15 +79,19 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Token>, ApiError> {
 /// that reads everybody's data.
 pub(crate) async fn is_operator(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> bool {
     // What a proxy on this machine passes on comes from loopback, too, but not from here.
-    let forwarded = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
+    let forwarded = app.config.behind_proxy || FORWARDED.iter().any(|name| headers.contains_key(*name));
     if app.config.metrics_public || (!forwarded && peer.is_some_and(Peer::is_loopback)) {
         return true;
     }
     match identify(app, headers, peer).await {
-        Ok(caller) => may_read(&caller.principal) && caller.principal.scope == event::Scope::All,
+        Ok(caller) => may_read(&caller.principal) && caller.principal.scope == Scope::All,
         Err(_) => false,
     }
 }
+
+/// What proxies write on what they pass on.
+const FORWARDED: [&str; 6] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
 
 fn may_read(principal: &Principal) -> bool {
     matches!(principal.role, Role::Analyst | Role::Admin)
@@ -107,6 +112,36 @@ impl<S: Sync> FromRequestParts<S> for Reader {
             return Err(ApiError::Forbidden("a shipper's token may only send logs"));
         }
         Ok(Self { principal, token })
+    }
+}
+
+/// A caller who may read what concerns every partner: how on-call is told, who works on alerts.
+pub(crate) struct Platform(pub(crate) Principal);
+
+impl<S: Sync> FromRequestParts<S> for Platform {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Reader { principal, .. } = Reader::from_request_parts(parts, state).await?;
+        if principal.scope != Scope::All {
+            return Err(ApiError::Forbidden("this is for tokens that see every partner"));
+        }
+        Ok(Self(principal))
+    }
+}
+
+/// A caller who may say who may come in: administrators of the whole platform.
+pub(crate) struct Administrator(pub(crate) Principal);
+
+impl<S: Sync> FromRequestParts<S> for Administrator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let Caller { principal, .. } = caller(parts)?;
+        if principal.role != Role::Admin || principal.scope != Scope::All {
+            return Err(ApiError::Forbidden("this is for administrators who see every partner"));
+        }
+        Ok(Self(principal))
     }
 }
 

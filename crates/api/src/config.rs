@@ -28,6 +28,9 @@ pub struct ApiConfig {
     pub intake_bytes_max: usize,
     /// The most lines of one intake request.
     pub intake_lines_max: usize,
+    /// The most bytes of one line: what the broker takes, less what goes with it. A longer one is
+    /// refused before any other line of its request was sent.
+    pub intake_line_bytes_max: usize,
     /// The most memory that all intake requests may hold at once.
     pub intake_memory_bytes_max: usize,
     /// The most of it that one partner's requests may hold, so that nobody fills it alone.
@@ -49,6 +52,9 @@ pub struct ApiConfig {
     /// Whether `/metrics`, and the details of `/readyz`, are for everybody. Otherwise they are for
     /// loopback, and for tokens that may read every partner's data.
     pub metrics_public: bool,
+    /// Whether people reach this server through a proxy. What comes from loopback then may come from
+    /// anywhere, and has to bring a token to see what is for operators.
+    pub behind_proxy: bool,
 }
 
 impl Default for ApiConfig {
@@ -65,6 +71,7 @@ impl Default for ApiConfig {
             intake_compressed_bytes_max: 8 * MIB,
             intake_bytes_max: 16 * MIB,
             intake_lines_max: 200_000,
+            intake_line_bytes_max: 10 * MIB - (16 << 10),
             intake_memory_bytes_max: 128 * MIB,
             intake_memory_per_partner_bytes_max: 48 * MIB,
             query_text_bytes_max: 256 << 10,
@@ -73,6 +80,7 @@ impl Default for ApiConfig {
             heartbeat: Duration::from_secs(15),
             failed_auth_per_minute_max: 30,
             metrics_public: false,
+            behind_proxy: false,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The parts below know nothing of HTTP; their errors are translated at the foot of this file. An
 //! [`ApiError`] becomes a response that carries its [`Problem`]; `problem.rs` writes it out.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::time::Duration;
 
 use alerting::ControlError;
@@ -15,6 +15,21 @@ use query::QueryError;
 
 use crate::intake::IntakeError;
 use crate::problem::Problem;
+
+/// Any cause, for the log.
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// An error with all its causes, as one sentence: "the database did not answer" helps nobody.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
 
 /// Why a request is not answered as it was meant. Details are for the caller to read: they name
 /// what was wrong with the request, and nothing of anybody else's.
@@ -38,6 +53,11 @@ pub(crate) enum ApiError {
     UnsupportedMedia(String),
     #[error("{detail}")]
     Query { slug: &'static str, title: &'static str, detail: String },
+    #[error(
+        "this partner has sent {feeds_max} feeds through the intake, and may not begin another; a feed is one kind \
+         of log, not one file or host"
+    )]
+    TooManyFeeds { feeds_max: usize },
     #[error("{detail}")]
     TooManyRequests { detail: &'static str, retry_after: Duration },
     #[error("something went wrong on our side; the request id finds it in our log")]
@@ -48,14 +68,14 @@ pub(crate) enum ApiError {
 
 impl ApiError {
     /// A fault of ours. Its cause is logged here; the caller does not see it.
-    pub(crate) fn internal(cause: impl Display) -> Self {
-        tracing::error!(%cause, "request failed");
+    pub(crate) fn internal(cause: impl Into<BoxError>) -> Self {
+        tracing::error!(cause = chain(&*cause.into()), "request failed");
         Self::Internal
     }
 
     /// A part of ours is away. Its cause is logged here; the caller does not see it.
-    pub(crate) fn unavailable(detail: &'static str, cause: impl Display) -> Self {
-        tracing::warn!(%cause, "{detail}");
+    pub(crate) fn unavailable(detail: &'static str, cause: impl Into<BoxError>) -> Self {
+        tracing::warn!(cause = chain(&*cause.into()), "{detail}");
         Self::Unavailable { detail, retry_after: Duration::from_secs(5) }
     }
 
@@ -94,6 +114,9 @@ impl ApiError {
                 "The body's type is not understood",
             ),
             Self::Query { slug, title, .. } => (query_status(slug), *slug, *title),
+            Self::TooManyFeeds { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-feeds", "Too many feeds of one partner")
+            }
             Self::TooManyRequests { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests")
             }
@@ -188,6 +211,7 @@ impl From<IntakeError> for ApiError {
             IntakeError::Busy { retry_after } => {
                 Self::TooManyRequests { detail: "the intake is busy; send this again later", retry_after }
             }
+            IntakeError::TooManyFeeds { feeds_max } => Self::TooManyFeeds { feeds_max },
             IntakeError::TooLarge => Self::TooLarge("a line is larger than the broker takes".to_owned()),
             IntakeError::Unavailable(cause) => {
                 Self::unavailable("the broker has not confirmed the lines; send them again", cause)
@@ -224,5 +248,20 @@ impl From<StringRejection> for ApiError {
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge("the body is too large".to_owned()),
             _ => Self::BadRequest(rejection.body_text()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the control database did not answer")]
+    struct Unavailable(#[source] std::io::Error);
+
+    #[test]
+    fn what_is_logged_of_a_failure_names_its_cause() {
+        let failure = Unavailable(std::io::Error::other("database or disk is full"));
+        assert_eq!(chain(&failure), "the control database did not answer: database or disk is full");
     }
 }

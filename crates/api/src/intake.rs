@@ -53,6 +53,12 @@ pub enum IntakeError {
     /// One of the lines is larger than the broker takes.
     #[error("a line is larger than the broker takes")]
     TooLarge,
+    /// The partner has as many feeds as it may, and this would be another.
+    #[error("the partner has {feeds_max} feeds already")]
+    TooManyFeeds {
+        /// How many it may have.
+        feeds_max: usize,
+    },
     /// The broker cannot be reached, or has refused. The cause is for our log.
     #[error("the broker is unavailable: {0}")]
     Unavailable(String),

@@ -36,6 +36,7 @@ pub(crate) fn head() -> OpenApi {
         (name = "logs", description = "Log lines by HTTP"),
         (name = "partners", description = "Whose they are"),
         (name = "detectors", description = "What is looked for"),
+        (name = "tokens", description = "Who may come in"),
         (name = "operations", description = "How the process is"),
     ),
     security(("token" = [])),
@@ -78,7 +79,7 @@ fn describe_problems(api: &mut OpenApi) {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [item.get.as_mut(), item.post.as_mut()].into_iter().flatten()
+    [item.get.as_mut(), item.post.as_mut(), item.delete.as_mut()].into_iter().flatten()
 }
 
 fn add(operation: &mut Operation, status: &str, description: &str) {

@@ -8,8 +8,10 @@ mod docs;
 mod health;
 mod logs;
 mod metrics;
+mod outbox;
 mod partners;
 mod query;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -61,6 +63,10 @@ fn v1(config: &ApiConfig) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(alert_stream::follow))
         .routes(routes!(partners::list))
         .routes(routes!(detectors::list))
+        .routes(routes!(outbox::read))
+        .routes(routes!(outbox::requeue))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
         .layer(from_fn_with_state(config.request_timeout, deadline));
     let query = OpenApiRouter::new()
         .routes(routes!(query::run))

@@ -12,7 +12,7 @@ use query::QueryEngine;
 use crate::auth::FailedAuth;
 use crate::intake::Intake;
 use crate::shares::Shares;
-use crate::{ApiConfig, ApiMetrics, Health};
+use crate::{ApiConfig, ApiMetrics, Health, Partners};
 
 /// The parts of Watchfire that the API shows to the world.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct ApiState {
     pub query: QueryEngine,
     /// Where log lines go that come by HTTP.
     pub intake: Arc<dyn Intake>,
+    /// Which partners there are.
+    pub partners: Arc<dyn Partners>,
     /// How the parts of this process are.
     pub health: Arc<dyn Health>,
     /// Everything that `/metrics` prints.

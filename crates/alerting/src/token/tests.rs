@@ -9,6 +9,10 @@ async fn control() -> Control {
     Control::in_memory().await.unwrap()
 }
 
+fn new(name: &str, role: Role, scope: Scope) -> NewToken {
+    NewToken { name: Some(name.into()), role, scope, expires_at: None }
+}
+
 #[tokio::test]
 async fn the_first_start_makes_an_administrator_and_no_other_does() {
     let control = control().await;
@@ -25,7 +29,7 @@ async fn the_first_start_makes_an_administrator_and_no_other_does() {
 async fn a_token_says_who_in_which_role_and_for_whom() {
     let control = control().await;
     let scope = Scope::Tenants(BTreeSet::from([tenant("prt_acme")]));
-    let token = control.create_token("acme vector", Role::Shipper, scope.clone()).await.unwrap();
+    let token = control.create_token(new("acme vector", Role::Shipper, scope.clone())).await.unwrap().0;
     let expected = Principal { name: "acme vector".into(), role: Role::Shipper, scope };
     for _ in 0..2 {
         assert_eq!(control.verify_token(token.expose_secret()).await.unwrap().as_ref(), Some(&expected));
@@ -35,7 +39,7 @@ async fn a_token_says_who_in_which_role_and_for_whom() {
 #[tokio::test]
 async fn what_is_no_token_of_ours_is_nobody() {
     let control = control().await;
-    let token = control.create_token("a", Role::Analyst, Scope::All).await.unwrap();
+    let (token, _) = control.create_token(new("a", Role::Analyst, Scope::All)).await.unwrap();
     let good = token.expose_secret();
     let mut flipped = good.to_owned();
     let last = flipped.pop().unwrap();
@@ -48,16 +52,16 @@ async fn what_is_no_token_of_ours_is_nobody() {
 #[tokio::test]
 async fn a_revoked_token_is_refused_at_once_and_its_name_is_free() {
     let control = control().await;
-    let token = control.create_token("a", Role::Analyst, Scope::All).await.unwrap();
+    let (token, _) = control.create_token(new("a", Role::Analyst, Scope::All)).await.unwrap();
     assert!(control.verify_token(token.expose_secret()).await.unwrap().is_some());
     assert!(matches!(
-        control.create_token("a", Role::Analyst, Scope::All).await,
+        control.create_token(new("a", Role::Analyst, Scope::All)).await,
         Err(ControlError::Invalid(_))
     ));
     assert!(control.revoke_token("a").await.unwrap());
     assert!(!control.revoke_token("a").await.unwrap());
     assert_eq!(control.verify_token(token.expose_secret()).await.unwrap(), None);
-    control.create_token("a", Role::Analyst, Scope::All).await.unwrap();
+    control.create_token(new("a", Role::Analyst, Scope::All)).await.unwrap();
     assert_eq!(control.tokens().await.unwrap().len(), 2);
 }
 
@@ -73,4 +77,30 @@ async fn the_token_itself_is_nowhere_in_the_file() {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret));
     }
     assert!(!format!("{token:?} {control:?}").contains(&token.expose_secret()[3..]));
+}
+
+#[tokio::test]
+async fn a_token_is_revoked_by_its_id_and_no_name_can_pass_for_one() {
+    let control = control().await;
+    let (token, entry) =
+        control.create_token(NewToken { name: None, ..new("", Role::Shipper, Scope::All) }).await.unwrap();
+    assert!(entry.id.starts_with("tok_") && entry.name.starts_with("shipper-"), "{entry:?}");
+    assert_eq!(control.tokens().await.unwrap(), std::slice::from_ref(&entry));
+    let impostor = control.create_token(new(&entry.id, Role::Analyst, Scope::All)).await;
+    assert!(matches!(impostor, Err(ControlError::Invalid(_))));
+    assert!(control.revoke_token(&entry.id).await.unwrap());
+    assert_eq!(control.verify_token(token.expose_secret()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_expired_token_is_nobody_and_its_name_is_free() {
+    let control = control().await.with_clock(crate::testing::start);
+    let until = crate::testing::start() + chrono::TimeDelta::hours(1);
+    let passing = NewToken { expires_at: Some(until), ..new("a", Role::Analyst, Scope::All) };
+    let (token, _) = control.create_token(passing.clone()).await.unwrap();
+    let past = control.clone().with_clock(|| crate::testing::start() + chrono::TimeDelta::hours(2));
+    assert_eq!(past.verify_token(token.expose_secret()).await.unwrap(), None);
+    assert!(control.verify_token(token.expose_secret()).await.unwrap().is_some());
+    assert!(matches!(past.create_token(passing.clone()).await, Err(ControlError::Invalid(_))));
+    past.create_token(NewToken { expires_at: None, ..passing }).await.unwrap();
 }

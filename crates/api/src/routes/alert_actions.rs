@@ -7,11 +7,10 @@ use alerting::{Action, Actor};
 use axum::Json as JsonAnswer;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event::Scope;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::auth::Reader;
+use crate::auth::{Platform, Reader};
 use crate::error::ApiError;
 use crate::extract::{Json, Path};
 use crate::state::App;
@@ -52,7 +51,7 @@ impl Deed {
     }
 }
 
-/// Everything that happened to an alert.
+/// What happened to an alert; of more than a thousand changes the newest.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct History {
     /// The first first.
@@ -75,20 +74,19 @@ pub(crate) struct History {
 )]
 pub(crate) async fn act(
     State(app): State<Arc<App>>,
-    caller: Reader,
+    Platform(principal): Platform,
     Path(id): Path<String>,
     Json(deed): Json<Deed>,
 ) -> Result<JsonAnswer<AlertView>, ApiError> {
-    let principal = caller.principal;
-    if principal.scope != Scope::All {
-        return Err(ApiError::Forbidden("only tokens that see every partner may work on alerts"));
-    }
     let actor = Actor { name: &principal.name, note: deed.note.as_deref() };
     let alert = app.control.act(&principal.scope, &id, deed.action()?, actor).await?;
     Ok(JsonAnswer(AlertView::new(alert.ok_or(ApiError::NotFound)?, &principal.scope)))
 }
 
 /// Reads an alert's history.
+///
+/// Its audit trail: what detectors and people did, and what became of the alert by it. Of more than a thousand
+/// changes the newest.
 #[utoipa::path(
     get, path = "/v1/alerts/{id}/history", operation_id = "read_alert_history", tag = "alerts",
     params(("id" = String, Path, description = "The alert's id")),

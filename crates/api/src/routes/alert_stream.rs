@@ -16,10 +16,11 @@ use axum::response::sse::{Event, Sse};
 use futures::stream::{self, Stream};
 use serde::Deserialize;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use utoipa::IntoParams;
 
 use crate::auth::{Reader, Token};
-use crate::error::ApiError;
+use crate::error::{ApiError, chain};
 use crate::extract::Query;
 use crate::server::Closing;
 use crate::shares::Share;
@@ -42,7 +43,8 @@ pub(crate) struct Begin {
 
 /// Follows alerts.
 ///
-/// Server-sent events named `create`, `update` and `close`. Each event's `id` is its place in the change
+/// Server-sent events named `create`, `update` and `close`; a person's close is a `close` too, with its verdict,
+/// though the episode goes on. Each event's `id` is its place in the change
 /// log: send the last one back as `Last-Event-ID` and the stream goes on after it, without a gap and
 /// without a repeat. Comments show that the connection lives. The stream ends when the server stops or
 /// the token is revoked.
@@ -74,10 +76,11 @@ pub(crate) async fn follow(
     let position =
         last_event_id(&headers)?.or(begin.after).map_or(newest_now, |after| after.clamp(0, newest_now));
     let follower = Follower {
+        heartbeat_at: Instant::now() + app.config.heartbeat,
         app,
         principal: caller.principal,
         token: caller.token,
-        position,
+        read_to: position,
         pending: VecDeque::new(),
         newest,
         closing: closing.map(|Extension(Closing(closing))| closing),
@@ -103,19 +106,16 @@ struct Follower {
     app: Arc<App>,
     principal: Principal,
     token: Token,
-    /// The sequence number of the last change that was sent or skipped.
-    position: i64,
+    /// The sequence number up to which the change log was read.
+    read_to: i64,
     pending: VecDeque<LoggedChange>,
     newest: watch::Receiver<i64>,
+    /// When to show that the connection lives, and to look at the token again. It stands however
+    /// much there is to send.
+    heartbeat_at: Instant,
     closing: Option<watch::Receiver<bool>>,
     greeted: bool,
     _share: Share<String>,
-}
-
-enum Wake {
-    News,
-    Silence,
-    End,
 }
 
 impl Follower {
@@ -124,52 +124,59 @@ impl Follower {
         if !self.greeted {
             self.greeted = true;
             // An id without data: whoever is cut off before the first change knows where it was.
-            return Some(Event::default().id(self.position.to_string()));
+            return Some(Event::default().id(self.read_to.to_string()));
         }
         loop {
+            if Instant::now() >= self.heartbeat_at {
+                self.heartbeat_at = Instant::now() + self.app.config.heartbeat;
+                return self.may_stay().await.then(|| Event::default().comment(""));
+            }
             if let Some(logged) = self.pending.pop_front() {
                 return Some(self.event(logged));
             }
-            if self.closing.as_ref().is_some_and(|closing| *closing.borrow()) {
+            if self.is_closing() {
                 return None;
             }
             // Seen before reading: what is logged while we read wakes us afterwards.
-            self.newest.borrow_and_update();
-            if self.read().await? {
-                continue;
-            }
-            match self.wait().await {
-                Wake::News => {}
-                Wake::Silence if self.may_stay().await => return Some(Event::default().comment("")),
-                Wake::Silence | Wake::End => return None,
+            let newest = *self.newest.borrow_and_update();
+            self.read(newest).await?;
+            if self.pending.is_empty() {
+                self.wait().await?;
             }
         }
     }
 
-    fn event(&mut self, logged: LoggedChange) -> Event {
-        self.position = logged.sequence;
-        let name = logged.change.change.as_str();
+    fn event(&self, logged: LoggedChange) -> Event {
+        let (id, name) = (logged.sequence.to_string(), logged.change.change.as_str());
         let change = ChangeView::new(logged, &self.principal.scope);
-        let event = Event::default().id(self.position.to_string()).event(name);
+        let event = Event::default().id(id).event(name);
         event.json_data(change).expect("a change is texts and numbers under text keys")
     }
 
-    /// Reads on in the change log. Says whether there was something; none if the log cannot be read:
-    /// the client comes back, and meets the error where it has a status code.
-    async fn read(&mut self) -> Option<bool> {
-        match self.app.control.changes_after(&self.principal.scope, self.position, BATCH).await {
+    fn is_closing(&self) -> bool {
+        self.closing.as_ref().is_some_and(|closing| *closing.borrow())
+    }
+
+    /// Reads on in the change log, which had come to `newest` before. None if it cannot be read: the
+    /// client comes back, and meets the error where it has a status code.
+    async fn read(&mut self, newest: i64) -> Option<()> {
+        match self.app.control.changes_after(&self.principal.scope, self.read_to, BATCH).await {
             Ok(changes) => {
+                let last = changes.last().map_or(self.read_to, |last| last.sequence);
+                // A short read: whatever else there was up to then is others'.
+                self.read_to = if changes.len() < BATCH { last.max(newest) } else { last };
                 self.pending.extend(changes);
-                Some(!self.pending.is_empty())
+                Some(())
             }
             Err(error) => {
-                tracing::warn!(%error, "ended a live stream: the change log cannot be read");
+                tracing::warn!(error = chain(&error), "ended a live stream: the change log cannot be read");
                 None
             }
         }
     }
 
-    async fn wait(&mut self) -> Wake {
+    /// Waits for news, or for the heartbeat; none if the server stops.
+    async fn wait(&mut self) -> Option<()> {
         let closing = async {
             match &mut self.closing {
                 Some(closing) => drop(closing.wait_for(|closing| *closing).await),
@@ -177,9 +184,9 @@ impl Follower {
             }
         };
         tokio::select! {
-            changed = self.newest.changed() => if changed.is_ok() { Wake::News } else { Wake::End },
-            () = tokio::time::sleep(self.app.config.heartbeat) => Wake::Silence,
-            () = closing => Wake::End,
+            changed = self.newest.changed() => changed.ok(),
+            () = tokio::time::sleep_until(self.heartbeat_at) => Some(()),
+            () = closing => None,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::error::ApiError;
 use crate::extract::{Path, Query};
 use crate::intake::Reservation;
 use crate::intake::decode::{self, Encoding, Limits};
-use crate::intake::lines::{self, Layout};
+use crate::intake::lines::{self, Layout, LineLimits};
 use crate::state::App;
 use crate::wire::AcceptedView;
 
@@ -36,8 +36,9 @@ pub(crate) struct Reading {
 
 /// Takes log lines.
 ///
-/// One line of text or one JSON object a line, or a JSON array of objects as `application/json`. Each becomes
-/// one record of the topic `logs.<partner>.<feed>`, in order. The answer comes when the broker has them all.
+/// One line of text or one JSON object a line, or a JSON array of objects as `application/json`. The lines go to
+/// the topic `logs.<partner>.<feed>` in order, many of them joined into one record. The answer comes when the
+/// broker has them all; a line that is larger than it takes is refused with its number, and all others with it.
 /// A line that turns out to be unreadable is not refused here: it is kept as a reject with its reason and
 /// position. After 429 and 503, send the same again.
 #[utoipa::path(
@@ -51,15 +52,18 @@ pub(crate) struct Reading {
     ),
     request_body(
         description = "Lines",
-        content((String = "application/x-ndjson"), (String = "text/plain"), (Vec<serde_json::Value> = "application/json"))
+        content(
+            (String = "application/x-ndjson"), (String = "text/plain"), (Vec<serde_json::Value> = "application/json"),
+            (String = "application/x-www-form-urlencoded"),
+        )
     ),
     responses(
         (status = 200, description = "The broker has the lines", body = AcceptedView),
         (status = 400, description = "A name or the body is not valid"),
         (status = 408, description = "The body came too slowly"),
-        (status = 413, description = "Too many bytes, before or after decompression, or too many lines"),
+        (status = 413, description = "Too many bytes, before or after decompression, too many lines, or one too long"),
         (status = 415, description = "Neither lines nor JSON, or compressed in another way"),
-        (status = 429, description = "Too much at once; Retry-After says when"),
+        (status = 429, description = "Too much at once; Retry-After says when. Or too many feeds of one partner"),
         (status = 503, description = "The broker has not confirmed; send again"),
     )
 )]
@@ -84,7 +88,11 @@ pub(crate) async fn send(
 
     let mut held = app.intake_bytes.open(topic.tenant.clone());
     let body = read(&app, &headers, body, &mut held).await?;
-    let lines = lines::split(&body, layout, app.config.intake_lines_max)?;
+    let limits = LineLimits {
+        lines_max: app.config.intake_lines_max,
+        line_bytes_max: app.config.intake_line_bytes_max,
+    };
+    let lines = lines::split(&body, layout, limits, &mut held)?;
     let bytes: usize = lines.iter().map(Bytes::len).sum();
 
     let appended = app.intake.append(&topic, lines, format, &caller.name);

@@ -20,14 +20,15 @@ use crate::state::App;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Statement {
     /// One read-only statement.
-    #[schema(example = "SELECT occurred_at, action, outcome FROM events ORDER BY occurred_at DESC LIMIT 10")]
+    #[schema(example = "SELECT time, action, outcome FROM events ORDER BY time DESC LIMIT 10")]
     sql: String,
 }
 
 /// Runs SQL.
 ///
 /// One read-only statement over the tables `events`, `alert_changes` and `rejects`; every table holds only rows
-/// of the partners that the token may see. The answer's format is chosen by `Accept`.
+/// of the partners that the token may see. The answer's format is chosen by `Accept`. What `curl -d` sends as
+/// `application/x-www-form-urlencoded` is JSON if it begins with a brace, and SQL if it does not.
 ///
 /// In CSV, a cell of text that begins with `=`, `+`, `-`, `@`, a tab or a line end has an apostrophe before it, so
 /// that no spreadsheet takes it for a formula. The header `wf-truncated` says whether rows are missing because
@@ -37,7 +38,7 @@ pub(crate) struct Statement {
     post, path = "/v1/query", operation_id = "run_query", tag = "query",
     request_body(
         description = "The statement",
-        content((Statement = "application/json"), (String = "text/plain"))
+        content((Statement = "application/json"), (String = "text/plain"), (String = "application/x-www-form-urlencoded"))
     ),
     responses(
         (status = 200, description = "The rows", content(
@@ -76,6 +77,15 @@ async fn statement(request: Request) -> Result<String, ApiError> {
             Ok(sql)
         }
         "text/plain" | "application/sql" => Ok(request.extract().await?),
+        // What `curl -d` says of whatever it sends: no form, but one of the two above.
+        "application/x-www-form-urlencoded" => {
+            let text: String = request.extract().await?;
+            if !text.trim_start().starts_with('{') {
+                return Ok(text);
+            }
+            let statement: Result<Statement, _> = serde_json::from_str(&text);
+            statement.map(|statement| statement.sql).map_err(|error| ApiError::BadRequest(error.to_string()))
+        }
         _ => Err(ApiError::UnsupportedMedia("send application/json or text/plain".to_owned())),
     }
 }

@@ -6,7 +6,7 @@ use event::{Change, Scope};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::alert::Findings;
+use super::alert::{Findings, StateName, VerdictName};
 
 /// One change of one alert.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,7 +28,16 @@ pub(crate) struct ChangeView {
     /// What they had to say. Only shown to callers that see every partner.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
-    /// The whole alert after the change.
+    /// Where the alert was in its life since; absent in entries of versions that did not keep it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<StateName>,
+    /// What the person who closed it had found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<VerdictName>,
+    /// Until when nobody was to be told of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snoozed_until: Option<DateTime<Utc>>,
+    /// The whole alert after the change, as its detector told it.
     alert: Findings,
 }
 
@@ -44,6 +53,9 @@ impl ChangeView {
             action: logged.action,
             actor: logged.actor.filter(|_| inside),
             note: logged.note.filter(|_| inside),
+            state: logged.state.map(StateName::from),
+            verdict: logged.verdict.map(VerdictName::from),
+            snoozed_until: logged.snoozed_until,
             alert: logged.change.alert.into(),
         }
     }

@@ -104,7 +104,7 @@ async fn a_partner_sees_its_own_alerts_only() {
     let page = server.json("/v1/alerts?partner=acme", &server.tokens.globex).await;
     assert!(ids(&page).is_empty());
     let partners = server.json("/v1/partners", &server.tokens.globex).await;
-    assert_eq!(partners["partners"].as_array().unwrap().len(), 1);
+    assert_eq!(partners["partners"].as_array().unwrap().len(), 1, "{partners}");
     assert_eq!(partners["partners"][0]["alerts"]["open"], 1);
 }
 
@@ -131,6 +131,22 @@ async fn partners_are_counted() {
     let acme = &partners["partners"][0];
     assert_eq!((&acme["tenant"], &acme["alerts"]["open"]), (&"acme".into(), &8.into()));
     assert_eq!(acme["severity_max"], "critical");
+    assert_eq!((&acme["events"], &acme["last_event_at"]), (&7.into(), &"1970-01-01T00:00:00Z".into()));
+}
+
+#[tokio::test]
+async fn a_calm_partner_is_listed_and_one_that_has_not_sent_yet() {
+    let server = server().await;
+    let partners = server.json("/v1/partners", &server.tokens.analyst).await;
+    let partners = partners["partners"].as_array().unwrap();
+    let names: Vec<_> = partners.iter().map(|partner| partner["tenant"].as_str().unwrap()).collect();
+    assert_eq!(names, ["acme", "calm", "globex", "quiet"]);
+    let calm = json!({
+        "tenant": "calm", "contract": false, "events": 9, "last_event_at": "1970-01-01T00:00:00Z",
+        "alerts": {"open": 0, "acknowledged": 0, "closed": 0}, "severity_max": null, "last_seen": null,
+    });
+    assert_eq!(partners[1], calm);
+    assert_eq!((&partners[3]["contract"], &partners[3]["last_event_at"]), (&true.into(), &Value::Null));
 }
 
 #[tokio::test]
@@ -155,6 +171,10 @@ async fn people_work_on_alerts_and_leave_a_trail() {
         history["changes"].as_array().unwrap().iter().map(|change| &change["action"]).collect();
     assert_eq!(actions, [&Value::Null, &"acknowledge".into(), &"close".into()]);
     assert_eq!(history["changes"][2]["note"], "a drill");
+    assert_eq!(
+        (&history["changes"][2]["state"], &history["changes"][2]["verdict"]),
+        (&"closed".into(), &"false_positive".into())
+    );
     let seen_by_partner = server.json("/v1/alerts/alr_acme_bad", &server.tokens.acme).await;
     assert_eq!(
         (&seen_by_partner["verdict"], &seen_by_partner["closed_by"]),

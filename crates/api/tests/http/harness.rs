@@ -6,8 +6,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alerting::{Control, Role};
-use api::{Accepted, ApiConfig, ApiMetrics, ApiState, Health, Intake, IntakeError, PartHealth};
+use alerting::{Control, NewToken, Role};
+use api::{
+    Accepted, ApiConfig, ApiMetrics, ApiState, Health, Intake, IntakeError, KnownPartner, PartHealth,
+    Partners,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::Utc;
@@ -71,6 +74,7 @@ impl Server {
             control: control.clone(),
             query: QueryEngine::new(tables::shared().await, limits, None).unwrap(),
             intake: Arc::clone(&intake) as Arc<dyn Intake>,
+            partners: Arc::clone(&parts) as Arc<dyn Partners>,
             health: Arc::clone(&parts) as Arc<dyn Health>,
             registry: Arc::new(registry),
             metrics,
@@ -143,7 +147,8 @@ impl Tokens {
     async fn create(control: &Control) -> Self {
         let only = |name: &str| Scope::Tenants(BTreeSet::from([Tenant::parse(name).unwrap()]));
         let create = async |name: &str, role, scope| {
-            control.create_token(name, role, scope).await.unwrap().expose_secret().to_owned()
+            let new = NewToken { name: Some(name.to_owned()), role, scope, expires_at: None };
+            control.create_token(new).await.unwrap().0.expose_secret().to_owned()
         };
         Self {
             admin: create("admin", Role::Admin, Scope::All).await,
@@ -230,6 +235,20 @@ impl Default for Parts {
             detail: "logs.acme.edge is caught up".into(),
         };
         Self(Mutex::new(vec![part]))
+    }
+}
+
+/// Two partners that have sent logs, and one that has only agreed to.
+#[async_trait]
+impl Partners for Parts {
+    async fn known(&self) -> Result<Vec<KnownPartner>, Box<dyn std::error::Error + Send + Sync>> {
+        let known = |name: &str, events: u64| KnownPartner {
+            tenant: Tenant::parse(name).unwrap(),
+            has_contract: events == 0,
+            events,
+            last_event_at: (events > 0).then_some(chrono::DateTime::UNIX_EPOCH),
+        };
+        Ok(vec![known("quiet", 0), known("acme", 7), known("calm", 9)])
     }
 }
 

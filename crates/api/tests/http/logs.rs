@@ -13,6 +13,9 @@ use crate::harness::{Server, problem};
 
 const EDGE: &str = "/v1/logs/acme/edge";
 
+/// Headers and a body.
+type Sent<'a> = (&'a [(&'a str, &'a str)], Vec<u8>);
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
@@ -96,7 +99,7 @@ async fn a_body_that_makes_no_sense_is_400() {
     let server = Server::start().await;
     let whole = gzip(&b"one\n".repeat(1_000));
     let truncated = whole[..whole.len() - 9].to_vec();
-    let cases: [(&[(&str, &str)], Vec<u8>); 6] = [
+    let cases: [Sent<'_>; 6] = [
         (&[], b"".to_vec()),
         (&[], b"\n\r\n".to_vec()),
         (&[("content-encoding", "gzip")], truncated),
@@ -129,7 +132,7 @@ async fn bombs_and_loads_are_413() {
     let zeros = vec![b'0'; 50 << 20];
     let noise: Vec<u8> = (0..100_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let zstd = zstd::encode_all(&zeros[..], 3).unwrap();
-    let cases: [(&[(&str, &str)], Vec<u8>); 5] = [
+    let cases: [Sent<'_>; 5] = [
         (&[("content-encoding", "gzip")], gzip(&zeros)),
         (&[("content-encoding", "zstd")], zstd),
         (&[("content-encoding", "gzip")], gzip(&noise)),
@@ -150,6 +153,33 @@ async fn bombs_and_loads_are_413() {
     *server.intake.fails.lock().unwrap() = Some(IntakeError::TooLarge);
     problem(send(&server, &[], "line\n").await, 413).await;
     assert!(lines(&server).is_empty());
+}
+
+#[tokio::test]
+async fn a_line_too_long_stores_none_of_its_neighbours() {
+    let server = Server::start_with(|config| config.intake_line_bytes_max = 1_000).await;
+    let body = format!("one\n\n{}\nfour\n", "x".repeat(1_001));
+    let response = send(&server, &[], body).await;
+    assert_eq!(response.status(), 413);
+    let problem: Value = response.json().await.unwrap();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("line 3 has 1001 bytes"), "{detail}");
+    assert!(lines(&server).is_empty());
+}
+
+#[tokio::test]
+async fn a_file_that_curl_sends_is_lines() {
+    let server = Server::start().await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    assert_eq!(send(&server, &form, "Nov 26 03:14:07 web sshd[1]: a=b&c%20d\nsecond\n").await.status(), 200);
+    assert_eq!(lines(&server), ["Nov 26 03:14:07 web sshd[1]: a=b&c%20d", "second"]);
+}
+
+#[tokio::test]
+async fn one_feed_too_many_is_429_and_says_why() {
+    let server = Server::start().await;
+    *server.intake.fails.lock().unwrap() = Some(IntakeError::TooManyFeeds { feeds_max: 64 });
+    assert_eq!(problem(send(&server, &[], "line\n").await, 429).await, "too-many-feeds");
 }
 
 #[tokio::test]
@@ -209,24 +239,24 @@ async fn a_body_that_never_ends_is_408() {
 #[tokio::test]
 async fn a_partner_that_holds_too_much_is_429_and_others_are_not() {
     let server = Server::start_with(|config| {
-        config.intake_memory_bytes_max = 10 << 20;
-        config.intake_memory_per_partner_bytes_max = 4 << 20;
+        config.intake_memory_bytes_max = 40 << 20;
+        config.intake_memory_per_partner_bytes_max = 16 << 20;
     })
     .await;
     let mut unfinished = TcpStream::connect(server.address).await.unwrap();
     let head = format!(
-        "POST {EDGE} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 4000000\r\n\r\n",
+        "POST {EDGE} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 9000000\r\n\r\n",
         server.tokens.acme_shipper
     );
     unfinished.write_all(head.as_bytes()).await.unwrap();
-    unfinished.write_all(&vec![b'x'; 3 << 20]).await.unwrap();
+    unfinished.write_all(&vec![b'x'; 8 << 20]).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let response = send(&server, &[], "y".repeat(2 << 20)).await;
+    let response = send(&server, &[], "y".repeat(5 << 20)).await;
     assert!(response.headers().contains_key("retry-after"));
     assert_eq!(problem(response, 429).await, "too-many-requests");
     let other = server.post("/v1/logs/globex/edge", &server.tokens.admin).body("z".repeat(2 << 20));
     assert_eq!(other.send().await.unwrap().status(), 200);
     drop(unfinished);
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(send(&server, &[], "y".repeat(2 << 20)).await.status(), 200);
+    assert_eq!(send(&server, &[], "y".repeat(5 << 20)).await.status(), 200);
 }

@@ -1,5 +1,8 @@
 //! The API over real connections on loopback.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may")]
+#![allow(clippy::disallowed_methods, reason = "tests read the clock")]
+
 mod alerts;
 mod auth;
 mod described;
@@ -7,6 +10,8 @@ mod harness;
 mod hostile;
 mod logs;
 mod operations;
+mod outbox;
 mod query;
 mod stream;
 mod tables;
+mod tokens;

@@ -40,6 +40,20 @@ async fn details_and_metrics_are_for_operators() {
 }
 
 #[tokio::test]
+async fn behind_a_proxy_loopback_is_nobody_in_particular() {
+    let server = Server::start().await;
+    for header in ["via", "forwarded", "x-real-ip", "x-forwarded-proto"] {
+        let request = server.get("/metrics", "").header(header, "proxy");
+        problem(request.send().await.unwrap(), 401).await;
+    }
+    // A proxy that says nothing of itself.
+    let server = Server::start_with(|config| config.behind_proxy = true).await;
+    problem(server.get("/metrics", "").send().await.unwrap(), 401).await;
+    assert_eq!(server.json("/readyz", "").await["parts"][0].get("detail"), None);
+    assert_eq!(server.get("/metrics", &server.tokens.analyst).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn metrics_count_by_route_not_by_path() {
     let server = Server::start().await;
     for path in ["/v1/alerts/alr_1", "/v1/alerts/alr_2", "/nowhere/1", "/nowhere/2"] {

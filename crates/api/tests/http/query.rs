@@ -75,6 +75,17 @@ async fn a_statement_may_come_as_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_curl_sends_without_a_word_about_its_type_is_understood() {
+    let server = Server::start().await;
+    for body in [r#"{"sql": "SELECT 1 AS one"}"#, " {\n\"sql\": \"SELECT 1 AS one\"}", "SELECT 1 AS one"] {
+        let request = server.post("/v1/query", &server.tokens.acme);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let answer: Value = request.body(body).send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["rows"], json!([{"one": 1}]), "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_answer_is_sent_as_it_comes() {
     let limits = QueryLimits { rows_max: 2_000_000, ..QueryLimits::default() };
     let server = Server::start_limited(|_| {}, limits).await;
@@ -125,8 +136,10 @@ async fn what_is_no_statement_is_refused() {
     for body in ["", "{", "{\"sql\": 1}", "{\"sql\": \"SELECT 1\", \"limit\": 1}", "[]"] {
         problem(post("application/json", body.to_owned()).await.unwrap(), 400).await;
     }
-    for content_type in ["application/xml", "application/x-www-form-urlencoded"] {
-        problem(post(content_type, "SELECT 1".to_owned()).await.unwrap(), 415).await;
+    let form = "application/x-www-form-urlencoded";
+    problem(post("application/xml", "SELECT 1".to_owned()).await.unwrap(), 415).await;
+    for body in ["{", "{\"sql\": 1}", " {\"sql\": \"SELECT 1\", \"limit\": 1}", ""] {
+        problem(post(form, body.to_owned()).await.unwrap(), 400).await;
     }
     for content_type in ["text/plain", "application/json"] {
         let long = format!("{{\"sql\": \"SELECT 1{}\"}}", " ".repeat(300_000));

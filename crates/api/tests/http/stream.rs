@@ -1,8 +1,9 @@
 //! Live alerts: resuming without gap or repeat, walls, and ends.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alerting::{Action, Actor};
+use alerting::{Action, Actor, Verdict};
 use event::{Scope, Severity};
 use reqwest::Response;
 use serde_json::Value;
@@ -144,6 +145,39 @@ async fn who_did_what_is_for_the_platform_to_know() {
     let outside = Listener::connect(&server, &server.tokens.acme, &path, None).await.event().await;
     assert_eq!(outside.data["action"], "acknowledge");
     assert!(!outside.data.to_string().contains("alice") && !outside.data.to_string().contains("globex"));
+}
+
+#[tokio::test]
+async fn a_persons_close_is_a_close_with_its_verdict() {
+    let server = Server::start().await;
+    server.raise(&[alert("alr_1", "acme", Severity::High, 1)]).await;
+    let actor = Actor { name: "alice", note: None };
+    let close = Action::Close { verdict: Verdict::Benign };
+    server.control.act(&Scope::All, "alr_1", close, actor).await.unwrap();
+    let mut listener =
+        Listener::connect(&server, &server.tokens.acme, &format!("{STREAM}?after=1"), None).await;
+    let event = listener.event().await;
+    assert_eq!((event.name.as_str(), &event.data["action"]), ("close", &"close".into()));
+    assert_eq!((&event.data["state"], &event.data["verdict"]), (&"closed".into(), &"benign".into()));
+}
+
+/// However much other partners' alerts change, the connection is seen to live and the token is looked at.
+#[tokio::test]
+async fn a_stream_that_others_keep_awake_has_its_heartbeat_and_its_end() {
+    let server = Arc::new(Server::start().await);
+    let mut listener = Listener::connect(&server, &server.tokens.globex, STREAM, None).await;
+    listener.block().await.unwrap();
+    let others = Arc::clone(&server);
+    let busy = tokio::spawn(async move {
+        for n in 0.. {
+            others.raise(&[alert(&format!("alr_{n}"), "acme", Severity::Low, n)]).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(listener.block().await.unwrap().starts_with(':'));
+    server.control.revoke_token("globex").await.unwrap();
+    while listener.block().await.is_some() {}
+    busy.abort();
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::{actions, types, undelivered};
 use crate::testing::receiver::Reply::{Header, Silence, Status};
 use crate::testing::receiver::{Receiver, Reply, babbler, nobody};
-use crate::testing::{Bench, HandClock, alert, closed, created, pagerduty, raised, updated, webhook};
-use crate::{Control, DestinationCounts};
+use crate::testing::{Bench, HandClock, alert, closed, created, pagerduty, raised, start, updated, webhook};
+use crate::{Control, DestinationCounts, Requeued};
 
 const DAY: TimeDelta = TimeDelta::hours(24);
 
@@ -40,7 +40,7 @@ async fn through_every_trouble_on_call_is_paged_once_and_in_order() {
     let retried = 6;
     assert_eq!(
         bench.counters.counts(),
-        [DestinationCounts { destination: "pd".into(), delivered: 4, retried, undelivered: 0 }]
+        [DestinationCounts { destination: "pd".into(), delivered: 4, retried, undelivered: 0, restarts: 0 }]
     );
 }
 
@@ -110,7 +110,9 @@ async fn after_a_day_a_message_is_set_aside_and_can_be_sent_by_hand() {
     assert_eq!((given_up.len(), given_up[0].kind.as_str()), (1, "opened"));
     assert_eq!(bench.counters.counts()[0].undelivered, 1);
     let receiver = Receiver::start_at(&address, []).await;
-    assert_eq!(bench.control.requeue_undelivered("pd").await.unwrap(), 1);
+    let requeued = bench.control.requeue_undelivered("pd").await.unwrap();
+    assert_eq!(requeued, Some(Requeued { requeued: 1, overtaken: 0 }));
+    assert_eq!(bench.control.requeue_undelivered("nowhere").await.unwrap(), None);
     bench.run_for(TimeDelta::seconds(1)).await;
     assert_eq!(actions(&receiver.got()), ["trigger error"]);
 }
@@ -137,7 +139,7 @@ async fn a_permanent_refusal_is_shown_with_its_reason_and_holds_up_nothing() {
 async fn an_endless_answer_is_cut_off() {
     let receiver = Receiver::start([]).await;
     receiver.then([Header(422, "x-long: yes", "x".repeat(10_000_000))]);
-    let mut bench = Bench::new(webhook(&receiver.url)).await;
+    let mut bench = Bench::new(pagerduty(&receiver.url)).await;
     bench.apply(&[created(&alert("prt_acme", "usr_1"))]).await;
     bench.run_for(TimeDelta::minutes(1)).await;
     assert!(undelivered(&bench.control).await[0].last_error.as_deref().unwrap().len() < 2_200);
@@ -171,10 +173,80 @@ async fn a_receiver_that_is_gone_is_left_alone_until_the_next_start() {
     bench.run_for(DAY).await;
     assert_eq!(receiver.got().len(), 1);
     let stats = bench.control.outbox_stats().await.unwrap();
-    assert_eq!((stats[0].pending, stats[0].disabled_at.is_some()), (2, true));
-    let mut bench = Bench::on(bench.control, webhook(&receiver.url), bench.clock).await;
+    assert_eq!((stats[0].pending, stats[0].disabled_at.is_some()), (0, true));
+    assert_eq!((stats[0].undelivered, bench.counters.counts()[0].undelivered), (2, 2), "where people see it");
+    assert_eq!(stats[0].undelivered_error.as_deref(), Some("answered 410 Gone"));
+    let clock = bench.clock.clone();
+    clock.set(start() + TimeDelta::minutes(2));
+    let mut bench = Bench::on(bench.control, webhook(&receiver.url), clock).await;
     bench.run_for(TimeDelta::minutes(1)).await;
     assert_eq!(receiver.accepted().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_for_an_hour_loses_no_page() {
+    for kind in [pagerduty, webhook] {
+        let receiver = Receiver::start([
+            Status(401, "unauthorized"),
+            Status(403, "rate limit"),
+            Status(404, "no such route"),
+            Status(405, ""),
+            Status(451, ""),
+        ])
+        .await;
+        let mut bench = Bench::new(kind(&receiver.url)).await;
+        bench.apply(&[created(&alert("prt_acme", "usr_1"))]).await;
+        bench.run_for(TimeDelta::hours(1)).await;
+        assert_eq!((receiver.got().len(), receiver.accepted().len()), (6, 1));
+        assert!(undelivered(&bench.control).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_gives_up_on_nothing_but_gone() {
+    let receiver = Receiver::start([Status(400, ""), Status(413, ""), Status(422, "")]).await;
+    let mut bench = Bench::new(webhook(&receiver.url)).await;
+    bench.apply(&[created(&alert("prt_acme", "usr_1"))]).await;
+    bench.run_for(TimeDelta::hours(1)).await;
+    assert_eq!(types(&receiver), ["alert.created 21"]);
+}
+
+#[tokio::test]
+async fn a_receiver_cannot_ask_for_less_patience_than_we_have() {
+    for retry_after in ["retry-after: 0", "retry-after: Sat, 14 Mar 2026 09:00:00 GMT"] {
+        let always = (0..1_000).map(|_| Header(429, retry_after, String::new()));
+        let receiver = Receiver::start(always).await;
+        let mut bench = Bench::new(webhook(&receiver.url)).await;
+        bench.apply(&[created(&alert("prt_acme", "usr_1"))]).await;
+        bench.run_for(TimeDelta::minutes(2)).await;
+        let tries = receiver.got().len();
+        assert!((2..60).contains(&tries), "{retry_after}: {tries} tries in two minutes");
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_not_sent_again_after_its_end() {
+    let refused = || Status(400, "no");
+    let receiver = Receiver::start([refused()]).await;
+    let mut bench = Bench::new(pagerduty(&receiver.url)).await;
+    let (over, raised_since) = (alert("prt_acme", "usr_1"), alert("prt_acme", "usr_2"));
+    let goes_on = alert("prt_acme", "usr_3");
+    bench.apply(&[created(&over)]).await;
+    bench.run_for(TimeDelta::minutes(1)).await;
+    bench.apply(&[closed(&over, 1)]).await;
+    bench.run_for(TimeDelta::minutes(1)).await;
+    receiver.then([refused(), refused()]);
+    bench.apply(&[created(&raised_since), created(&goes_on)]).await;
+    bench.run_for(TimeDelta::minutes(1)).await;
+    bench.apply(&[raised(&raised_since, 1, Severity::Critical)]).await;
+    bench.run_for(TimeDelta::minutes(1)).await;
+    let told = receiver.accepted().len();
+    let requeued = bench.control.requeue_undelivered("pd").await.unwrap();
+    assert_eq!(requeued, Some(Requeued { requeued: 1, overtaken: 2 }));
+    bench.run_for(TimeDelta::minutes(1)).await;
+    let since: Vec<_> = receiver.accepted().into_iter().skip(told).map(|got| got.json()).collect();
+    assert_eq!(since.len(), 1);
+    assert_eq!(since[0]["dedup_key"], goes_on.dedup_key);
 }
 
 #[tokio::test]
@@ -213,7 +285,7 @@ async fn a_clock_set_back_while_down_costs_an_hour_at_most() {
     let receiver = Receiver::start([Header(503, "retry-after: 3000", String::new())]).await;
     let clock = HandClock::new();
     clock.advance(TimeDelta::days(30));
-    let control = Control::in_memory().await.unwrap();
+    let control = Control::in_memory().await.unwrap().with_page_age_max(None);
     let mut bench = Bench::on(control, webhook(&receiver.url), clock).await;
     bench.apply(&[created(&alert("prt_acme", "usr_1"))]).await;
     bench.courier.turn().await.unwrap();

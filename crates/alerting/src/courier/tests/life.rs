@@ -52,6 +52,24 @@ async fn a_snooze_holds_messages_back_and_expires() {
 }
 
 #[tokio::test]
+async fn what_is_over_before_its_snooze_wakes_nobody() {
+    let receiver = Receiver::start([]).await;
+    let mut bench = Bench::new(pagerduty(&receiver.url)).await;
+    let over = alert("prt_acme", "usr_1");
+    let mut stolen = alert("prt_acme", "usr_2");
+    stolen.detector = "token_reuse".into();
+    bench.apply(&[created(&over), created(&stolen)]).await;
+    for alert in [&over, &stolen] {
+        act(&bench, alert, Action::Snooze { until: start() + HOUR }).await;
+    }
+    bench.apply(&[closed(&over, 1), closed(&stolen, 1)]).await;
+    bench.run_for(HOUR * 2).await;
+    let got = receiver.got();
+    assert_eq!(actions(&got), ["trigger error"], "of what no episode's end makes good");
+    assert_eq!(got[0].json()["dedup_key"], stolen.dedup_key);
+}
+
+#[tokio::test]
 async fn what_gets_worse_breaks_the_snooze() {
     let receiver = Receiver::start([]).await;
     let mut bench = Bench::new(pagerduty(&receiver.url)).await;
@@ -117,6 +135,34 @@ async fn the_audit_trail_says_who_did_what() {
         trail,
         [(None, None, None), (Some("acknowledge"), anna, looking), (Some("close"), anna, looking)]
     );
+}
+
+#[tokio::test]
+async fn a_verdict_stays_in_the_trail_when_the_alert_is_opened_again() {
+    let bench = Bench::new(webhook("http://127.0.0.1:9/")).await;
+    let alert = alert("prt_acme", "usr_1");
+    bench.apply(&[created(&alert)]).await;
+    act(&bench, &alert, Action::Snooze { until: start() + HOUR }).await;
+    act(&bench, &alert, Action::Close { verdict: Verdict::Benign }).await;
+    bench.apply(&[raised(&alert, 1, Severity::Critical)]).await;
+    let stored = bench.control.alert(&Scope::All, &alert.alert_id).await.unwrap().unwrap();
+    assert_eq!((stored.state, stored.verdict), (AlertState::Open, None));
+    let trail = bench.control.history(&Scope::All, &alert.alert_id).await.unwrap();
+    assert_eq!(trail[1].snoozed_until, Some(start() + HOUR));
+    assert_eq!((trail[2].state, trail[2].verdict), (Some(AlertState::Closed), Some(Verdict::Benign)));
+    assert_eq!((trail[2].change.change, trail[3].state), (event::Change::Close, Some(AlertState::Open)));
+}
+
+#[tokio::test]
+async fn a_long_trail_ends_with_who_closed_it() {
+    let bench = Bench::new(webhook("http://127.0.0.1:9/")).await;
+    let alert = alert("prt_acme", "usr_1");
+    let changes: Vec<_> = (0..1_200).map(|revision| updated(&alert, revision)).collect();
+    bench.apply(&changes).await;
+    act(&bench, &alert, Action::Close { verdict: Verdict::Benign }).await;
+    let trail = bench.control.history(&Scope::All, &alert.alert_id).await.unwrap();
+    assert_eq!((trail.len(), trail[0].sequence), (1_000, 202));
+    assert_eq!(trail.last().unwrap().actor.as_deref(), Some("anna"));
 }
 
 #[tokio::test]

@@ -37,6 +37,19 @@ async fn a_destinations_url_is_not_in_what_is_said_of_its_failures() {
     assert!(reason.contains("onnect") && !reason.contains("XXXX"), "{reason}");
 }
 
+#[tokio::test]
+async fn a_key_in_a_urls_query_is_not_in_what_a_receiver_quotes() {
+    let receiver =
+        Receiver::start([Status(500, "bad code s3cr+t/key for /hook?code=s3cr%2Bt%2Fkey&v=2")]).await;
+    let mut bench = Bench::new(webhook(&format!("{}/hook?code=s3cr%2Bt%2Fkey&v=2", receiver.url))).await;
+    let alert = alert("prt_acme", "usr_1");
+    bench.apply(&[created(&alert)]).await;
+    bench.run_for(TimeDelta::milliseconds(0)).await;
+    let notices = bench.control.notices(&event::Scope::All, &alert.alert_id).await.unwrap();
+    let reason = notices[0].last_error.as_deref().unwrap();
+    assert!(reason.contains("bad code") && !reason.contains("s3cr"), "{reason}");
+}
+
 #[test]
 fn debug_output_holds_no_secret() {
     let shown = format!("{:?} {:?}", pagerduty("http://127.0.0.1:9"), webhook("http://127.0.0.1:9/XXXX"));

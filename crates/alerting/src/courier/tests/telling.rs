@@ -161,6 +161,33 @@ async fn no_more_than_the_budget_leaves_in_a_minute_and_the_worst_goes_first() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_read_again_pages_for_nothing_older_than_a_day() {
+    let receiver = Receiver::start([]).await;
+    let mut bench = Bench::new(pagerduty(&receiver.url)).await;
+    let aged = |entity: &str, hours: i64| {
+        let mut aged = alert("prt_acme", entity);
+        aged.last_seen = aged.last_seen - hours * 3_600_000;
+        aged
+    };
+    let (last_year, yesterday) = (aged("usr_1", 9_000), aged("usr_2", 23));
+    bench.apply(&[created(&last_year), raised(&last_year, 1, Severity::Critical), created(&yesterday)]).await;
+    bench.run_for(HOUR).await;
+    assert_eq!(receiver.got().len(), 1);
+    assert_eq!(receiver.got()[0].json()["dedup_key"], yesterday.dedup_key);
+    let stored = bench.control.alert(&event::Scope::All, &last_year.alert_id).await.unwrap();
+    assert!(stored.is_some(), "it is there for those who look");
+    // What was paged for is resolved, however late.
+    bench.clock.advance(TimeDelta::days(30));
+    bench.apply(&[closed(&last_year, 2), closed(&yesterday, 1)]).await;
+    bench.run_for(HOUR).await;
+    assert_eq!(actions(&receiver.got()), ["trigger error", "resolve -"]);
+
+    let mut unlimited = Bench::new(pagerduty(&receiver.url)).await;
+    unlimited.control = unlimited.control.with_page_age_max(None);
+    assert_eq!(unlimited.apply(&[created(&last_year)]).await.queued, 1);
+}
+
+#[tokio::test]
 async fn a_destination_that_is_added_later_hears_of_what_still_goes_on() {
     let receiver = Receiver::start([]).await;
     let control = crate::Control::in_memory().await.unwrap();
