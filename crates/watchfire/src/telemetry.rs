@@ -22,7 +22,19 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
     };
-    started.map_err(|why| anyhow::anyhow!("start logging: {why}"))
+    started.map_err(|why| anyhow::anyhow!("start logging: {why}"))?;
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        tracing::error!(place, thread, message = told(panic.payload()), "a bug: this should not happen");
+    }));
+    Ok(())
+}
+
+/// What a panic says, if it is the same whatever was read. What was put together may quote a log
+/// line, and with it a secret.
+fn told(payload: &(dyn std::any::Any + Send)) -> &'static str {
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("withheld, because it may quote a log line")
 }
 
 /// `process_cpu_seconds_total` and `process_resident_memory_bytes`, read from the kernel when asked.
@@ -80,5 +92,19 @@ impl Usage {
             resident_bytes: kib("VmRSS:").unwrap_or(0) * 1_024,
             resident_bytes_max: kib("VmHWM:").unwrap_or(0) * 1_024,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+
+    #[test]
+    fn a_panic_that_quotes_a_line_is_logged_without_it() {
+        let line = "token=5eC7e7";
+        let quoting = std::panic::catch_unwind(|| panic!("cannot read {line}")).unwrap_err();
+        assert!(!told(&*quoting).contains("5eC7e7"));
+        let plain = std::panic::catch_unwind(|| panic!("no holder of this lock panics")).unwrap_err();
+        assert_eq!(told(&*plain), "no holder of this lock panics");
     }
 }
