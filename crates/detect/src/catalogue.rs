@@ -48,7 +48,8 @@ pub fn catalogue(config: &DetectConfig) -> Vec<DetectorInfo> {
         DetectorInfo {
             name: request_spike::NAME,
             version: RULE_VERSION,
-            description: "Far more requests than this partner or endpoint has at this hour of the week.",
+            description: "Far more requests, or a far greater share of refused ones, than this partner or endpoint has at \
+                          this hour of the week.",
             reads: "requests counted by minute, partner, route and class of status",
             classes: request_spike::CLASSES.to_vec(),
             parameters: parameters(&config.request_spike),

@@ -39,7 +39,7 @@ fn one_line(kind: u8, start: i64, times: i64, every: i64, who: u8) -> String {
         8 => format!("rejected token=t{{n}} src_ip=203.0.{who}.9 ua=b{who} reason=already_used"),
         9 => format!("revoked token=t{{n}} src_ip=203.0.{who}.9"),
         10 => format!("requests route=/v1/r{who} count=40"),
-        11 => format!("requests route=/v1/r{who} count=900 status=404"),
+        11 => format!("requests route=/v1/r{who} count=900 status={}", [401, 404, 429][usize::from(who)]),
         _ => format!("requests route=/v1/r{who} count=3000"),
     };
     format!("{:02}:{:02}:{:02} {what} x{times} every {every}s\n", start / 3_600, start / 60 % 60, start % 60)
@@ -153,7 +153,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 2 6779 bytes 3f9e794a24edd4ed"].assert_eq(&golden);
+    expect!["version 2 6881 bytes fc6e057965b46fa1"].assert_eq(&golden);
 }
 
 #[test]
@@ -245,6 +245,11 @@ fn an_alert_carries_all_that_on_call_needs() {
         10 failures within 45 s; accounts: 1; addresses: 1. Block the source if it is not the owner, and look for a success that followed.
         SELECT time, action, outcome, reason, src_ip, user_ref, coalesce(api_key_id, api_key_fp) AS api_key, route, status, event_id FROM events WHERE tenant = 'prt_acme' AND time >= TIMESTAMP '2026-03-16T09:30:00.000Z' AND time <= TIMESTAMP '2026-03-16T09:30:45.000Z' AND user_ref = 'root' AND api_key_id IS NULL AND api_key_fp IS NULL AND starts_with(src_ip, '203.0.113.') AND outcome = 'failure' AND action IN ('login') ORDER BY time, event_id
 
+        prt_acme/auth.rate_anomaly/prt_acme/20260315T1754
+        prt_acme: 95 % of all requests refused (401)
+        2400 requests were refused for their credential, at most 95 % of ten minutes where 0.0 % are usual. If they come from many addresses, somebody tries a list of passwords or keys; if from one client, its credential has ended.
+        SELECT src_ip, coalesce(api_key_id, api_key_fp) AS api_key, user_ref, count(*) AS refused FROM events WHERE tenant = 'prt_acme' AND time >= TIMESTAMP '2026-03-16T13:00:00.000Z' AND time < TIMESTAMP '2026-03-16T13:06:00.000Z' AND route IS NOT NULL AND status = 401 GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 100
+
         prt_acme/token.reuse/hmac256:k1:t1
         prt_acme: a session token was reused from another network
         Token hmac256:k1:t1 of user u1 was accepted from 203.0.113.90 and presented again from 198.51.100.77 13.1 s later: rejected (already_used). End the session, ask the user, and look for where the token leaked.
@@ -255,5 +260,5 @@ fn an_alert_carries_all_that_on_call_needs() {
         2400 requests in 6 bad minutes, at most 400 a minute where 30 are usual. 100 % of it was answered 401. Find who sends it and limit it; refused requests in such numbers are an attack or a broken client.
         SELECT date_trunc('minute', time) AS minute, route, status, count(*) AS requests FROM events WHERE tenant = 'prt_acme' AND time >= TIMESTAMP '2026-03-16T13:00:00.000Z' AND time < TIMESTAMP '2026-03-16T13:06:00.000Z' AND route IS NOT NULL AND coalesce(partner_id, '') = '' AND route = '/v1/sessions' GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC
     "#]].assert_eq(&said.join("\n"));
-    assert_eq!(summary(&alerts).lines().count(), 3);
+    assert_eq!(summary(&alerts).lines().count(), 4);
 }

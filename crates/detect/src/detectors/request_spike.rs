@@ -11,6 +11,7 @@
 mod baseline;
 mod describe;
 mod minute;
+mod refusals;
 mod rule;
 mod series;
 mod tenant;
@@ -50,7 +51,18 @@ pub const CLASSES: &[ClassInfo] = &[
         owasp_api: Some("API4"),
         owasp_event: Some("excess_rate_limit_exceeded"),
     },
+    RATE_ANOMALY,
 ];
+
+const RATE_ANOMALY: ClassInfo = ClassInfo {
+    class: "auth.rate_anomaly",
+    severity: Severity::Medium,
+    description: "A far greater share of a tenant's requests than usual is refused for its credential: an \
+                  attack from many addresses on many accounts, which no account and no address shows.",
+    techniques: &["T1110"],
+    owasp_api: Some("API2"),
+    owasp_event: Some("authn_login_fail_max"),
+};
 
 // --- config ------------------------------------------------------------------------------------
 
@@ -76,6 +88,12 @@ pub struct RequestSpikeConfig {
     pub cold_ratio: f64,
     /// Such a key is not judged before it has been seen for so many minutes.
     pub cold_minutes: u32,
+    /// So many requests refused (401) within ten minutes ...
+    pub refusals_min: u64,
+    /// ... that are so great a share of all ...
+    pub refusals_share: f64,
+    /// ... and so many times the usual share are an attack on the tenant as a whole.
+    pub refusals_ratio: f64,
     /// An episode ends after so long without a bad minute.
     pub episode_gap_ms: i64,
     /// From more endpoints than this at once it is the whole tenant's spike.
@@ -96,6 +114,9 @@ impl Default for RequestSpikeConfig {
             cold_floor_ratio: 2.0,
             cold_ratio: 5.0,
             cold_minutes: 60,
+            refusals_min: 30,
+            refusals_share: 0.2,
+            refusals_ratio: 5.0,
             episode_gap_ms: 1_800_000,
             endpoints_at_once_max: 3,
             endpoints_per_tenant_max: 2_000,
@@ -113,11 +134,19 @@ impl RequestSpikeConfig {
             ("flood_ratio", self.flood_ratio),
             ("cold_floor_ratio", self.cold_floor_ratio),
             ("cold_ratio", self.cold_ratio),
+            ("refusals_ratio", self.refusals_ratio),
         ] {
             if !value.is_finite() || value < 1.0 {
                 return Err(format!("{NAME}.{name}: must be at least 1, is {value}"));
             }
         }
+        if !(0.01..=1.0).contains(&self.refusals_share) {
+            return Err(format!(
+                "{NAME}.refusals_share: must be between 0.01 and 1, is {}",
+                self.refusals_share
+            ));
+        }
+        in_range("request_spike.refusals_min", self.refusals_min as i64, 5, 1_000_000)?;
         in_range("request_spike.minutes_of_five", self.minutes_of_five as i64, 1, 5)?;
         in_range("request_spike.episode_gap_ms", self.episode_gap_ms, 300_000, 86_400_000)?;
         in_range("request_spike.cold_minutes", i64::from(self.cold_minutes), 10, 1_440)?;

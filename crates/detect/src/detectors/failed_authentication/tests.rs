@@ -468,3 +468,18 @@ fn tokens_that_do_not_look_like_one_are_low_and_very_many_are_medium() {
         "#]],
     );
 }
+
+#[test]
+fn what_a_bound_made_vanish_is_closed() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script("03:00:00 login src_ip=192.0.2.1 user_ref=other id=before"));
+    bench.record(&script(
+        "03:14:00 login_failed src_ip=203.0.113.9 user_ref=ann x9 every 1s
+         03:14:09 login_failed src_ip=198.51.{n}.7 user_ref=ann x246 every 0.1s
+         03:14:40 login_failed src_ip=203.0.113.9 user_ref=ann",
+    ));
+    assert!(classes(&bench).contains("auth.bruteforce.fast"), "{}", classes(&bench));
+    // One failure more than are kept: the first of the ten is forgotten.
+    bench.record(&script("03:14:00.5 login_failed src_ip=192.0.2.1 user_ref=ann id=late"));
+    assert!(bench.finish().final_alerts().values().all(|alert| !alert.episode_open));
+}

@@ -9,6 +9,7 @@ use super::Setting;
 use super::baseline::{DAY_MS, HOUR_MS};
 use super::describe::{Subject, describe};
 use super::minute::{Endpoint, MINUTE_MS, Minute};
+use super::refusals::Refusals;
 use super::series::{Series, Spike};
 use crate::detector::AlertChanges;
 use crate::stable;
@@ -35,6 +36,7 @@ pub(super) struct TenantTraffic {
     closed_to: Option<EventTime>,
     endpoints: BTreeMap<Endpoint, Series>,
     whole: Series,
+    refusals: Refusals,
     /// Minutes that got rows since floods were last looked for.
     touched: BTreeSet<EventTime>,
     open_endpoints: BTreeSet<Endpoint>,
@@ -108,7 +110,9 @@ impl TenantTraffic {
     ) {
         self.active_hours.insert(minute.floor(HOUR_MS));
         self.active_hours = self.active_hours.split_off(&(minute.floor(HOUR_MS) - 7 * DAY_MS));
-        self.whole.close_whole_minute(minute, requests.total(), setting);
+        let total = requests.total();
+        alerts.extend(self.refusals.close_minute(minute, total.clone(), setting));
+        self.whole.close_whole_minute(minute, total, setting);
         let mut bad = Vec::new();
         let mut excess_by_route: Vec<(Box<str>, f64)> = Vec::new();
         for (endpoint, counts) in requests.endpoints {
@@ -177,6 +181,7 @@ impl TenantTraffic {
     }
 
     fn end_episodes(&mut self, closed_to: EventTime, setting: Setting<'_>, alerts: &mut AlertChanges) {
+        alerts.extend(self.refusals.end(closed_to, setting));
         let gap_ms = setting.config.episode_gap_ms;
         if let Some(spike) = self.whole.take_over(closed_to, gap_ms) {
             tell_spike(&mut self.whole, &spike, None, false, closed_to, setting, alerts);
@@ -228,7 +233,8 @@ impl TenantTraffic {
     }
 
     pub(super) fn open_episodes(&self) -> u64 {
-        self.open_endpoints.len() as u64 + u64::from(self.whole.open.is_some())
+        let others = [self.whole.open.is_some(), self.refusals.is_open()];
+        (self.open_endpoints.len() + others.iter().filter(|open| **open).count()) as u64
     }
 }
 

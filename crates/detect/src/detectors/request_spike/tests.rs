@@ -229,3 +229,36 @@ fn the_query_of_what_stands_for_many_routes_asks_for_no_route_of_that_name() {
     let sql = &alerts.values().next().unwrap().query_sql;
     assert!(!sql.contains("others") && sql.contains("coalesce(partner_id, '') = ''"), "{sql}");
 }
+
+#[test]
+fn a_list_of_passwords_from_everywhere_shows_in_the_share_of_refusals() {
+    let usual = "00:00:00 requests route=/v1/login count=40 x180 every 60s
+         00:00:00 requests route=/v1/login count=1 status=401 x180 every 60s";
+    check(
+        &format!(
+            "{usual}\n03:00:00 requests route=/v1/login count=40 x15 every 60s
+         03:00:00 requests route=/v1/login count=20 status=401 x15 every 60s"
+        ),
+        expect![[r#"
+            auth.rate_anomaly medium prt_acme count=305 02:55:00 to 03:14:00
+        "#]],
+    );
+    // Fewer than one in five, or fewer than thirty, are not.
+    check(
+        &format!(
+            "{usual}\n03:00:00 requests route=/v1/login count=40 x15 every 60s
+         03:00:00 requests route=/v1/login count=8 status=401 x15 every 60s"
+        ),
+        expect![""],
+    );
+    check(&format!("{usual}\n03:15:00 requests route=/v1/login count=29 status=401"), expect![""]);
+}
+
+#[test]
+fn a_client_that_always_asks_twice_is_usual() {
+    check(
+        "00:00:00 requests route=/v1/login count=30 x300 every 60s
+         00:00:00 requests route=/v1/login count=30 status=401 x300 every 60s",
+        expect![""],
+    );
+}
