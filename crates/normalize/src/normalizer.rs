@@ -77,13 +77,20 @@ impl Normalizer {
     /// Reads one record.
     pub fn normalize(&mut self, raw: &RawLog<'_>) {
         self.counts.records += 1;
-        self.progress(raw, EventTime::MIN);
         self.observations.record();
+        let event_time_max = self.record(raw);
+        self.progress(raw, event_time_max);
+    }
+
+    /// Reads a record's lines, and says which of them happened last.
+    fn record(&mut self, raw: &RawLog<'_>) -> EventTime {
+        let mut event_time_max = EventTime::MIN;
         let limits = self.reader.limits().clone();
         if raw.payload.len() > limits.record_bytes_max {
             let unreadable =
                 Unreadable::new(RejectReason::TooLong, "the record is longer than a record may be");
-            return self.reject(raw, 0, raw.payload, None, unreadable);
+            self.reject(raw, 0, raw.payload, None, unreadable);
+            return event_time_max;
         }
         let mut lines = Lines::of(raw.payload);
         let (mut number, mut read) = (0, 0);
@@ -96,9 +103,10 @@ impl Normalizer {
                         bytes.len() + lines.remainder()
                     );
                     let unreadable = Unreadable::new(RejectReason::TooManyLines, detail);
-                    return self.reject(raw, number, bytes, None, unreadable);
+                    self.reject(raw, number, bytes, None, unreadable);
+                    return event_time_max;
                 }
-                self.line(raw, number, bytes);
+                event_time_max = event_time_max.max(self.line(raw, number, bytes));
                 read += 1;
             }
             number += 1;
@@ -107,6 +115,7 @@ impl Normalizer {
             let unreadable = Unreadable::new(RejectReason::Empty, "there is nothing but white space");
             self.reject(raw, 0, raw.payload, None, unreadable);
         }
+        event_time_max
     }
 
     /// How many events and rejects wait for [`Normalizer::finish`]. One record can become as many as
@@ -133,7 +142,8 @@ impl Normalizer {
         }
     }
 
-    fn line(&mut self, raw: &RawLog<'_>, number: i32, bytes: &[u8]) {
+    /// Reads a line, and says when what it tells of happened.
+    fn line(&mut self, raw: &RawLog<'_>, number: i32, bytes: &[u8]) -> EventTime {
         let line = Line { raw, number, bytes };
         // The schemas are lent to the row, which outlives the borrow of the reader.
         let schemas = Arc::clone(self.reader.schemas());
@@ -153,9 +163,12 @@ impl Normalizer {
                 };
                 self.observations.add(&read.row, &seen);
                 self.events.append(&read.row);
-                self.progress(raw, read.row.time.unwrap_or(EventTime::MIN));
+                read.row.time.unwrap_or(EventTime::MIN)
             }
-            Err(failure) => self.reject(raw, number, bytes, failure.source, failure.unreadable),
+            Err(failure) => {
+                self.reject(raw, number, bytes, failure.source, failure.unreadable);
+                EventTime::MIN
+            }
         }
     }
 

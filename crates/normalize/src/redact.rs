@@ -121,7 +121,7 @@ impl Secrets {
 impl Known {
     /// Whether it does not turn up by chance: it is long, or an e-mail address.
     fn is_searchable(&self) -> bool {
-        self.value.len() >= KNOWN_BYTES_MIN || (self.value.len() >= 3 && self.value.contains('@'))
+        self.value.len() >= KNOWN_BYTES_MIN || self.value.contains('@')
     }
 }
 

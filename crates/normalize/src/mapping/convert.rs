@@ -79,7 +79,7 @@ impl Convert {
                 query => Converted::Text(query),
             },
             Self::Word => Converted::Text(word(text)),
-            Self::User if !text.contains('@') => Converted::Text(text),
+            Self::User if !is_email(&text) => Converted::Text(text),
             Self::User => secret(text, Kind::Secret, fingerprinter, &[]),
             Self::Session => secret(text, Kind::Session, fingerprinter, &[]),
             Self::ApiKey => secret(text, Kind::ApiKey, fingerprinter, &["raw_key_received"]),
@@ -137,6 +137,11 @@ pub(super) enum Converted<'a> {
 /// Whether a text has the shape of a session token: 64 lower-case hex digits.
 pub(crate) fn is_token(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether a text may be an e-mail address: something on either side of an `@`.
+fn is_email(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(before, behind)| !before.is_empty() && !behind.is_empty())
 }
 
 fn secret<'a>(
@@ -272,5 +277,6 @@ mod tests {
     fn a_user_is_kept_and_an_email_is_not() {
         assert_eq!(text(Convert::User, "usr_81273"), "usr_81273");
         assert_eq!(text(Convert::User, "dana@acme.example"), "hmac256:k1: ");
+        assert_eq!(text(Convert::User, "@"), "@");
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn option(text: &[u8], dash: usize) -> Option<Hit> {
     let of_user = matches!(name, b"u" | b"U" | b"user" | b"proxy-user");
     let kind = if of_user { Kind::Password } else { secret_name(name)? };
     let (start, end) = match value_at(text, blank, false) {
-        // What begins a value in quotes, or its length, quotes decide; else it is a word.
+        // A value in quotes ends with them, any other is one word of the command.
         (start, end) if matches!(text[start - 1], b'"' | b'\'') => (start, end),
         (start, _) => (start, end_of_word(text, start)),
     };
