@@ -14,3 +14,4 @@ mod dashboards;
 mod on_call;
 mod real_logs;
 mod restarts;
+mod tokens;

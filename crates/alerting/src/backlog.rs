@@ -23,8 +23,8 @@ pub struct DestinationStats {
     pub failing: i64,
     /// Messages that were given up.
     pub undelivered: i64,
-    /// What the last of these was told.
-    pub undelivered_error: Option<String>,
+    /// What the newest message that waits for another try was told, or else the newest given up.
+    pub last_error: Option<String>,
     /// When the oldest pending message was queued.
     pub oldest_queued_at: Option<DateTime<Utc>>,
     /// When it was switched off because it answered 410.
@@ -69,7 +69,10 @@ impl Control {
         let rows: Vec<StatsRow> = sqlx::query_as(
             "SELECT d.name, d.configured, d.disabled_at, d.paused_until, COALESCE(p.pending, 0) AS pending, \
              COALESCE(p.failing, 0) AS failing, p.oldest_queued_at, COALESCE(u.undelivered, 0) AS undelivered, \
-             (SELECT last.last_error FROM notices last WHERE last.id = u.newest) AS undelivered_error \
+             COALESCE((SELECT failing.last_error FROM notices failing WHERE failing.state = 'pending' \
+             AND failing.destination = d.name AND failing.last_error IS NOT NULL \
+             ORDER BY failing.id DESC LIMIT 1), \
+             (SELECT last.last_error FROM notices last WHERE last.id = u.newest)) AS last_error \
              FROM destinations d \
              LEFT JOIN (SELECT destination, COUNT(*) AS pending, MIN(queued_at) AS oldest_queued_at, \
              SUM(CASE WHEN attempts > 0 THEN 1 ELSE 0 END) AS failing \
@@ -187,7 +190,7 @@ struct StatsRow {
     pending: i64,
     failing: i64,
     undelivered: i64,
-    undelivered_error: Option<String>,
+    last_error: Option<String>,
     oldest_queued_at: Option<i64>,
 }
 
@@ -199,7 +202,7 @@ impl From<StatsRow> for DestinationStats {
             pending: row.pending,
             failing: row.failing,
             undelivered: row.undelivered,
-            undelivered_error: row.undelivered_error,
+            last_error: row.last_error,
             oldest_queued_at: row.oldest_queued_at.map(from_millis),
             disabled_at: row.disabled_at.map(from_millis),
             paused_until: row.paused_until.map(from_millis),

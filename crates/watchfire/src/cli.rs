@@ -26,6 +26,8 @@ enum Command {
     Generate(commands::generate::GenerateArgs),
     /// Check the configuration and the source descriptions, and say what they amount to.
     Check(ConfigArgs),
+    /// Make, list and revoke API tokens; also while the server runs.
+    Token(commands::token::TokenArgs),
     /// Ask a running server in SQL.
     Query(commands::query::QueryArgs),
     /// Run the embedded Kafka broker alone.
@@ -114,6 +116,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Send(args) => commands::send::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Token(args) => commands::token::run(args),
         Command::Query(args) => commands::query::run(&args),
         Command::Broker(args) => commands::broker::run(&args),
         Command::BenchLimits(args) => commands::bench_limits::run(&args),

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod generate;
 pub(crate) mod query;
 pub(crate) mod send;
+pub(crate) mod token;
 
 use kafka::Connection;
 

@@ -57,7 +57,9 @@ pub(crate) struct Server {
     pub(crate) public_url: String,
     /// This instance's name; part of transactional ids, so unique in a cluster. Empty: made once and kept in data_dir.
     pub(crate) instance: String,
-    /// Whether /metrics is served without a token.
+    /// Whether /metrics, and the details of /readyz, are served without a token. Otherwise they are for
+    /// loopback, if neither a proxy's header nor a public_url says that it may be anybody, and for
+    /// tokens that see every partner.
     pub(crate) metrics_public: bool,
 }
 
@@ -70,7 +72,7 @@ impl Default for Server {
             roles: vec![Role::Normalize, Role::Detect, Role::Store, Role::Alerting, Role::Api],
             public_url: String::new(),
             instance: String::new(),
-            metrics_public: true,
+            metrics_public: false,
         }
     }
 }
@@ -244,6 +246,10 @@ impl Default for Query {
 pub(crate) struct Alerting {
     /// How long one transaction gathers alert changes, in milliseconds.
     pub(crate) commit_interval_ms: u64,
+    /// How old an alert's last event may be when we first hear of it for anybody to be told, in hours; 0: any age.
+    pub(crate) page_max_age_hours: u32,
+    /// How long alerts that are over are kept with their trail, in days; 0: for ever.
+    pub(crate) retention_days: u32,
     /// Who is told.
     #[serde(skip_serializing)]
     pub(crate) destinations: Vec<alerting::DestinationConfig>,
@@ -251,7 +257,7 @@ pub(crate) struct Alerting {
 
 impl Default for Alerting {
     fn default() -> Self {
-        Self { commit_interval_ms: 20, destinations: Vec::new() }
+        Self { commit_interval_ms: 20, page_max_age_hours: 24, retention_days: 400, destinations: Vec::new() }
     }
 }
 

@@ -5,6 +5,7 @@ mod broker;
 mod demo;
 mod health;
 mod intake;
+mod partners;
 mod parts;
 mod terminal;
 mod threads;
@@ -16,6 +17,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ServeArgs;
@@ -27,6 +30,7 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 pub(crate) fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     crate::telemetry::start(&config.log)?;
     check_listen(&config)?;
+    check_roles(&config.server.roles)?;
     if args.demo {
         demo::add_partners(&mut config);
     }
@@ -49,18 +53,23 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     let threads = threads::Threads::start(&parts, &config)?;
 
     let stop_api = CancellationToken::new();
-    let api = match config.server.roles.contains(&Role::Api) {
-        true => Some(parts.serve_api(&config, &broker, &threads, stop_api.clone()).await?),
-        false => None,
-    };
+    let (ended, mut ends) = mpsc::unbounded_channel();
     let outbox = parts.run_outbox(&config, stop_api.clone())?;
+    let outbox_handle = outbox.abort_handle();
+    let mut lasting = vec![watched("outbox", outbox, stop_api.clone(), ended.clone())];
+    let mut address = None;
+    if config.server.roles.contains(&Role::Api) {
+        let stop = stop_api.clone();
+        let (listen, api) = parts.serve_api(&config, &broker, &threads, outbox_handle, stop).await?;
+        address = Some(listen);
+        lasting.push(watched("api", api, stop_api.clone(), ended));
+    }
     let upkeep = upkeep::start(&config, parts.tables.clone(), stop_api.clone());
-    let address = api.as_ref().map(|(address, _)| *address);
     terminal::greet(&config, args, &broker, &parts, address).await?;
     let demo = if args.demo { Some(demo::start(&parts)?) } else { None };
     let terminal = terminal::watch(args, &parts, &threads, stop_api.clone());
 
-    let why = wait(args, &threads).await?;
+    let why = wait(args, &threads, &mut ends).await?;
     println!("stopping: {why} (again to stop at once)");
     tokio::spawn(async {
         if asked_to_stop().await.is_ok() {
@@ -71,11 +80,11 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         demo.stop();
     }
     stop_api.cancel();
-    if let Some((_, api)) = api {
-        api.await.context("stop the API")??;
+    let mut failures = Vec::new();
+    for part in lasting {
+        failures.extend(part.await.context("stop the outbox and the API")?);
     }
-    let failures = threads.stop().await;
-    outbox.await.context("stop the outbox")?;
+    failures.extend(threads.stop().await);
     upkeep.await.context("stop upkeep")?;
     terminal.await.context("stop the terminal")?;
     terminal::farewell(&config, args, &parts, &threads).await?;
@@ -86,10 +95,37 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Runs until somebody asks it to stop, a stage gives up, or there is nothing left to do.
-async fn wait(args: &ServeArgs, threads: &threads::Threads) -> anyhow::Result<String> {
+/// Waits for a part that lives as long as the process, and tells `ended` if it did not: without the
+/// outbox nobody is paged, without the API nobody knows, and a process that stays hides both. Says
+/// why it ended, unless it was asked to.
+fn watched(
+    name: &'static str,
+    part: JoinHandle<anyhow::Result<()>>,
+    stop: CancellationToken,
+    ended: mpsc::UnboundedSender<String>,
+) -> JoinHandle<Option<String>> {
+    tokio::spawn(async move {
+        let why = match part.await {
+            Ok(Ok(())) if stop.is_cancelled() => return None,
+            Ok(Ok(())) => format!("{name} ended by itself"),
+            Ok(Err(error)) => format!("{name}: {error:#}"),
+            Err(panic) => format!("{name}: {panic}"),
+        };
+        // While it stops, nobody listens any more.
+        drop(ended.send(why.clone()));
+        Some(why)
+    })
+}
+
+/// Runs until somebody asks it to stop, a part gives up, or there is nothing left to do.
+async fn wait(
+    args: &ServeArgs,
+    threads: &threads::Threads,
+    ends: &mut mpsc::UnboundedReceiver<String>,
+) -> anyhow::Result<String> {
     tokio::select! {
         asked = asked_to_stop() => asked.map(str::to_owned),
+        Some(ended) = ends.recv() => Ok(ended),
         failed = threads.failed() => Ok(failed),
         () = threads.idle(), if args.exit_when_idle => Ok("everything is read, processed and stored".into()),
     }
@@ -131,4 +167,53 @@ fn check_listen(config: &Config) -> anyhow::Result<()> {
         bail!("server.roles is empty: name at least one of normalize, detect, store, alerting, api");
     }
     Ok(())
+}
+
+/// The API shows and changes what alerting writes, and that is in a file of one process.
+fn check_roles(roles: &[Role]) -> anyhow::Result<()> {
+    let (has, lacks) = match (roles.contains(&Role::Api), roles.contains(&Role::Alerting)) {
+        (true, false) => ("api", "alerting"),
+        (false, true) => ("alerting", "api"),
+        _ => return Ok(()),
+    };
+    bail!(
+        "server.roles has {has} without {lacks}: until alert state is in PostgreSQL it is in this process's SQLite \
+         (control.sqlite in data_dir), so whoever serves alerts must be who stores them; name both or neither"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_and_alerting_go_together() {
+        for (roles, allowed) in [
+            (vec![Role::Normalize, Role::Detect], true),
+            (vec![Role::Api, Role::Alerting, Role::Store], true),
+            (vec![Role::Api], false),
+            (vec![Role::Store, Role::Alerting], false),
+        ] {
+            assert_eq!(check_roles(&roles).is_ok(), allowed, "{roles:?}");
+        }
+        let why = check_roles(&[Role::Api]).expect_err("refused").to_string();
+        assert!(why.contains("SQLite") && why.contains("api without alerting"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_part_that_ends_by_itself_is_told_and_one_that_was_asked_is_not() {
+        let stop = CancellationToken::new();
+        let (ended, mut ends) = mpsc::unbounded_channel();
+        let fails = tokio::spawn(async { Err(anyhow::anyhow!("disk").context("serve the API")) });
+        let failed = watched("api", fails, stop.clone(), ended.clone());
+        assert_eq!(ends.recv().await.as_deref(), Some("api: serve the API: disk"));
+        assert!(failed.await.expect("joins").is_some());
+        let returns = watched("outbox", tokio::spawn(async { Ok(()) }), stop.clone(), ended.clone());
+        assert_eq!(returns.await.expect("joins").as_deref(), Some("outbox ended by itself"));
+        let panics = tokio::spawn(async { panic!("a bug of ours") });
+        assert!(watched("outbox", panics, stop.clone(), ended.clone()).await.expect("joins").is_some());
+        stop.cancel();
+        let stops = tokio::spawn(async { Ok(()) });
+        assert_eq!(watched("outbox", stops, stop, ended).await.expect("joins"), None);
+    }
 }

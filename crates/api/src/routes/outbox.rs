@@ -39,7 +39,7 @@ struct DestinationView {
     failing: i64,
     /// Messages that were given up. Requeue them once the trouble is mended.
     undelivered: i64,
-    /// What the last of these was told.
+    /// What the newest message that is tried again was told, or else the newest given up.
     last_error: Option<String>,
     /// When the oldest pending message was queued.
     oldest_queued_at: Option<DateTime<Utc>>,
@@ -57,7 +57,7 @@ impl From<DestinationStats> for DestinationView {
             pending: stats.pending,
             failing: stats.failing,
             undelivered: stats.undelivered,
-            last_error: stats.undelivered_error,
+            last_error: stats.last_error,
             oldest_queued_at: stats.oldest_queued_at,
             disabled_at: stats.disabled_at,
             paused_until: stats.paused_until,

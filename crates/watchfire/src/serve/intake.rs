@@ -1,21 +1,52 @@
 //! Log lines that come by HTTP, into the partner's topic.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::{Accepted, Intake, IntakeError};
 use bytes::Bytes;
-use event::LogTopic;
+use event::{LogTopic, Tenant};
 use kafka::{LogWriter, WriteError};
 
 /// Lines of one request are joined into records of about this size: fewer, larger records cost less.
 const RECORD_BYTES: usize = 256 << 10;
 
+/// The longest line that fits into a record of the 10 MiB that the writer takes, with its key and headers.
+pub(crate) const LINE_BYTES_MAX: usize = (10 << 20) - (16 << 10);
+
+/// How many feeds one partner may send through the intake. A feed is a topic, and topics are not free:
+/// with a new name in each request one shipper would fill the broker with them.
+const FEEDS_MAX: usize = 64;
+
 /// Appends to Kafka and waits for the acknowledgement.
-pub(crate) struct KafkaIntake(LogWriter);
+pub(crate) struct KafkaIntake {
+    writer: LogWriter,
+    feeds: Feeds,
+}
 
 impl KafkaIntake {
     pub(crate) fn new(writer: LogWriter) -> Self {
-        Self(writer)
+        Self { writer, feeds: Feeds::default() }
+    }
+}
+
+/// The feeds that came since the start, by partner.
+#[derive(Default)]
+struct Feeds(Mutex<HashMap<Tenant, HashSet<Arc<str>>>>);
+
+impl Feeds {
+    fn admit(&self, topic: &LogTopic) -> Result<(), IntakeError> {
+        let mut feeds = self.0.lock().expect("no holder of this lock panics");
+        let feeds = feeds.entry(topic.tenant.clone()).or_default();
+        if feeds.contains(&topic.feed) {
+            return Ok(());
+        }
+        if feeds.len() >= FEEDS_MAX {
+            return Err(IntakeError::TooManyFeeds { feeds_max: FEEDS_MAX });
+        }
+        feeds.insert(Arc::clone(&topic.feed));
+        Ok(())
     }
 }
 
@@ -28,6 +59,7 @@ impl Intake for KafkaIntake {
         format: Option<String>,
         shipper: &str,
     ) -> Result<Accepted, IntakeError> {
+        self.feeds.admit(topic)?;
         let name = topic.name();
         let mut headers = vec![("wf-shipper-id", shipper)];
         if let Some(format) = &format {
@@ -35,7 +67,7 @@ impl Intake for KafkaIntake {
         }
         let records = records(&lines);
         // One key, so one partition: the request's lines stay in order.
-        let appends = records.iter().map(|record| self.0.append(&name, Some(shipper), record, &headers));
+        let appends = records.iter().map(|record| self.writer.append(&name, Some(shipper), record, &headers));
         let appended = futures::future::try_join_all(appends).await.map_err(refused)?;
         let position = |appended: &kafka::Appended| (appended.partition, appended.offset);
         Ok(Accepted {
@@ -72,6 +104,18 @@ fn records(lines: &[Bytes]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_partner_has_so_many_feeds_and_others_have_theirs() {
+        let feeds = Feeds::default();
+        let admit = |partner: &str, feed: &str| feeds.admit(&LogTopic::new(partner, feed).expect("valid"));
+        for n in 0..FEEDS_MAX {
+            admit("prt_acme", &format!("feed{n}")).expect("not too many");
+        }
+        assert!(matches!(admit("prt_acme", "another"), Err(IntakeError::TooManyFeeds { .. })));
+        admit("prt_acme", "feed7").expect("it is known");
+        admit("prt_zeta", "another").expect("it is zeta's first");
+    }
 
     #[test]
     fn every_line_is_in_exactly_one_record_and_in_order() {

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alerting::{Control, Destination, OutboxCounters};
+use alerting::{Control, Destination, OutboxCounters, OutboxOptions};
 use anyhow::Context;
+use chrono::TimeDelta;
 use kafka::topics::Wanted;
 use kafka::{Connection, LogWriter};
 use object_store::local::LocalFileSystem;
@@ -14,7 +15,7 @@ use prometheus_client::registry::Registry;
 use query::{QueryEngine, QueryLimits};
 use store::{StoreOptions, Tables};
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use url::Url;
@@ -22,6 +23,7 @@ use url::Url;
 use super::broker::Kafka;
 use super::health::ProcessHealth;
 use super::intake::KafkaIntake;
+use super::partners::PartnerBook;
 use super::threads::Threads;
 use crate::config::{self, Config};
 use crate::stages::Topics;
@@ -77,9 +79,15 @@ impl Parts {
             .context("start the query engine")?;
         let control =
             Control::open(&data_dir.join("control.sqlite")).await.context("open the alert database")?;
-        // Before the first alert: an alert is queued in the transaction that stores it.
-        let destinations = config::destinations(&config.alerting.destinations)?;
-        control.set_destinations(&destinations).await.context("set destinations")?;
+        let control = control.with_page_age_max(page_age_max(config)?);
+        // Only where alerts are stored: another process on this folder may not know who is to be told,
+        // and would turn paging off. It needs no secrets either.
+        let mut destinations = Vec::new();
+        if config.server.roles.contains(&config::Role::Alerting) {
+            destinations = config::destinations(&config.alerting.destinations)?;
+            // Before the first alert: an alert is queued in the transaction that stores it.
+            control.set_destinations(&destinations).await.context("set destinations")?;
+        }
         let outbox = Arc::new(OutboxCounters::new(&destinations));
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
@@ -107,8 +115,9 @@ impl Parts {
         config: &Config,
         broker: &Kafka,
         threads: &Threads,
+        outbox: AbortHandle,
         stop: CancellationToken,
-    ) -> anyhow::Result<(SocketAddr, JoinHandle<std::io::Result<()>>)> {
+    ) -> anyhow::Result<(SocketAddr, JoinHandle<anyhow::Result<()>>)> {
         let listen = config.server.listen;
         let listener = tokio::net::TcpListener::bind(listen)
             .await
@@ -120,6 +129,7 @@ impl Parts {
             registry.register_collector(Box::new(super::health::BrokerCollector(Arc::clone(embedded))));
         }
         let gauges = super::health::ControlGauges::register(&mut registry, &self.metrics);
+        let health = ProcessHealth::new(threads.statuses(), gauges.report(), outbox);
         tokio::spawn(gauges.keep(self.control.clone(), stop.clone()));
         let metrics = api::ApiMetrics::register(&mut registry);
         let catalogue =
@@ -128,40 +138,58 @@ impl Parts {
             control: self.control.clone(),
             query: self.query.clone(),
             intake: Arc::new(KafkaIntake::new(LogWriter::new(&self.connection, "intake")?)),
-            health: Arc::new(ProcessHealth::new(threads.statuses())),
+            partners: Arc::new(PartnerBook::new(self.query.clone(), config)),
+            health: Arc::new(health),
             registry: Arc::new(registry),
             metrics,
             detectors: Arc::new(catalogue),
             config: Arc::new(api::ApiConfig {
                 listen,
+                intake_line_bytes_max: super::intake::LINE_BYTES_MAX,
                 metrics_public: config.server.metrics_public,
+                behind_proxy: !config.server.public_url.is_empty(),
                 ..api::ApiConfig::default()
             }),
         };
-        Ok((listen, tokio::spawn(api::serve(listener, state, stop.cancelled_owned()))))
+        let serving = api::serve(listener, state, stop.cancelled_owned());
+        Ok((listen, tokio::spawn(async { serving.await.context("serve the API") })))
     }
 
-    /// Delivers to on-call until told to stop.
+    /// Delivers to on-call, where alerting is a role of this process, until told to stop.
     pub(crate) fn run_outbox(
         &self,
         config: &Config,
         stop: CancellationToken,
-    ) -> anyhow::Result<JoinHandle<()>> {
+    ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
         let public_url = match config.server.public_url.as_str() {
             "" => None,
             url => Some(Url::parse(url).context("server.public_url")?),
         };
+        let keep = match config.alerting.retention_days {
+            0 => None,
+            days => Some(std::time::Duration::from_secs(u64::from(days) * 24 * 60 * 60)),
+        };
+        let options = OutboxOptions { public_url, keep };
         let (control, destinations) = (self.control.clone(), self.destinations.clone());
         let (counters, due) =
             (Arc::clone(&self.outbox), config.server.roles.contains(&config::Role::Alerting));
         Ok(tokio::spawn(async move {
-            if due
-                && let Err(error) =
-                    alerting::run_outbox(control, destinations, public_url, stop, counters).await
-            {
-                warn!(%error, "the outbox ended");
+            if !due {
+                stop.cancelled().await;
+                return Ok(());
             }
+            let outbox = alerting::run_outbox(control, destinations, options, stop, counters);
+            outbox.await.context("run the outbox")
         }))
+    }
+}
+
+fn page_age_max(config: &Config) -> anyhow::Result<Option<TimeDelta>> {
+    match config.alerting.page_max_age_hours {
+        0 => Ok(None),
+        hours => TimeDelta::try_hours(hours.into())
+            .map(Some)
+            .context("alerting.page_max_age_hours is longer than time itself"),
     }
 }
 

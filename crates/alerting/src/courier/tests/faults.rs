@@ -175,7 +175,7 @@ async fn a_receiver_that_is_gone_is_left_alone_until_the_next_start() {
     let stats = bench.control.outbox_stats().await.unwrap();
     assert_eq!((stats[0].pending, stats[0].disabled_at.is_some()), (0, true));
     assert_eq!((stats[0].undelivered, bench.counters.counts()[0].undelivered), (2, 2), "where people see it");
-    assert_eq!(stats[0].undelivered_error.as_deref(), Some("answered 410 Gone"));
+    assert_eq!(stats[0].last_error.as_deref(), Some("answered 410 Gone"));
     let clock = bench.clock.clone();
     clock.set(start() + TimeDelta::minutes(2));
     let mut bench = Bench::on(bench.control, webhook(&receiver.url), clock).await;
@@ -196,6 +196,12 @@ async fn a_key_that_is_refused_for_an_hour_loses_no_page() {
         .await;
         let mut bench = Bench::new(kind(&receiver.url)).await;
         bench.apply(&[created(&alert("prt_acme", "usr_1"))]).await;
+        bench.courier.turn().await.unwrap();
+        let stats = bench.control.outbox_stats().await.unwrap();
+        assert_eq!(
+            (stats[0].failing, stats[0].last_error.as_deref()),
+            (1, Some("answered 401 Unauthorized: unauthorized"))
+        );
         bench.run_for(TimeDelta::hours(1)).await;
         assert_eq!((receiver.got().len(), receiver.accepted().len()), (6, 1));
         assert!(undelivered(&bench.control).await.is_empty());
