@@ -2,7 +2,8 @@
 //!
 //! What is ready early decides the status: as long as the answer is short, an error in its midst is
 //! still answered as a problem. Later the status is out, and an error breaks the connection off, so
-//! that no client takes half an answer for a whole one.
+//! that no client takes half an answer for a whole one. The same befalls a long answer that is cut off
+//! at the row limit, in a format that cannot say so at its end.
 
 pub(crate) use json::JsonAnswer;
 
@@ -27,8 +28,11 @@ use query::QueryAnswer;
 use crate::error::ApiError;
 
 /// Whether rows are missing because the limit was met: a header where it is known before the answer
-/// begins. The JSON format says it at its end as well.
+/// begins. JSON says it at its end as well; other formats have no place for it, and are broken off.
 static TRUNCATED: HeaderName = HeaderName::from_static("wf-truncated");
+
+/// How many rows an answer may have, so that a client can tell an answer that was cut off from one that failed.
+static ROWS_MAX: HeaderName = HeaderName::from_static("wf-rows-max");
 
 /// An answer is held back until it has this many bytes, or is whole.
 const HELD_BYTES: usize = 256 << 10;
@@ -43,6 +47,10 @@ pub(super) trait Encoder: Send {
     fn rows(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, ArrowError>;
     /// What comes after them.
     fn end(&mut self, truncated: bool) -> Result<Vec<u8>, ArrowError>;
+    /// Whether the end of an answer says that rows are missing.
+    fn tells_truncation(&self) -> bool {
+        false
+    }
 }
 
 /// The formats there are.
@@ -122,6 +130,8 @@ impl Format {
 
 /// The response that carries this answer.
 pub(crate) async fn respond(answer: QueryAnswer, format: Format) -> Result<Response, ApiError> {
+    let told =
+        [(CONTENT_TYPE, format.content_type().to_owned()), (ROWS_MAX.clone(), answer.rows_max.to_string())];
     let mut answering = Answering::begin(answer, format)?;
     let mut held = Vec::new();
     while held.len() < HELD_BYTES {
@@ -131,13 +141,13 @@ pub(crate) async fn respond(answer: QueryAnswer, format: Format) -> Result<Respo
                 let truncated =
                     HeaderValue::from_static(if answering.is_truncated() { "true" } else { "false" });
                 let headers = [(TRUNCATED.clone(), truncated)];
-                return Ok((headers, [(CONTENT_TYPE, format.content_type())], held).into_response());
+                return Ok((headers, told, held).into_response());
             }
         }
     }
     let held = stream::once(async { Ok(Bytes::from(held)) });
     let body = Body::from_stream(held.chain(answering.rest()));
-    Ok(([(CONTENT_TYPE, format.content_type())], body).into_response())
+    Ok((told, body).into_response())
 }
 
 /// An answer on its way.
@@ -193,16 +203,34 @@ impl Answering {
     }
 
     /// What is still to come, as a body. An error ends it without an end.
-    fn rest(self) -> impl Stream<Item = Result<Bytes, ApiError>> {
+    fn rest(self) -> impl Stream<Item = Result<Bytes, BrokenOff>> {
         stream::try_unfold(self, |mut answering| async move {
-            match answering.next().await {
-                Ok(piece) => Ok(piece.map(|bytes| (Bytes::from(bytes), answering))),
-                Err(error) => {
-                    tracing::info!(%error, "broke off an answer that had begun");
-                    Err(error)
-                }
+            let piece = match answering.next().await {
+                Ok(piece) => piece,
+                // The text of an error may hold a row's value, so the log gets none of it.
+                Err(_) => return Err(BrokenOff::Failed.told()),
+            };
+            if answering.ended && answering.is_truncated() && !answering.encoder.tells_truncation() {
+                return Err(BrokenOff::Truncated.told());
             }
+            Ok(piece.map(|bytes| (Bytes::from(bytes), answering)))
         })
+    }
+}
+
+/// Why an answer that had begun has no end.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum BrokenOff {
+    #[error("the query failed")]
+    Failed,
+    #[error("the answer has more rows than may be sent")]
+    Truncated,
+}
+
+impl BrokenOff {
+    fn told(self) -> Self {
+        tracing::info!(reason = %self, "broke off an answer that had begun");
+        self
     }
 }
 

@@ -24,6 +24,8 @@ pub struct QueryAnswer {
     pub batches: BoxStream<'static, Result<RecordBatch, QueryError>>,
     /// Whether there are more rows than a query may return; it is final once `batches` has ended.
     pub truncated: Arc<AtomicBool>,
+    /// How many rows a query may return.
+    pub rows_max: usize,
 }
 
 impl std::fmt::Debug for QueryAnswer {

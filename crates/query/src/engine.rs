@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::answer::{Deadline, StopOnDrop, stream};
 use crate::gate::Gate;
 use crate::run::{Outlet, run};
+use crate::secrets::Fingerprinting;
 use crate::session::Sessions;
 use crate::stoppable::Stop;
 use crate::{QueryAnswer, QueryError, TableDoc, table_docs, threads};
@@ -28,10 +29,11 @@ pub struct QueryLimits {
     pub time: Duration,
     /// Rows in an answer; there may be more, and the answer says so.
     pub rows_max: usize,
-    /// Memory that operators of one query may hold. Beyond it sorts and groups spill to disk, if
+    /// Memory that all queries share. Half of it is divided evenly between the places, the other half
+    /// goes to whoever asks first. Beyond its part of it a query's sorts and groups spill to disk, if
     /// there is a folder for it, and what cannot spill fails.
     pub memory_bytes: usize,
-    /// Queries at a time, of which one scope may have half.
+    /// Queries at a time. One partner may have half of these places, and all partners all but one.
     pub concurrent: usize,
     /// Length of the SQL.
     pub sql_bytes_max: usize,
@@ -54,6 +56,7 @@ impl Default for QueryLimits {
 #[derive(Clone)]
 pub struct QueryEngine {
     shared: Arc<Shared>,
+    fingerprinting: Option<Fingerprinting>,
 }
 
 struct Shared {
@@ -75,7 +78,16 @@ impl QueryEngine {
         let gate = Gate::new(limits.concurrent);
         Ok(Self {
             shared: Arc::new(Shared { sessions: Arc::new(sessions), limits, gate, runtime: Some(runtime) }),
+            fingerprinting: None,
         })
+    }
+
+    /// Lets SQL ask for `fingerprint('raw token')`, which is made this way: the value that
+    /// normalization puts in a token's place.
+    #[must_use]
+    pub fn with_fingerprint(mut self, make: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        self.fingerprinting = Some(Fingerprinting(Arc::new(make)));
+        self
     }
 
     /// Answers a query with the rows that `scope` allows. The time limit counts from here to the
@@ -95,14 +107,22 @@ impl QueryEngine {
         let outlet =
             Outlet { begun, parts: sender, truncated: Arc::clone(&truncated), stop: stop.clone(), place };
         let (sessions, scope, sql) = (Arc::clone(&self.shared.sessions), scope.clone(), sql.to_owned());
-        let task = self.shared.runtime().spawn(run(sessions, limits, scope, sql, outlet));
+        let task = self.shared.runtime().spawn(run(
+            sessions,
+            limits,
+            scope,
+            sql,
+            self.fingerprinting.clone(),
+            outlet,
+        ));
         let task = StopOnDrop { task: task.abort_handle(), stop };
         match timeout_at(deadline.at, beginning).await {
             Err(_) => Err(QueryError::TooLong { limit: limits.time }),
             Ok(Err(_)) => Err(QueryError::engine_failed()),
             Ok(Ok(Err(error))) => Err(error),
             Ok(Ok(Ok(schema))) => {
-                Ok(QueryAnswer { schema, batches: stream(parts, deadline, task), truncated })
+                let batches = stream(parts, deadline, task);
+                Ok(QueryAnswer { schema, batches, truncated, rows_max: limits.rows_max })
             }
         }
     }

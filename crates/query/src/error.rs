@@ -110,7 +110,7 @@ fn names_a_file(text: &str) -> bool {
 }
 
 /// A text without what is quoted in it: if it is about a row after all, that is the row's value.
-fn without_quotes(text: &str) -> String {
+pub(crate) fn without_quotes(text: &str) -> String {
     let (mut kept, mut quote) = (String::new(), None);
     for letter in text.chars() {
         match quote {

@@ -1,4 +1,4 @@
-//! Which functions SQL may call: all that DataFusion brings, but for a few.
+//! Which functions SQL may call: all that DataFusion brings, but for a few, and ours for addresses.
 
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         .filter(|function| {
             !withheld(function.name()) && !function.aliases().iter().any(|alias| withheld(alias))
         })
+        .chain(crate::addresses::functions())
         .collect()
 }
 

@@ -12,6 +12,7 @@ mod engine;
 mod answer;
 mod error;
 
+mod addresses;
 mod alerts;
 mod bounds;
 mod capped;
@@ -24,6 +25,7 @@ mod leaf;
 mod memory;
 mod plain;
 mod run;
+mod secrets;
 mod session;
 mod short;
 mod sizes;

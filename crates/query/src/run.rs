@@ -12,6 +12,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement;
 use event::Scope;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot};
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::error::is_memory;
 use crate::gate::Place;
 use crate::growth::tamed;
+use crate::secrets::{self, Fingerprinting};
 use crate::session::{Opened, Sessions};
 use crate::statement::{not_a_read, parse};
 use crate::stoppable::Stop;
@@ -47,12 +49,15 @@ pub(crate) async fn run(
     limits: QueryLimits,
     scope: Scope,
     sql: String,
+    fingerprinting: Option<Fingerprinting>,
     outlet: Outlet,
 ) {
     // The place is free when the work has stopped, not when somebody stops waiting for it; but
     // before the end is told, so that who asks one thing after the other always finds it free.
     let Outlet { begun, parts, truncated, stop, place } = outlet;
-    let running = match unpanicked(start(&sessions, &limits, &scope, &sql, stop)).await {
+    let statement = readable(&sql, fingerprinting.as_ref());
+    let started = unpanicked(start(&sessions, &limits, &scope, statement, stop)).await;
+    let running = match started.map_err(|error| secrets::kept(error, &sql)) {
         Ok(running) => running,
         Err(error) => {
             drop(place);
@@ -93,14 +98,21 @@ struct Running {
     refused: Arc<AtomicBool>,
 }
 
+/// The statement, without the raw secrets that it may name.
+fn readable(sql: &str, fingerprinting: Option<&Fingerprinting>) -> Result<Statement, QueryError> {
+    let mut statement = parse(sql).map_err(|error| secrets::unread(error, sql))?;
+    secrets::replace(&mut statement, fingerprinting)?;
+    Ok(statement)
+}
+
 async fn start(
     sessions: &Sessions,
     limits: &QueryLimits,
     scope: &Scope,
-    sql: &str,
+    statement: Result<Statement, QueryError>,
     stop: Stop,
 ) -> Result<Running, QueryError> {
-    let statement = parse(sql)?;
+    let statement = statement?;
     let Opened { session, refused } = sessions.open(scope, &statement, stop.clone()).await?;
     let state = session.state();
     let plan = state.statement_to_plan(statement).await.map_err(QueryError::from_planning)?;

@@ -227,11 +227,13 @@ impl Default for Store {
 pub(crate) struct Query {
     /// Longest query, in seconds.
     pub(crate) time_max_seconds: u64,
-    /// Most rows in an answer.
+    /// Most rows in an answer. One that would have more is cut off, and says so.
     pub(crate) rows_max: usize,
-    /// Most memory that all queries share, in MiB.
+    /// Most memory that all queries share, in MiB. Half of it is divided evenly between the places of
+    /// `concurrent_max`; the other half goes to whoever asks first.
     pub(crate) memory_max_mib: usize,
-    /// Most queries at once.
+    /// Most queries at once. One partner may have half of these places, and all partners together all
+    /// but one, which is kept for who sees every partner.
     pub(crate) concurrent_max: usize,
 }
 

@@ -65,4 +65,8 @@ impl Encoder for Json {
     fn end(&mut self, truncated: bool) -> Result<Vec<u8>, ArrowError> {
         Ok(format!("],\"truncated\":{truncated}}}\n").into_bytes())
     }
+
+    fn tells_truncation(&self) -> bool {
+        true
+    }
 }

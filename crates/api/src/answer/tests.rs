@@ -30,7 +30,7 @@ fn answer(batches: Vec<Result<RecordBatch, QueryError>>, truncated: bool) -> Que
         Err(_) => people().schema(),
     };
     let batches = stream::iter(batches).boxed();
-    QueryAnswer { schema, batches, truncated: Arc::new(AtomicBool::new(truncated)) }
+    QueryAnswer { schema, batches, truncated: Arc::new(AtomicBool::new(truncated)), rows_max: 3 }
 }
 
 async fn body(batches: Vec<Result<RecordBatch, QueryError>>, format: Format) -> Result<Bytes, axum::Error> {
@@ -121,6 +121,22 @@ async fn an_error_late_in_a_long_answer_breaks_it_off() {
 async fn a_short_answer_says_up_front_that_rows_are_missing() {
     let response = respond(answer(vec![Ok(people())], true), Format::Arrow).await.unwrap();
     assert_eq!(response.headers()["wf-truncated"], "true");
+    assert_eq!(response.headers()["wf-rows-max"], "3");
+}
+
+#[tokio::test]
+async fn a_long_answer_that_misses_rows_has_no_end_unless_it_can_say_so() {
+    let wide: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1_000); 2_000]));
+    for (format, ends) in
+        [(Format::Json, true), (Format::Ndjson, false), (Format::Csv, false), (Format::Arrow, false)]
+    {
+        for truncated in [true, false] {
+            let batches = vec![Ok(batch(vec![("x", Arc::clone(&wide))]))];
+            let response = respond(answer(batches, truncated), format).await.unwrap();
+            let body = response.into_body().collect().await;
+            assert_eq!(body.is_ok(), ends || !truncated, "{format:?} {truncated}");
+        }
+    }
 }
 
 #[test]

@@ -31,9 +31,14 @@ pub(crate) struct Statement {
 /// `application/x-www-form-urlencoded` is JSON if it begins with a brace, and SQL if it does not.
 ///
 /// In CSV, a cell of text that begins with `=`, `+`, `-`, `@`, a tab or a line end has an apostrophe before it, so
-/// that no spreadsheet takes it for a formula. The header `wf-truncated` says whether rows are missing because
-/// the row limit was met, where that is known when the answer begins; JSON says it at its end. An answer that
-/// fails after it has begun is broken off: its chunked encoding has no end.
+/// that no spreadsheet takes it for a formula.
+///
+/// At most `query.rows_max` rows are sent, a number that the header `wf-rows-max` tells. The header `wf-truncated`
+/// says whether more are missing, where that is known when the answer begins: always, if the answer has less than
+/// 256 KiB. JSON says it at its end as well. A longer answer in any other format that would have more rows is
+/// broken off after the last row that may be sent, and so is an answer that fails after it has begun: its chunked
+/// encoding has no end, which HTTP clients report as an incomplete transfer. Ask for fewer rows with WHERE or
+/// LIMIT, or for JSON.
 #[utoipa::path(
     post, path = "/v1/query", operation_id = "run_query", tag = "query",
     request_body(
@@ -46,7 +51,10 @@ pub(crate) struct Statement {
             (String = "application/x-ndjson"),
             (String = "text/csv"),
             (Vec<u8> = "application/vnd.apache.arrow.stream"),
-        ), headers(("wf-truncated" = bool, description = "Whether rows are missing"))),
+        ), headers(
+            ("wf-truncated" = bool, description = "Whether rows are missing; absent where it is not known yet"),
+            ("wf-rows-max" = u64, description = "How many rows an answer may have"),
+        )),
         (status = 400, description = "The statement is not valid"),
         (status = 403, description = "The token, or nobody, may run this"),
         (status = 406, description = "None of the formats that Accept names"),

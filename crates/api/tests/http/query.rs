@@ -157,6 +157,35 @@ async fn rows_past_the_limit_are_said_to_be_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_that_misses_rows_is_seen_to_be_incomplete() {
+    let limits = QueryLimits { rows_max: 50_000, ..QueryLimits::default() };
+    let server = Server::start_limited(|_| {}, limits).await;
+    let sql = |rows: usize| {
+        format!("SELECT a.status, b.event_id FROM events a, events b, events c, events d LIMIT {rows}")
+    };
+    for accept in ["text/csv", "application/x-ndjson", "application/vnd.apache.arrow.stream"] {
+        let whole = ask(&server, &server.tokens.acme, &sql(50_000), accept).await;
+        assert!(whole.bytes().await.is_ok(), "{accept}");
+        let mut cut = ask(&server, &server.tokens.acme, &sql(50_001), accept).await;
+        assert_eq!(cut.status(), 200);
+        let mut lines = 0;
+        let error = loop {
+            match cut.chunk().await {
+                Ok(Some(chunk)) => lines += chunk.iter().filter(|byte| **byte == b'\n').count(),
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        assert!(error.is_some(), "{accept} looks whole");
+        if accept == "application/x-ndjson" {
+            assert_eq!(lines, 50_000, "what may be sent is sent");
+        }
+    }
+    let json = ask(&server, &server.tokens.acme, &sql(50_001), "application/json").await;
+    assert_eq!(json.json::<Value>().await.unwrap()["truncated"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn limits_of_time_and_memory_have_names() {
     let limits = QueryLimits { time: Duration::from_millis(400), ..QueryLimits::default() };
     let server = Server::start_limited(|_| {}, limits).await;

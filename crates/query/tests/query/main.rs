@@ -7,3 +7,4 @@ mod bombs;
 mod escape;
 mod limits;
 mod nonsense;
+mod secrets;

@@ -61,6 +61,10 @@ impl Lab {
         Ok(Answer { lines, truncated: answer.truncated.load(Ordering::Acquire) })
     }
 
+    pub(crate) async fn lines_or_error(&self, scope: &Scope, sql: &str) -> Vec<String> {
+        self.ask(scope, sql).await.map_or_else(|error| vec![error.to_string()], |answer| answer.lines)
+    }
+
     pub(crate) async fn lines(&self, scope: &Scope, sql: &str) -> Vec<String> {
         self.ask(scope, sql)
             .await
