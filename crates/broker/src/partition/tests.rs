@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::disk::{Operation, faults};
+use crate::log::retention::Retention;
 use crate::log::tests::{batch, transactional_batch};
 use crate::metrics::Counters;
 use crate::syncer;
