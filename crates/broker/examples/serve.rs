@@ -11,8 +11,13 @@ async fn main() -> Result<(), BrokerError> {
     }
     let broker = Broker::start(config).await?;
     println!("listening on {}", broker.local_addr());
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        eprintln!("cannot listen for Ctrl-C, stopping: {error}");
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => {
+            if let Err(error) = pressed {
+                eprintln!("cannot listen for Ctrl-C, stopping: {error}");
+            }
+        }
+        error = broker.failed() => eprintln!("cannot go on, stopping: {error}"),
     }
     println!("{:?}", broker.metrics());
     broker.shutdown().await

@@ -4,7 +4,6 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -15,7 +14,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::now_ms;
 use crate::config::BrokerConfig;
-use crate::connection;
 use crate::error::BrokerError;
 use crate::groups::Groups;
 use crate::handlers::FETCH_BYTES_MAX;
@@ -26,6 +24,8 @@ use crate::syncer::{SyncQueue, Syncer};
 use crate::topic_admin::TopicAdmin;
 use crate::topics::{self, Topics};
 use crate::transactions::Transactions;
+
+mod accept;
 
 /// A running broker. Dropped without [`Broker::shutdown`], it stops like a killed process
 /// would: nothing that was acknowledged is lost.
@@ -63,7 +63,7 @@ impl Broker {
             .map_err(BrokerError::storage("start syncing", &node.config.data_dir))?;
         let connections = TaskTracker::new();
         let tasks = vec![
-            tokio::spawn(accept(Arc::clone(&node), listener, connections.clone())),
+            tokio::spawn(accept::accept(Arc::clone(&node), listener, connections.clone())),
             tokio::spawn(watch_groups(Arc::clone(&node))),
             tokio::spawn(Arc::clone(&node.transactions).watch_timeouts()),
             tokio::spawn(watch_retention(Arc::clone(&node))),
@@ -95,8 +95,9 @@ impl Broker {
         self.node.stopping.cancel();
         self.connections.close();
         self.connections.wait().await;
-        for task in &self.tasks {
+        for task in std::mem::take(&mut self.tasks) {
             task.abort();
+            drop(task.await); // its port is free, or its work done, only now
         }
         let syncer = self.syncer.take();
         let node = Arc::clone(&self.node);
@@ -212,62 +213,11 @@ fn has_entries(dir: &Path) -> bool {
     std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// Takes connections until the broker stops.
-async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker) {
-    let connections_max = connections_max(&node.config);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = node.stopping.cancelled() => return,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                // Out of file descriptors, most likely: trying at once again would only spin.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        if connections.len() >= connections_max {
-            tracing::warn!(%peer, connections_max, "too many connections; closed one");
-            continue;
-        }
-        let node = Arc::clone(&node);
-        connections.spawn(async move {
-            node.counters.connections.fetch_add(1, Ordering::Relaxed);
-            connection::serve(Arc::clone(&node), stream, peer).await;
-            node.counters.connections.fetch_sub(1, Ordering::Relaxed);
-        });
-    }
-}
-
 /// Without its journal the broker can keep no promise, so it stops.
 async fn watch_journal(node: Arc<Node>) {
     let error = node.journal.failed().await;
     tracing::error!(%error, "broker stopped: its journal cannot be written");
     node.stopping.cancel();
-}
-
-/// Connections leave the log the open files that it needs.
-fn connections_max(config: &BrokerConfig) -> usize {
-    let Some(open_files_max) = open_files_max() else { return config.connections_max };
-    let connections_max = config.connections_max.min(open_files_max / 2);
-    if connections_max < config.connections_max {
-        tracing::warn!(
-            connections_max,
-            open_files_max,
-            "fewer connections than configured: the process may not open more files (ulimit -n)"
-        );
-    }
-    connections_max
-}
-
-/// How many files this process may open, where the system says it in a file.
-fn open_files_max() -> Option<usize> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 async fn watch_groups(node: Arc<Node>) {

@@ -11,6 +11,7 @@ mod offsets;
 mod produce;
 mod records;
 mod topics;
+mod transaction_admin;
 mod transactions;
 
 pub(crate) use self::fetch::FETCH_BYTES_MAX;
@@ -62,6 +63,9 @@ async fn answer(node: Arc<Node>, mut request: Request, peer: SocketAddr) -> Resu
         ApiKey::AddPartitionsToTxn => transactions::add_partitions(node, r).await,
         ApiKey::AddOffsetsToTxn => transactions::add_offsets(node, r).await,
         ApiKey::EndTxn => transactions::end(node, r).await,
+        ApiKey::ListTransactions => transaction_admin::list(node, r),
+        ApiKey::DescribeTransactions => transaction_admin::describe(node, r),
+        ApiKey::DescribeProducers => transaction_admin::producers(node, r),
         ApiKey::CreateTopics => topics::create(node, r).await,
         ApiKey::DeleteTopics => topics::delete(node, r).await,
         ApiKey::CreatePartitions => topics::extend(node, r).await,

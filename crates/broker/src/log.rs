@@ -5,7 +5,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod lookup;
 pub(crate) mod marker;
 mod open;
-mod producers;
+pub(crate) mod producers;
 pub(crate) mod read;
 pub(crate) mod records;
 mod repair;
@@ -216,6 +216,10 @@ impl Log {
 
     pub(crate) fn bytes(&self) -> u64 {
         self.segments.iter().map(Segment::bytes).sum()
+    }
+
+    pub(crate) fn producers(&self) -> &Producers {
+        &self.producers
     }
 
     pub(crate) fn transactions(&self) -> &Transactions {

@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use kafka_protocol::error::ResponseError;
 use tokio::sync::{Notify, watch};
@@ -14,11 +13,13 @@ use crate::log::batch::BatchHeader;
 use crate::log::checkpoint::Checkpoint;
 use crate::log::lookup::TimeSearch;
 use crate::log::marker::{Outcome, Producer};
+use crate::log::producers::Seen;
 use crate::log::read::Slice;
-use crate::log::retention::Retention;
 use crate::log::unstable::{Aborted, OpenTransaction};
 use crate::log::{AppendError, Log, Placed, Unsynced};
 use crate::syncer::SyncQueue;
+
+mod upkeep;
 
 /// How far a partition is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,14 @@ pub(crate) struct Readable {
     pub(crate) offsets: Offsets,
     pub(crate) slice: Option<Slice>,
     pub(crate) aborted: Vec<Aborted>,
+}
+
+/// A producer that has written to a partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartitionProducer {
+    pub(crate) seen: Seen,
+    /// Where its open transaction begins.
+    pub(crate) transaction_start: Option<i64>,
 }
 
 /// A partition of a topic.
@@ -155,29 +164,6 @@ impl Partition {
     pub(crate) fn take_unsynced(&self) -> (Unsynced, Checkpoint) {
         self.queued.store(false, Ordering::Release);
         self.log.lock().take_unsynced()
-    }
-
-    /// Remembers on disk how far the log is synced, if it is time for that.
-    pub(crate) fn checkpoint(&self, synced: Checkpoint) {
-        let due = self.log.lock().checkpoint_due(synced, Instant::now());
-        if let Some(dir) = due {
-            self.write_checkpoint(&dir, synced);
-        }
-    }
-
-    /// The same, for the last time.
-    pub(crate) fn close(&self) {
-        let due = if self.has_failed() { None } else { self.log.lock().last_checkpoint_due() };
-        if let Some((dir, synced)) = due {
-            self.write_checkpoint(&dir, synced);
-        }
-    }
-
-    fn write_checkpoint(&self, dir: &Path, synced: Checkpoint) {
-        if let Err(error) = synced.write(dir) {
-            let (topic, partition) = (&self.topic, self.index);
-            tracing::warn!(%topic, partition, %error, "cannot write a checkpoint; a restart looks through more of the log");
-        }
     }
 
     /// Whether a write or sync failed. A later sync may succeed all the same, and means nothing.
@@ -283,45 +269,25 @@ impl Partition {
         self.log.lock().search_latest()
     }
 
-    /// Deletes the records before `offset`; -1 stands for the high watermark. Returns the new start.
-    pub(crate) fn delete_before(self: &Arc<Self>, offset: i64) -> Result<i64, ResponseError> {
-        let mut log = self.log.lock();
-        let high_watermark = self.offsets_of(&log)?.high_watermark;
-        let offset = if offset == -1 { high_watermark } else { offset };
-        if offset < 0 || offset > high_watermark {
-            return Err(ResponseError::OffsetOutOfRange);
-        }
-        let deleted = log.delete_before(offset);
-        self.enqueue_if_unsynced(&log);
-        deleted.map_err(|error| self.not_deleted("delete records", &error))?;
-        Ok(log.start_offset())
-    }
-
-    /// Deletes what is older or more than the topic keeps.
-    pub(crate) fn retain(self: &Arc<Self>, keep: Retention, now_ms: i64) -> Result<usize, ResponseError> {
-        let mut log = self.log.lock();
-        let stable_until = self.offsets_of(&log)?.last_stable;
-        let retained = log.retain(keep, now_ms, stable_until);
-        self.enqueue_if_unsynced(&log);
-        retained.map_err(|error| self.not_deleted("delete segments", &error))
-    }
-
-    fn enqueue_if_unsynced(self: &Arc<Self>, log: &Log) {
-        if log.has_unsynced() {
-            self.enqueue();
-        }
-    }
-
-    /// Nothing is lost by it, and it is tried again.
-    fn not_deleted(&self, attempt: &str, error: &io::Error) -> ResponseError {
-        let (topic, partition) = (&self.topic, self.index);
-        tracing::warn!(%topic, partition, %error, "cannot {attempt}");
-        ResponseError::KafkaStorageError
-    }
-
     /// Transactions without an end.
     pub(crate) fn open_transactions(&self) -> Vec<OpenTransaction> {
         self.log.lock().transactions().open()
+    }
+
+    /// Producers that have written to this partition, by id.
+    pub(crate) fn producers(&self) -> Vec<PartitionProducer> {
+        let log = self.log.lock();
+        let mut producers: Vec<_> = log
+            .producers()
+            .seen()
+            .into_iter()
+            .map(|seen| {
+                let transaction_start = log.transactions().first_offset_of(seen.producer.id);
+                PartitionProducer { seen, transaction_start }
+            })
+            .collect();
+        producers.sort_unstable_by_key(|producer| producer.seen.producer.id);
+        producers
     }
 
     /// Where the producer's open transaction begins in this partition.

@@ -31,6 +31,8 @@ fn items_max(key: ApiKey) -> usize {
         | ApiKey::ListGroups
         | ApiKey::ListTransactions
         | ApiKey::DescribeTransactions => 10_000,
+        // Each partition may tell of many producers.
+        ApiKey::DescribeProducers => 1000,
         // Topics and partitions, of which there are no more.
         _ => 200_000,
     }
@@ -94,6 +96,9 @@ fn shape_of(key: ApiKey) -> Option<(i16, &'static [Field])> {
         ApiKey::CreatePartitions => (2, &[Each(&[Text, Fixed(4), Each(&[EachOf(&Fixed(4))])]), Fixed(5)]),
         ApiKey::DeleteGroups => (2, &[EachOf(&Text)]),
         ApiKey::DescribeCluster => (0, &[Fixed(1), Since(1, &Fixed(1))]),
+        ApiKey::DescribeProducers => (0, &[Each(&[Text, EachOf(&Fixed(4))])]),
+        ApiKey::DescribeTransactions => (0, &[EachOf(&Text)]),
+        ApiKey::ListTransactions => (0, &[EachOf(&Text), EachOf(&Fixed(8))]),
         _ => return None,
     })
 }

@@ -5,6 +5,7 @@ mod ids;
 mod producer;
 mod recovery;
 mod timeouts;
+mod view;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use tokio::sync::Notify;
 use self::ending::begin_ending;
 use self::ids::ProducerIds;
 use self::producer::{Claim, Former, Owner};
+pub(crate) use self::view::View;
 use crate::clock::now_ms;
 use crate::detached::detached;
 use crate::guarded::Guarded;

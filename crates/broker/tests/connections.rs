@@ -4,39 +4,20 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut, BytesMut};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, FetchRequest, GroupId, MetadataRequest, OffsetCommitRequest, RequestHeader,
-    TopicName,
+    ApiKey, ApiVersionsRequest, FetchRequest, GroupId, MetadataRequest, OffsetCommitRequest, TopicName,
 };
-use kafka_protocol::protocol::{Encodable, StrBytes};
+use kafka_protocol::protocol::StrBytes;
 use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use crate::harness::raw::{connect, request};
 use crate::harness::{Kafka, PATIENCE, fresh_name, poll_until};
-
-fn connect(kafka: &Kafka) -> TcpStream {
-    let stream = TcpStream::connect(&kafka.bootstrap).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
-
-/// A request, with its size before it.
-fn request(key: ApiKey, version: i16, body: &impl Encodable) -> Vec<u8> {
-    let mut bytes = BytesMut::new();
-    let header = RequestHeader::default().with_request_api_key(key as i16).with_request_api_version(version);
-    header.encode(&mut bytes, key.request_header_version(version)).unwrap();
-    body.encode(&mut bytes, version).unwrap();
-    let mut framed = BytesMut::new();
-    framed.put_u32(bytes.len() as u32);
-    framed.extend_from_slice(&bytes);
-    framed.to_vec()
-}
 
 fn question() -> Vec<u8> {
     request(ApiKey::ApiVersions, 0, &ApiVersionsRequest::default())

@@ -1,9 +1,13 @@
 //! Consumers that share the work.
 
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::{ApiKey, GroupId, JoinGroupRequest, JoinGroupResponse};
+use kafka_protocol::protocol::StrBytes;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::Offset;
 
-use crate::harness::{Kafka, PATIENCE, assigned, fresh_name, poll_until, take, take_values, values};
+use crate::harness::{Kafka, PATIENCE, assigned, fresh_name, poll_until, raw, take, take_values, values};
 
 fn join(kafka: &Kafka, group: &str, topic: &str, settings: &[(&str, &str)]) -> BaseConsumer {
     let consumer = kafka.consumer(group, settings);
@@ -114,4 +118,22 @@ fn an_empty_group_can_be_deleted_and_a_full_one_cannot() {
     assert!(delete()[0].is_err());
     drop(member);
     assert!(delete()[0].is_ok());
+}
+
+#[test]
+fn a_group_keeps_no_more_of_a_member_than_it_should() {
+    let Some(kafka) = Kafka::own("greedy members", |_| {}) else { return };
+    let join = |bytes: usize| {
+        let name = StrBytes::from_static_str("range");
+        let offered =
+            JoinGroupRequestProtocol::default().with_name(name).with_metadata(vec![0; bytes].into());
+        let join = JoinGroupRequest::default()
+            .with_group_id(GroupId(StrBytes::from_static_str("group")))
+            .with_session_timeout_ms(6000)
+            .with_protocol_type(StrBytes::from_static_str("consumer"))
+            .with_protocols(vec![offered]);
+        raw::ask::<JoinGroupResponse>(&kafka, ApiKey::JoinGroup, 0, &join).error_code
+    };
+    assert_eq!(join(1024 * 1024), 0);
+    assert_eq!(join(1024 * 1024 + 1), ResponseError::InvalidRequest.code());
 }

@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 pub(crate) use self::deliveries::Producer;
 
 mod deliveries;
+pub(crate) mod raw;
 
 /// Longer than anything here should take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,11 +1,19 @@
 //! All or nothing, and once.
 
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::describe_producers_request::TopicRequest;
+use kafka_protocol::messages::{
+    ApiKey, DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest,
+    DescribeTransactionsResponse, ListTransactionsRequest, ListTransactionsResponse, TopicName,
+    TransactionalId,
+};
+use kafka_protocol::protocol::StrBytes;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::harness::{Kafka, PATIENCE, Producer, fresh_name, poll_until, take, values};
+use crate::harness::{Kafka, PATIENCE, Producer, fresh_name, poll_until, raw, take, values};
 
 #[test]
 fn committed_records_are_seen_and_aborted_ones_are_not() {
@@ -197,4 +205,36 @@ fn offsets_inside_an_open_transaction_are_not_committed_yet() {
     producer.abort_transaction(PATIENCE).unwrap();
     let committed = consumer.committed(PATIENCE).unwrap();
     assert_eq!(committed.elements()[0].offset(), Offset::Offset(2));
+}
+
+#[test]
+fn an_operator_sees_who_holds_back_readers() {
+    let Some(kafka) = Kafka::own("descriptions of transactions", |_| {}) else { return };
+    let topic = kafka.topic(2);
+    let producer = kafka.transactional("tx", &[]);
+    producer.begin_transaction().unwrap();
+    producer.send(&topic, 1, &values("inside", 3));
+
+    let listed: ListTransactionsResponse =
+        raw::ask(&kafka, ApiKey::ListTransactions, 0, &ListTransactionsRequest::default());
+    let listed = &listed.transaction_states[0];
+    assert_eq!((listed.transactional_id.as_str(), listed.transaction_state.as_str()), ("tx", "Ongoing"));
+
+    let ids = ["tx", "nobody"].map(|id| TransactionalId(StrBytes::from_static_str(id)));
+    let wanted = DescribeTransactionsRequest::default().with_transactional_ids(ids.into());
+    let described: DescribeTransactionsResponse = raw::ask(&kafka, ApiKey::DescribeTransactions, 0, &wanted);
+    let [open, unknown] = &described.transaction_states[..] else { panic!("{described:?}") };
+    assert_eq!((open.topics[0].topic.as_str(), &open.topics[0].partitions[..]), (topic.as_str(), &[1][..]));
+    assert!(open.transaction_start_time_ms > 0);
+    assert_eq!(unknown.error_code, ResponseError::TransactionalIdNotFound.code());
+
+    let name = TopicName(StrBytes::from_string(topic));
+    let asked = TopicRequest::default().with_name(name).with_partition_indexes(vec![0, 1]);
+    let asked = DescribeProducersRequest::default().with_topics(vec![asked]);
+    let producers: DescribeProducersResponse = raw::ask(&kafka, ApiKey::DescribeProducers, 0, &asked);
+    let [none, writing] = &producers.topics[0].partitions[..] else { panic!("{producers:?}") };
+    assert!(none.active_producers.is_empty());
+    let active = &writing.active_producers[0];
+    assert_eq!((active.last_sequence, active.current_txn_start_offset), (2, 0));
+    assert_eq!(active.producer_id, open.producer_id);
 }

@@ -25,6 +25,8 @@ use crate::groups::fresh_id;
 use crate::node::Node;
 
 const SESSION_TIMEOUT_MS_MAX: i32 = 30 * 60 * 1000;
+/// What a group keeps of a member: its subscription in each protocol together, and its assignment.
+const MEMBER_BYTES_MAX: usize = 1024 * 1024;
 
 pub(super) async fn join(
     node: &Arc<Node>,
@@ -38,6 +40,8 @@ pub(super) async fn join(
         Err(ResponseError::InvalidGroupId.into())
     } else if !(1..=SESSION_TIMEOUT_MS_MAX).contains(&join.session_timeout_ms) {
         Err(ResponseError::InvalidSessionTimeout.into())
+    } else if join.protocols.iter().map(|offered| offered.metadata.len()).sum::<usize>() > MEMBER_BYTES_MAX {
+        Err(ResponseError::InvalidRequest.into())
     } else {
         let joining = joining(&join, version, &request.client_id, peer);
         let name = joining.instance_id.as_deref().unwrap_or(&request.client_id);
@@ -116,9 +120,15 @@ pub(super) async fn sync(node: &Arc<Node>, request: &mut Request) -> Result<Byte
     let copy = |one: kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment| {
         (one.member_id.to_string(), Bytes::copy_from_slice(&one.assignment))
     };
-    let assignments = sync.assignments.into_iter().map(copy).collect();
-    let begun = node.groups.with(&sync.group_id, |group| group.sync(&speaker, assignments, Instant::now()));
-    let synced = match begun.unwrap_or(Err(ResponseError::UnknownMemberId)) {
+    let begun = if sync.assignments.iter().any(|one| one.assignment.len() > MEMBER_BYTES_MAX) {
+        Err(ResponseError::InvalidRequest)
+    } else {
+        let assignments = sync.assignments.into_iter().map(copy).collect();
+        let begun =
+            node.groups.with(&sync.group_id, |group| group.sync(&speaker, assignments, Instant::now()));
+        begun.unwrap_or(Err(ResponseError::UnknownMemberId))
+    };
+    let synced = match begun {
         Ok(promise) => kept(promise).await,
         Err(error) => Err(error),
     };

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::record::*;
+use super::writer::REWRITE_FROM_BYTES;
 use super::*;
 use crate::disk::{Operation, faults};
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use kafka_protocol::error::ResponseError;
 
 use super::batch::{BatchHeader, sequence_after};
+use super::marker::Producer;
 
 /// Kafka's promise to producers: so many batches in flight are recognised when repeated.
 const REMEMBERED_BATCHES: usize = 5;
@@ -35,6 +36,16 @@ struct ProducerState {
     epoch: i16,
     batches: VecDeque<Written>,
     last_offset: i64,
+    last_timestamp: i64,
+}
+
+/// A producer, for those who look at the partition from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) producer: Producer,
+    /// -1 when it has only ended transactions in its present epoch.
+    pub(crate) last_sequence: i32,
+    pub(crate) last_timestamp: i64,
 }
 
 /// The producers of one partition.
@@ -81,12 +92,14 @@ impl Producers {
             epoch: batch.producer_epoch,
             batches: VecDeque::with_capacity(REMEMBERED_BATCHES),
             last_offset: batch.last_offset(),
+            last_timestamp: batch.max_timestamp,
         });
         if batch.producer_epoch != state.epoch {
             state.epoch = batch.producer_epoch;
             state.batches.clear();
         }
         state.last_offset = batch.last_offset();
+        state.last_timestamp = batch.max_timestamp;
         if batch.is_control() {
             return;
         }
@@ -99,6 +112,16 @@ impl Producers {
             base_offset: batch.base_offset,
             next_offset: batch.next_offset(),
         });
+    }
+
+    /// Every producer that is remembered.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        let seen = |(&id, state): (&i64, &ProducerState)| Seen {
+            producer: Producer { id, epoch: state.epoch },
+            last_sequence: state.batches.back().map_or(-1, |last| last.last_sequence),
+            last_timestamp: state.last_timestamp,
+        };
+        self.by_id.iter().map(seen).collect()
     }
 
     fn make_room(&mut self, for_producer: i64) {

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::disk::{Operation, faults};
+use crate::log::retention::Retention;
 use crate::log::tests::{batch, transactional_batch};
 use crate::metrics::Counters;
 use crate::syncer;
@@ -48,7 +49,18 @@ async fn a_batch_under_way_while_the_disk_fails_is_not_acknowledged() {
     let end = reached.end_offset;
     partition.storage_failed("sync", &ErrorKind::Other.into());
     partition.publish(end);
+    assert_eq!(partition.watermark.borrow().high, 0);
     assert_eq!(partition.durable(end).await, Err(ResponseError::KafkaStorageError));
+}
+
+#[tokio::test]
+async fn a_failed_disk_is_told_even_to_who_waits_for_what_was_durable() {
+    let dir = TempDir::new().unwrap();
+    let partition = partition(&dir);
+    append(&partition, 1).unwrap();
+    sync(&partition);
+    partition.storage_failed("sync", &ErrorKind::Other.into());
+    assert_eq!(partition.durable(1).await, Err(ResponseError::KafkaStorageError));
 }
 
 #[tokio::test]

@@ -153,6 +153,20 @@ fn filled(key: ApiKey, version: i16) -> BytesMut {
             DeleteGroupsRequest::default().with_groups_names(vec![GroupId(text)]).encode(bytes_mut, v)
         }
         ApiKey::DescribeCluster => DescribeClusterRequest::default().encode(bytes_mut, v),
+        ApiKey::DescribeProducers => DescribeProducersRequest::default()
+            .with_topics(vec![
+                describe_producers_request::TopicRequest::default()
+                    .with_name(topic)
+                    .with_partition_indexes(vec![1, 2]),
+            ])
+            .encode(bytes_mut, v),
+        ApiKey::DescribeTransactions => DescribeTransactionsRequest::default()
+            .with_transactional_ids(vec![TransactionalId(text)])
+            .encode(bytes_mut, v),
+        ApiKey::ListTransactions => ListTransactionsRequest::default()
+            .with_state_filters(vec![text])
+            .with_producer_id_filters(vec![ProducerId(1)])
+            .encode(bytes_mut, v),
         other => panic!("no sample of {other:?}"),
     }
     .unwrap_or_else(|error| panic!("{key:?} {version}: {error}"));

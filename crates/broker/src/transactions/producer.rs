@@ -100,6 +100,7 @@ impl Owner {
             _ if believed == self.producer => Ok(Claim::Present),
             Phase::Idle if is_former => Ok(Claim::Unaware),
             Phase::Ending(_) if is_former => Err(ResponseError::ConcurrentTransactions),
+            _ if believed.id != self.producer.id => Err(ResponseError::InvalidProducerIdMapping),
             _ => Err(ResponseError::ProducerFenced),
         }
     }
@@ -151,6 +152,19 @@ impl Owner {
         match &self.phase {
             Phase::Open(touched) => Some(touched.began_at_ms.saturating_add(i64::from(self.timeout_ms))),
             Phase::Idle | Phase::Ending(_) => None,
+        }
+    }
+
+    /// The name that Kafka's tools know. How a transaction that is ending will end is the
+    /// journal's to know; until it is marked, its readers wait either way.
+    pub(crate) fn state(&self) -> &'static str {
+        match (&self.phase, self.last_committed) {
+            (Phase::Open(_), _) => "Ongoing",
+            (Phase::Ending(_), Some(true)) => "PrepareCommit",
+            (Phase::Ending(_), _) => "PrepareAbort",
+            (Phase::Idle, Some(true)) => "CompleteCommit",
+            (Phase::Idle, Some(false)) => "CompleteAbort",
+            (Phase::Idle, None) => "Empty",
         }
     }
 

@@ -112,6 +112,30 @@ async fn offsets_that_a_transaction_was_promised_outlive_a_kill() {
 }
 
 #[tokio::test]
+async fn nothing_is_promised_to_a_transaction_that_the_journal_does_not_have() {
+    for step in 0..3 {
+        let dir = TempDir::new().unwrap();
+        let parts = Parts::open(dir.path()).await;
+        let producer = parts.own().await;
+        let fail = |at| {
+            if at == step {
+                faults::fail(&dir.path().join("journal"), Operation::Sync, ErrorKind::Other, 1);
+            }
+        };
+        fail(0);
+        let mut promised = vec![parts.add(producer, 0).await];
+        fail(1);
+        promised.push(parts.transactions.add_group("tx", producer, "g").await);
+        fail(2);
+        let committed = Committed { offset: 42, leader_epoch: -1, metadata: None };
+        let offsets = vec![OffsetRecord { of: of(0), committed }];
+        promised.push(parts.transactions.pend_offsets("tx", producer, "g", offsets).await);
+        let expected = |at| if at < step { Ok(()) } else { Err(ResponseError::KafkaStorageError) };
+        assert_eq!(promised, (0..3).map(expected).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn a_marker_that_found_no_room_is_written_before_the_next_transaction_begins() {
     let dir = TempDir::new().unwrap();
     let parts = Parts::open(dir.path()).await;
@@ -158,6 +182,8 @@ async fn a_decision_is_kept_for_a_partition_whose_disk_failed() {
     parts.transactions.end("tx", producer, true).await.unwrap();
     parts.partition(0).durable(2).await.unwrap();
     parts.add(producer, 0).await.unwrap(); // others go on
+    parts.journal.durable_so_far().await.unwrap();
+    assert_eq!(parts.journal.read(|state| state.decisions.len()), 1);
 
     let left = killed(dir.path());
     let parts = Parts::open(left.path()).await;

@@ -1,0 +1,63 @@
+//! Takes connections, as many as there may be.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+use crate::config::BrokerConfig;
+use crate::connection;
+use crate::node::Node;
+
+/// Takes connections until the broker stops.
+pub(super) async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker) {
+    let connections_max = connections_max(&node.config);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = node.stopping.cancelled() => return,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                // Out of file descriptors, most likely: trying at once again would only spin.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        if connections.len() >= connections_max {
+            tracing::warn!(%peer, connections_max, "too many connections; closed one");
+            continue;
+        }
+        let node = Arc::clone(&node);
+        connections.spawn(async move {
+            node.counters.connections.fetch_add(1, Ordering::Relaxed);
+            connection::serve(Arc::clone(&node), stream, peer).await;
+            node.counters.connections.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
+/// Connections leave the log the open files that it needs.
+fn connections_max(config: &BrokerConfig) -> usize {
+    let Some(open_files_max) = open_files_max() else { return config.connections_max };
+    let connections_max = config.connections_max.min(open_files_max / 2);
+    if connections_max < config.connections_max {
+        tracing::warn!(
+            connections_max,
+            open_files_max,
+            "fewer connections than configured: the process may not open more files (ulimit -n)"
+        );
+    }
+    connections_max
+}
+
+/// How many files this process may open, where the system says it in a file.
+fn open_files_max() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
