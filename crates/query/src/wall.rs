@@ -73,7 +73,7 @@ impl TableProvider for Walled {
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
-        _limit: Option<usize>,
+        limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = self.schema();
         let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
@@ -82,7 +82,11 @@ impl TableProvider for Walled {
             Wall::Closed => {
                 Arc::new(EmptyExec::new(Arc::new(schema.project(&wanted)?))) as Arc<dyn ExecutionPlan>
             }
-            Wall::Open => self.rows.scan(session, Some(&wanted), &harmless.collect::<Vec<_>>(), None).await?,
+            Wall::Open => {
+                // With no filter to drop rows, the first files are enough. Behind a wall rows are dropped.
+                let limit = limit.filter(|_| filters.is_empty());
+                self.rows.scan(session, Some(&wanted), &harmless.collect::<Vec<_>>(), limit).await?
+            }
             Wall::Tenants(mine) => {
                 let mut read = wanted.clone();
                 let tenant = schema.index_of(TENANT)?;

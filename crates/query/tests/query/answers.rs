@@ -56,6 +56,7 @@ async fn who_may_see_all_sees_all_and_who_may_see_none_sees_none() {
     let lab = Lab::new().await;
     let count = "SELECT count(*) FROM events";
     assert_eq!(lab.lines(&Scope::All, count).await, [(2 * EVENTS).to_string()]);
+    assert_eq!(lab.lines(&Scope::All, "SELECT * FROM events LIMIT 150").await.len(), 150);
     assert_eq!(lab.lines(&scope(ACME), count).await, [EVENTS.to_string()]);
     assert_eq!(lab.lines(&scope("prt_nobody"), count).await, ["0"]);
     assert_eq!(lab.lines(&Scope::Tenants([].into()), count).await, ["0"]);
