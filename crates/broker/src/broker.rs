@@ -84,10 +84,13 @@ impl Broker {
     }
 
     /// Waits until the broker cannot go on, and says why. By then it takes no more requests.
-    pub async fn failed(&self) -> BrokerError {
-        let error = self.node.journal.failed().await;
-        self.node.stopping.cancel();
-        self.node.journal_failed(&error)
+    pub fn failed(&self) -> impl Future<Output = BrokerError> + Send + use<> {
+        let node = Arc::clone(&self.node);
+        async move {
+            let error = node.journal.failed().await;
+            node.stopping.cancel();
+            node.journal_failed(&error)
+        }
     }
 
     /// Takes no new requests, answers those under way, makes everything durable and closes.

@@ -27,11 +27,13 @@ pub enum RejectReason {
     TooManyLines,
     /// A piece of a line that its collector cut.
     PartialLine,
+    /// A bug of ours: normalizing the line failed. Its neighbours are untouched.
+    InternalError,
 }
 
 impl RejectReason {
     /// Every reason, so that metrics exist before the first reject.
-    pub const ALL: [RejectReason; 10] = [
+    pub const ALL: [RejectReason; 11] = [
         Self::Empty,
         Self::TooLong,
         Self::TooDeep,
@@ -42,6 +44,7 @@ impl RejectReason {
         Self::TimeOutOfRange,
         Self::TooManyLines,
         Self::PartialLine,
+        Self::InternalError,
     ];
 
     /// The reason's name in columns and metrics.
@@ -57,6 +60,7 @@ impl RejectReason {
             Self::TimeOutOfRange => "time_out_of_range",
             Self::TooManyLines => "too_many_lines",
             Self::PartialLine => "partial_line",
+            Self::InternalError => "internal_error",
         }
     }
 }

@@ -148,8 +148,8 @@ impl Normalizer {
         // The schemas are lent to the row, which outlives the borrow of the reader.
         let schemas = Arc::clone(self.reader.schemas());
         let text = crate::text::readable(bytes);
-        match self.reader.read(&schemas, &line, &text) {
-            Ok(read) => {
+        match guarded(|| self.reader.read(&schemas, &line, &text)) {
+            Some(Ok(read)) => {
                 self.counts.lines += 1;
                 self.counts.events += 1;
                 for flag in &read.row.flags {
@@ -165,8 +165,14 @@ impl Normalizer {
                 self.events.append(&read.row);
                 read.row.time.unwrap_or(EventTime::MIN)
             }
-            Err(failure) => {
+            Some(Err(failure)) => {
                 self.reject(raw, number, bytes, failure.source, failure.unreadable);
+                EventTime::MIN
+            }
+            None => {
+                let unreadable =
+                    Unreadable::new(RejectReason::InternalError, "a bug of Watchfire: its log says where");
+                self.reject(raw, number, bytes, None, unreadable);
                 EventTime::MIN
             }
         }
@@ -182,7 +188,8 @@ impl Normalizer {
     ) {
         self.counts.lines += 1;
         *self.counts.rejects.entry(unreadable.reason).or_default() += 1;
-        let excerpt = reject::excerpt(bytes, self.reader.limits(), self.reader.fingerprinter());
+        let excerpt = guarded(|| reject::excerpt(bytes, self.reader.limits(), self.reader.fingerprinter()));
+        let excerpt = excerpt.unwrap_or_else(|| "[withheld]".to_owned());
         self.rejects.append(&RejectRow {
             reject_id: Some(reject::id(raw, number).into()),
             time: raw.ingest_time(),
@@ -208,5 +215,23 @@ impl Normalizer {
         let (event_time_max, broker_time) = self.progress.entry(at).or_insert((EventTime::MIN, now));
         *event_time_max = (*event_time_max).max(time);
         *broker_time = (*broker_time).max(now);
+    }
+}
+
+/// What `read` gives, or `None` if it panicked. A panic is our bug, but the record would be read
+/// again and again and stop every partner behind it, so the line is rejected instead. Nothing is
+/// written to a batch in there, so nothing is left half done.
+fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::guarded;
+
+    #[test]
+    fn a_bug_in_reading_a_line_is_contained() {
+        assert_eq!(guarded(|| 7), Some(7));
+        assert_eq!(guarded(|| -> u8 { panic!("a bug") }), None);
     }
 }

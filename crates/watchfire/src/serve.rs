@@ -54,6 +54,7 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
 
     let stop_api = CancellationToken::new();
     let (ended, mut ends) = mpsc::unbounded_channel();
+    broker.watch(ended.clone());
     let outbox = parts.run_outbox(&config, stop_api.clone())?;
     let outbox_handle = outbox.abort_handle();
     let mut lasting = vec![watched("outbox", outbox, stop_api.clone(), ended.clone())];

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::Context;
 use broker::{Broker, BrokerConfig};
 use kafka::Connection;
+use tokio::sync::mpsc;
 
 use crate::config::{Config, variable};
 
@@ -40,6 +41,18 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Kafka> {
 }
 
 impl Kafka {
+    /// Tells when the embedded broker cannot go on.
+    pub(crate) fn watch(&self, ended: mpsc::UnboundedSender<String>) {
+        let Some(embedded) = &self.embedded else { return };
+        let failed = embedded.lock().expect("no holder of this lock panics").as_ref().map(Broker::failed);
+        if let Some(failed) = failed {
+            tokio::spawn(async move {
+                // While the process stops, nobody listens any more.
+                drop(ended.send(format!("embedded broker: {}", failed.await)));
+            });
+        }
+    }
+
     /// Stops the embedded broker; its log is synced before this returns.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         let embedded =

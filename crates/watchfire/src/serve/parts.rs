@@ -17,7 +17,6 @@ use store::{StoreOptions, Tables};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 use url::Url;
 
 use super::broker::Kafka;
@@ -76,7 +75,8 @@ impl Parts {
             ..QueryLimits::default()
         };
         let query = QueryEngine::new(tables.clone(), limits, Some(data_dir.join("spill")))
-            .context("start the query engine")?;
+            .context("start the query engine")?
+            .with_fingerprint(fingerprint(config)?);
         let control =
             Control::open(&data_dir.join("control.sqlite")).await.context("open the alert database")?;
         let control = control.with_page_age_max(page_age_max(config)?);
@@ -191,6 +191,13 @@ fn page_age_max(config: &Config) -> anyhow::Result<Option<TimeDelta>> {
             .map(Some)
             .context("alerting.page_max_age_hours is longer than time itself"),
     }
+}
+
+/// What `fingerprint('…')` means in SQL: what a token or key became in the tables.
+fn fingerprint(config: &Config) -> anyhow::Result<impl Fn(&str) -> String + Send + Sync + 'static> {
+    let pepper = config::pepper(&config.privacy, &config.server.data_dir)?;
+    let fingerprinter = normalize::Fingerprinter::new(&config.privacy.key_id, &pepper)?;
+    Ok(move |raw: &str| fingerprinter.token(raw))
 }
 
 async fn open_tables(config: &Config) -> anyhow::Result<Tables> {
