@@ -146,7 +146,7 @@ impl Threads {
                 starts,
                 snapshots.clone(),
                 every,
-                Arc::clone(&builder.topics.alerts),
+                &builder.topics,
                 builder.metrics.clone(),
             );
             let mut parts = pipeline::Parts { source, stage, sink };
@@ -192,8 +192,11 @@ impl Threads {
                 clock: clock.clone(),
                 metrics: builder.metrics.clone(),
             };
-            let mut parts =
-                pipeline::Parts { source, stage: AlertingStage::new(builder.metrics.clone()), sink };
+            let mut parts = pipeline::Parts {
+                source,
+                stage: AlertingStage::new(&builder.topics.alerts, builder.metrics.clone()),
+                sink,
+            };
             run(&mut parts, shutdown, status, &builder.metrics.stage("alerting"))
         })
     }

@@ -29,8 +29,8 @@ pub(crate) struct AlertingStage {
 }
 
 impl AlertingStage {
-    pub(crate) fn new(metrics: Metrics) -> Self {
-        Self { changes: Vec::new(), unreadable: Unreadable::new("alerting", metrics) }
+    pub(crate) fn new(alerts: &Arc<str>, metrics: Metrics) -> Self {
+        Self { changes: Vec::new(), unreadable: Unreadable::new("alerting", &[alerts], metrics) }
     }
 }
 

@@ -14,6 +14,7 @@ use pipeline::{
 };
 use tracing::{info, warn};
 
+use super::Topics;
 use super::unreadable::Unreadable;
 
 const OWNER: &str = "detect";
@@ -106,7 +107,7 @@ impl DetectStage {
         starts: Starts,
         snapshots: SnapshotStore,
         snapshot_interval: Duration,
-        alerts: Arc<str>,
+        topics: &Topics,
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -118,8 +119,8 @@ impl DetectStage {
             report_due: Instant::now(),
             owned: HashMap::new(),
             changes: Vec::new(),
-            unreadable: Unreadable::new("detect", metrics.clone()),
-            alerts,
+            unreadable: Unreadable::new("detect", &[&topics.observations], metrics.clone()),
+            alerts: Arc::clone(&topics.alerts),
             metrics,
         }
     }

@@ -54,7 +54,8 @@ pub(crate) struct StoreStage {
 
 impl StoreStage {
     pub(crate) fn new(topics: Topics, metrics: Metrics) -> Self {
-        let unreadable = Unreadable::new("store", metrics);
+        let read = [&topics.events, &topics.rejects, &topics.alerts];
+        let unreadable = Unreadable::new("store", &read, metrics);
         Self { topics, appends: HashMap::new(), changes: Vec::new(), unreadable }
     }
 }

@@ -1,6 +1,7 @@
 //! Records of our own topics that are not what we would have written.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use event::ipc::DecodeError;
 use pipeline::metrics::UnreadableLabel;
@@ -32,8 +33,18 @@ impl IsForeign for serde_json::Error {
 }
 
 impl Unreadable {
-    pub(crate) fn new(stage: &'static str, metrics: Metrics) -> Self {
-        Self { stage, metrics, stuck: None }
+    /// The counters of these topics are there from the start, so that a rate can be told of the first.
+    pub(crate) fn new(stage: &'static str, topics: &[&Arc<str>], metrics: Metrics) -> Self {
+        let unreadable = Self { stage, metrics, stuck: None };
+        for topic in topics {
+            unreadable.count(topic, 0);
+        }
+        unreadable
+    }
+
+    fn count(&self, topic: &str, records: u64) {
+        let label = UnreadableLabel { stage: self.stage.to_owned(), topic: topic.to_owned() };
+        self.metrics.unreadable.get_or_create(&label).inc_by(records);
     }
 
     /// Notes a record. Foreign bytes are counted and passed over: whoever can write to our topics
@@ -41,8 +52,7 @@ impl Unreadable {
     /// stage stops rather than lose them.
     pub(crate) fn note(&mut self, record: &RecordView<'_>, why: &impl IsForeign) {
         let place = format!("{}/{} at offset {}", record.topic, record.partition, record.offset);
-        let label = UnreadableLabel { stage: self.stage.to_owned(), topic: record.topic.to_string() };
-        self.metrics.unreadable.get_or_create(&label).inc();
+        self.count(record.topic, 1);
         if why.is_foreign() {
             error!(stage = self.stage, place, %why, "a record that is not ours is passed over");
         } else if self.stuck.is_none() {
@@ -60,16 +70,15 @@ impl Unreadable {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use event::{EventTime, ObservationBatch, ipc};
     use prometheus_client::registry::Registry;
 
     use super::*;
 
     fn met(payload: &[u8]) -> Result<(), StageError> {
-        let mut unreadable = Unreadable::new("detect", Metrics::register(&mut Registry::default()));
         let topic = Arc::from("watchfire.observations");
+        let metrics = Metrics::register(&mut Registry::default());
+        let mut unreadable = Unreadable::new("detect", &[&topic], metrics);
         let record = RecordView {
             topic: &topic,
             partition: 0,
