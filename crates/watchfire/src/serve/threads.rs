@@ -19,10 +19,13 @@ use crate::stages::normalize::NormalizeStage;
 use crate::stages::store::{self, StoreStage, TableSink};
 use crate::stages::topics::{self, Topics};
 
+/// A stage's name and its thread.
+type Running = (&'static str, JoinHandle<Result<(), Failure>>);
+
 /// The running stages.
 pub(crate) struct Threads {
     shutdown: Shutdown,
-    running: std::sync::Mutex<Vec<(&'static str, JoinHandle<Result<(), Failure>>)>>,
+    running: std::sync::Mutex<Vec<Running>>,
     statuses: Vec<(&'static str, StageStatus)>,
     ended: watch::Receiver<Option<String>>,
     ended_sender: watch::Sender<Option<String>>,
@@ -109,7 +112,6 @@ impl Threads {
             },
             observation_partitions: observation_partitions(parts, config)?,
             formats: config.normalize.formats.clone(),
-            ..Options::default()
         };
         let (interval, event_partitions) =
             (config.normalize.commit_interval_ms, config.kafka.event_partitions);

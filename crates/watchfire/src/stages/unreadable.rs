@@ -87,7 +87,7 @@ mod tests {
             payload,
             headers: Vec::new(),
         };
-        let why = ipc::decode(payload).map_err(DecodeError::from);
+        let why = ipc::decode(payload);
         let why = why.and_then(|batch| Ok(ObservationBatch::from_arrow(batch)?)).unwrap_err();
         unreadable.note(&record, &why);
         unreadable.check()
