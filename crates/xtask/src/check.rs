@@ -11,7 +11,7 @@ pub(crate) const CHECKS: &[&[&str]] = &[
     &["cargo", "test", "--workspace"],
     &["cargo", "fmt", "--all", "--check"],
     &["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-    &["cargo", "deny", "--offline", "check", "bans", "licenses", "sources"],
+    &["cargo", "deny", "check", "bans", "licenses", "sources"],
 ];
 
 pub(crate) fn run() -> anyhow::Result<()> {
