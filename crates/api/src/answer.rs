@@ -211,6 +211,8 @@ impl Answering {
                 Err(_) => return Err(BrokenOff::Failed.told()),
             };
             if answering.ended && answering.is_truncated() && !answering.encoder.tells_truncation() {
+                // A pause, so that what was sent before is on its way when the connection is dropped.
+                tokio::task::yield_now().await;
                 return Err(BrokenOff::Truncated.told());
             }
             Ok(piece.map(|bytes| (Bytes::from(bytes), answering)))
