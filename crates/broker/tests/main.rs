@@ -17,5 +17,7 @@ mod idempotence;
 mod offsets;
 mod produce_consume;
 mod restart;
+mod security;
 mod startup;
+mod tls;
 mod transactions;
