@@ -17,6 +17,9 @@ pub(crate) enum Refused {
     Unsupported,
     #[error("it would act for another user")]
     OtherIdentity,
+    /// Taking another's nonce would let messages be used again: CVE-2024-56128 of Apache Kafka.
+    #[error("its nonce is not the one it was given; clients on librdkafka before 2.6.1 get this wrong")]
+    Nonce,
     #[error("its proof is wrong")]
     Proof,
 }
@@ -74,8 +77,11 @@ impl Challenge {
         let mut attributes = without_proof.split(',');
         let binding = attributes.next().and_then(|one| one.strip_prefix("c=")).ok_or(Refused::Malformed)?;
         let nonce = attributes.next().and_then(|one| one.strip_prefix("r=")).ok_or(Refused::Malformed)?;
-        if binding != BASE64.encode(&self.gs2_header) || nonce != self.nonce {
+        if binding != BASE64.encode(&self.gs2_header) {
             return Err(Refused::Malformed);
+        }
+        if nonce != self.nonce {
+            return Err(Refused::Nonce);
         }
         let proof = BASE64.decode(proof).map_err(|_| Refused::Malformed)?;
         let signed = format!("{},{without_proof}", self.signed);
@@ -187,7 +193,8 @@ mod tests {
         assert_eq!(check(format!("c=biws,r=abcdef,p={proof}")), Refused::Proof);
         assert_eq!(check(format!("c=biws,r=abcdef,p={}", BASE64.encode([7; 31]))), Refused::Proof);
         assert_eq!(check(format!("c=eSws,r=abcdef,p={proof}")), Refused::Malformed);
-        assert_eq!(check(format!("c=biws,r=abcxyz,p={proof}")), Refused::Malformed);
+        assert_eq!(check(format!("c=biws,r=abcxyz,p={proof}")), Refused::Nonce);
+        assert_eq!(check(format!("c=biws,r=abcabcdef,p={proof}")), Refused::Nonce);
         assert_eq!(check("c=biws,r=abcdef".into()), Refused::Malformed);
     }
 
