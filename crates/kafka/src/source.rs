@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event::EventTime;
-use pipeline::{Polled, Reader, RecordView, Source, SourceError, TopicPartition};
+use pipeline::{Polled, Reader, RecordView, Source, SourceError, StartAt, TopicPartition};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers};
@@ -16,19 +16,6 @@ use crate::context::{AssignmentChange, Context};
 mod gather;
 
 use self::gather::gather;
-
-/// Called with a partition and its group's committed offset; answers the offset to begin at, or
-/// `None` for the beginning.
-pub type OwnerStart = dyn Fn(&TopicPartition, Option<i64>) -> Result<Option<i64>, String> + Send + Sync;
-
-/// Who knows where a newly assigned partition is to be read from.
-#[derive(Clone)]
-pub enum StartAt {
-    /// The group's committed offset, else the beginning.
-    Committed,
-    /// Whoever keeps the offset beside its own data: a snapshot, a table, a database.
-    Owner(Arc<OwnerStart>),
-}
 
 /// How much one batch may hold and how long it may take to gather.
 #[derive(Clone, Debug)]

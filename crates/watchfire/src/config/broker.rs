@@ -64,7 +64,7 @@ impl Broker {
         settings.default_partitions = self.default_partitions;
         settings.retention_ms = i64::try_from(self.retention_hours.saturating_mul(3_600_000))
             .context("broker.retention_hours is too many")?;
-        settings.message_bytes_max = crate::serve::MESSAGE_BYTES_MAX;
+        settings.message_bytes_max = stages::MESSAGE_BYTES_MAX;
         Ok(settings)
     }
 
