@@ -1,4 +1,4 @@
-//! The developer commands: `cargo xtask check`, `up`, `bless`, `bench`.
+//! The developer commands: `cargo xtask check`, `up`, `bless`, `simulate`, `bench`.
 //!
 //! Start at `check.rs`. Each command is one file that says what it runs; none of them knows how
 //! Watchfire works inside.
@@ -28,6 +28,12 @@ enum Command {
     },
     /// Accept what the tests now produce as what they expect; then read the diff.
     Bless,
+    /// Run the stages through crashes, zombies, moves and full disks, and compare with calm.
+    Simulate {
+        /// Flags of the simulation: --seeds N, --first SEED, --lines N, --story.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<String>,
+    },
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -42,6 +48,11 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Bless => {
             command::run_with("cargo", &["test", "--workspace"], &[("BLESS", "1"), ("UPDATE_EXPECT", "1")])
+        }
+        Command::Simulate { flags } => {
+            let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+            let build = ["run", "--quiet", "--release", "--package", "simulate", "--"];
+            command::run("cargo", &[&build[..], &flags].concat())
         }
         Command::Bench(bench) => bench::run(&bench),
     }

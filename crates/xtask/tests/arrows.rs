@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("alerting", &["event"]),
     ("api", &["event", "query", "alerting"]),
     ("testkit", &["event"]),
+    ("simulate", &["event", "normalize", "detect", "pipeline", "stages", "testkit"]),
     ("xtask", &["testkit", "event"]),
     (
         "watchfire",

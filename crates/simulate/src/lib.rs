@@ -1,0 +1,24 @@
+//! The deciding stages over a simulated log, clock and object store, one step at a time, seeded.
+//!
+//! The stages are the real ones, in threads of their own, of which one runs at any moment: whenever
+//! a stage touches the world it hands the turn back to the driver, which draws who goes on, who is
+//! killed and who sleeps. So a process may die between any two steps, a zombie may wake up late, a
+//! partition may move in between, and a seed replays exactly. Afterwards the alerts and rows are
+//! held against those of a run in which nothing went wrong.
+//!
+//! Start reading at [`run::run`]; then `world` (whose turn it is), `log` (a Kafka of one broker in a
+//! few pages), `source`, `sink` and `objects` (what the stages see of it), `outcome`.
+
+mod driver;
+mod log;
+mod objects;
+mod outcome;
+pub mod run;
+mod sink;
+mod source;
+mod traffic;
+mod workers;
+mod world;
+
+pub use outcome::{Difference, Outcome};
+pub use run::{Counts, Plan, run};

@@ -1,0 +1,37 @@
+//! A few seeds in every run of the tests; `cargo xtask simulate --seeds N` runs more.
+
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+use std::sync::Arc;
+
+use normalize::Schemas;
+use simulate::{Counts, Plan, run};
+
+fn plan(seed: u64) -> Plan {
+    Plan { seed, lines: 300, tells: true }
+}
+
+#[test]
+fn a_run_through_bad_weather_ends_as_one_in_calm() {
+    let schemas = Arc::new(Schemas::built_in());
+    let mut counts = Counts::default();
+    for seed in 1..=6 {
+        let verdict = run(&plan(seed), &schemas);
+        assert_eq!(verdict.differences, [], "seed {seed}:\n{}", verdict.story.join("\n"));
+        counts.add(verdict.counts);
+    }
+    assert!(counts.deaths > 20 && counts.alerts > 0 && counts.rows >= 1800, "{counts:?}");
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    let schemas = Arc::new(Schemas::built_in());
+    let mut told = 0;
+    for seed in 7..=9 {
+        let (first, second) = (run(&plan(seed), &schemas), run(&plan(seed), &schemas));
+        assert_eq!(first.story, second.story);
+        assert_eq!(first.counts, second.counts);
+        told += first.story.len();
+    }
+    assert!(told > 10, "{told}");
+}
