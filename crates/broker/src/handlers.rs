@@ -6,6 +6,8 @@ mod coordinator;
 mod fetch;
 mod group_admin;
 mod list_offsets;
+mod log_dirs;
+mod markers;
 mod membership;
 mod offsets;
 mod produce;
@@ -53,12 +55,14 @@ async fn answer(node: Arc<Node>, mut request: Request, peer: SocketAddr) -> Resu
         ApiKey::SyncGroup => membership::sync(node, r).await,
         ApiKey::Heartbeat => membership::heartbeat(node, r),
         ApiKey::LeaveGroup => membership::leave(node, r),
+        ApiKey::ConsumerGroupHeartbeat => membership::refuse_new_protocol(r),
         ApiKey::OffsetCommit => offsets::commit(node, r).await,
         ApiKey::OffsetFetch => offsets::fetch(node, r),
         ApiKey::TxnOffsetCommit => offsets::commit_in_transaction(node, r).await,
         ApiKey::ListGroups => group_admin::list(node, r),
         ApiKey::DescribeGroups => group_admin::describe(node, r),
         ApiKey::DeleteGroups => group_admin::delete(node, r).await,
+        ApiKey::OffsetDelete => group_admin::delete_offsets(node, r).await,
         ApiKey::InitProducerId => transactions::init_producer_id(node, r).await,
         ApiKey::AddPartitionsToTxn => transactions::add_partitions(node, r).await,
         ApiKey::AddOffsetsToTxn => transactions::add_offsets(node, r).await,
@@ -66,6 +70,8 @@ async fn answer(node: Arc<Node>, mut request: Request, peer: SocketAddr) -> Resu
         ApiKey::ListTransactions => transaction_admin::list(node, r),
         ApiKey::DescribeTransactions => transaction_admin::describe(node, r),
         ApiKey::DescribeProducers => transaction_admin::producers(node, r),
+        ApiKey::WriteTxnMarkers => markers::write(node, r).await,
+        ApiKey::DescribeLogDirs => log_dirs::describe(node, r),
         ApiKey::CreateTopics => topics::create(node, r).await,
         ApiKey::DeleteTopics => topics::delete(node, r).await,
         ApiKey::CreatePartitions => topics::extend(node, r).await,
