@@ -15,3 +15,4 @@ mod on_call;
 mod real_logs;
 mod restarts;
 mod tokens;
+mod users;

@@ -4,7 +4,8 @@
 //! consumer groups and administration. Start reading at [`Broker`]; then `connection` (how a
 //! request comes in), `handlers` (what each does), `partition` and `log` (where records go), and
 //! `journal` (where everything else goes). It refuses to open compressed records, to compact, to
-//! replicate, and to listen beyond loopback unless told that the network is trusted.
+//! replicate, and to listen beyond loopback without TLS and users, unless told that the network is
+//! trusted.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may"))]
 
@@ -18,6 +19,7 @@ mod connection;
 mod frame;
 mod handlers;
 mod node;
+mod security;
 mod shape;
 
 mod group;
@@ -37,6 +39,9 @@ mod disk;
 mod guarded;
 
 pub use broker::Broker;
-pub use config::BrokerConfig;
+pub use broker::OwnAccess;
+pub use config::{BrokerConfig, TlsFiles};
 pub use error::BrokerError;
 pub use metrics::BrokerMetrics;
+pub use security::tls::TlsError;
+pub use security::users;

@@ -14,6 +14,8 @@ pub struct BrokerMetrics {
     pub bytes_out: u64,
     /// Connections open now.
     pub connections: u64,
+    /// Clients that could not show who they are, since the start.
+    pub authentication_failures: u64,
     /// Topics there are.
     pub topics: u64,
     /// Partitions of all topics.
@@ -37,6 +39,7 @@ pub(crate) struct Counters {
     pub(crate) bytes_in: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
     pub(crate) connections: AtomicU64,
+    pub(crate) authentication_failures: AtomicU64,
     fsyncs: AtomicU64,
     fsync_nanos: AtomicU64,
 }
@@ -57,6 +60,7 @@ impl Counters {
             bytes_in: read(&self.bytes_in),
             bytes_out: read(&self.bytes_out),
             connections: read(&self.connections),
+            authentication_failures: read(&self.authentication_failures),
             fsyncs: read(&self.fsyncs),
             fsync_seconds: Duration::from_nanos(read(&self.fsync_nanos)).as_secs_f64(),
             ..BrokerMetrics::default()

@@ -13,6 +13,7 @@ mod groups;
 mod records;
 mod topics;
 mod transactions;
+mod users;
 
 /// The tools, and a cluster to use them on.
 struct Tools {
@@ -22,11 +23,7 @@ struct Tools {
 
 impl Tools {
     fn find() -> Option<Self> {
-        let Ok(script) = std::env::var("KAFKA_TOOLS") else {
-            eprintln!("skipped, needs Kafka's own tools: KAFKA_TOOLS is not set");
-            return None;
-        };
-        Some(Self { script, kafka: Kafka::start() })
+        Some(Self { script: script()?, kafka: Kafka::start() })
     }
 
     /// Runs a tool that must succeed; returns what it prints.
@@ -76,6 +73,14 @@ impl Tools {
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
     }
+}
+
+fn script() -> Option<String> {
+    let script = std::env::var("KAFKA_TOOLS").ok();
+    if script.is_none() {
+        eprintln!("skipped, needs Kafka's own tools: KAFKA_TOOLS is not set");
+    }
+    script
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -25,5 +25,7 @@ mod produce_consume;
 mod producers;
 mod refusals;
 mod restart;
+mod security;
 mod startup;
+mod tls;
 mod transactions;

@@ -30,6 +30,8 @@ enum Command {
     Token(commands::token::TokenArgs),
     /// Ask a running server in SQL.
     Query(commands::query::QueryArgs),
+    /// Make, list and remove the broker's users; also while it runs.
+    User(commands::user::UserArgs),
     /// Run the embedded Kafka broker alone.
     Broker(commands::broker::BrokerArgs),
     /// Measure what reading and parsing alone cost, to hold other figures against.
@@ -118,6 +120,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Check(args) => commands::check::run(&args),
         Command::Token(args) => commands::token::run(args),
         Command::Query(args) => commands::query::run(&args),
+        Command::User(args) => commands::user::run(&args),
         Command::Broker(args) => commands::broker::run(&args),
         Command::BenchLimits(args) => commands::bench_limits::run(&args),
     }

@@ -7,6 +7,7 @@ pub(crate) mod generate;
 pub(crate) mod query;
 pub(crate) mod send;
 pub(crate) mod token;
+pub(crate) mod user;
 
 use kafka::Connection;
 

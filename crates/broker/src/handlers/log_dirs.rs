@@ -10,10 +10,16 @@ use kafka_protocol::messages::describe_log_dirs_response::{
 use super::text;
 use crate::frame::{FrameError, Request};
 use crate::node::Node;
+use crate::security::client::{Access, Client};
 use crate::topics::{self, Topic};
 
-pub(super) fn describe(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn describe(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let wanted: DescribeLogDirsRequest = request.decode()?;
+    if let Err(denied) = client.may(Access::Cluster) {
+        // Before version 3 there is no place for an error: there is nothing to see.
+        let code = if request.version >= 3 { denied.code() } else { 0 };
+        return request.encode(&DescribeLogDirsResponse::default().with_error_code(code));
+    }
     let topics = match &wanted.topics {
         None => node.topics.all().iter().map(|topic| sizes(topic, |_| true)).collect(),
         Some(named) => named.iter().filter_map(|named| named_sizes(node, named)).collect(),

@@ -14,16 +14,25 @@ use super::code;
 use crate::frame::{FrameError, Request};
 use crate::log::marker::Producer;
 use crate::node::Node;
+use crate::security::client::{Access, Client};
 
-pub(super) async fn write(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn write(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let write: WriteTxnMarkersRequest = request.decode()?;
+    let may = client.may(Access::Cluster);
     let mut results = Vec::with_capacity(write.markers.len());
     for marker in write.markers {
         let mut topics = Vec::with_capacity(marker.topics.len());
         for topic in &marker.topics {
             let mut partitions = Vec::with_capacity(topic.partition_indexes.len());
             for &index in &topic.partition_indexes {
-                let written = abort(node, &topic.name, index, &marker).await;
+                let written = match may {
+                    Ok(()) => abort(node, &topic.name, index, &marker).await,
+                    Err(denied) => Err(denied),
+                };
                 let result = WritableTxnMarkerPartitionResult::default()
                     .with_partition_index(index)
                     .with_error_code(code(&written));
