@@ -1,9 +1,12 @@
 //! Batches that are not what they should be, and the error that tells their producer so.
 
+use std::io::{Read, Write};
+
 use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest};
 
 use crate::harness::batch::{Batch, CONTROL, GZIP, LZ4, SNAPPY, TRANSACTIONAL, ZSTD};
-use crate::harness::raw::{fetch, produce, produce_as, producer_id};
+use crate::harness::raw::{connect, fetch, produce, produce_as, produce_request, producer_id, request};
 use crate::harness::{Kafka, fresh_name, values};
 
 use ResponseError::{
@@ -128,6 +131,22 @@ fn an_unknown_kind_of_acknowledgement_is_refused() {
     let topic = kafka.topic(1);
     assert_eq!(produce_as(&kafka, &topic, None, 2, Batch::of(1).bytes()), Err(InvalidRequiredAcks));
     assert!(fetch(&kafka, &topic, 0).unwrap().is_empty());
+}
+
+#[test]
+fn a_bad_batch_that_wants_no_answer_ends_its_connection() {
+    let kafka = Kafka::start();
+    let topic = kafka.topic(1);
+    let send = |batch: Batch| {
+        let mut stream = connect(&kafka);
+        let produce = produce_request(&topic, None, 0, batch.bytes());
+        stream.write_all(&request(ApiKey::Produce, 8, &produce)).unwrap();
+        stream.write_all(&request(ApiKey::ApiVersions, 0, &ApiVersionsRequest::default())).unwrap();
+        stream
+    };
+    assert_eq!(send(Batch::of(1)).read(&mut [0; 1]).unwrap(), 1, "the next request is answered");
+    let bad = Batch { crc: Some(0), ..Batch::of(1) };
+    assert_eq!(send(bad).read(&mut [0; 1]).unwrap_or(0), 0, "how else would its producer know?");
 }
 
 #[test]

@@ -54,6 +54,11 @@ pub(super) fn begin(node: &Arc<Node>, request: &mut Request, client: &Client) ->
         })
         .collect();
     if acks == 0 {
+        // A producer that reads no answers learns from the end of its connection.
+        let mut refusals = outcomes.iter().flat_map(|outcome| &outcome.partitions);
+        if let Some(refusal) = refusals.find_map(|(_, appended)| appended.as_ref().err()) {
+            return Err(FrameError::Unacknowledged(*refusal));
+        }
         return Ok(Box::pin(async { Ok(None) }));
     }
     Ok(Box::pin(async move {

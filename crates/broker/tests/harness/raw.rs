@@ -75,16 +75,26 @@ pub(crate) fn produce_as(
     acks: i16,
     batch: Vec<u8>,
 ) -> Result<i64, ResponseError> {
-    let partition = PartitionProduceData::default().with_records(Some(batch.into()));
-    let topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![partition]);
-    let produce = ProduceRequest::default()
-        .with_transactional_id(transactional_id.map(|id| TransactionalId(text(id))))
-        .with_acks(acks)
-        .with_timeout_ms(10_000)
-        .with_topic_data(vec![topic]);
+    let produce = produce_request(topic, transactional_id, acks, batch);
     let answer: ProduceResponse = ask(kafka, ApiKey::Produce, 8, &produce);
     let partition = &answer.responses[0].partition_responses[0];
     result(partition.error_code).map(|()| partition.base_offset)
+}
+
+/// A request to append bytes as a batch to partition 0.
+pub(crate) fn produce_request(
+    topic: &str,
+    transactional_id: Option<&str>,
+    acks: i16,
+    batch: Vec<u8>,
+) -> ProduceRequest {
+    let partition = PartitionProduceData::default().with_records(Some(batch.into()));
+    let topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![partition]);
+    ProduceRequest::default()
+        .with_transactional_id(transactional_id.map(|id| TransactionalId(text(id))))
+        .with_acks(acks)
+        .with_timeout_ms(10_000)
+        .with_topic_data(vec![topic])
 }
 
 /// What lies in partition 0 from an offset on, as bytes.
