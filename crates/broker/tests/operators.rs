@@ -10,7 +10,7 @@ use kafka_protocol::messages::write_txn_markers_request::{WritableTxnMarker, Wri
 use kafka_protocol::messages::{
     ApiKey, DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeProducersRequest,
     DescribeProducersResponse, GroupId, ListGroupsRequest, ListGroupsResponse, ListTransactionsRequest,
-    ListTransactionsResponse, OffsetDeleteRequest, OffsetDeleteResponse, ProducerId, WriteTxnMarkersRequest,
+    ListTransactionsResponse, OffsetDeleteRequest, OffsetDeleteResponse, WriteTxnMarkersRequest,
     WriteTxnMarkersResponse,
 };
 use rdkafka::consumer::{CommitMode, Consumer};
@@ -119,22 +119,23 @@ fn transactions_are_listed_by_how_long_they_are_open() {
     assert!(!is_listed(3_600_000));
 }
 
-/// Writes the end of the only open transaction of partition 0.
-fn end(kafka: &Kafka, topic: &str, commits: bool) -> Result<(), ResponseError> {
+/// The marker that aborts the only open transaction of partition 0.
+fn abort(kafka: &Kafka, topic: &str) -> WritableTxnMarker {
     let asked = TopicRequest::default().with_name(topic_name(topic)).with_partition_indexes(vec![0]);
     let describe = DescribeProducersRequest::default().with_topics(vec![asked]);
     let answer: DescribeProducersResponse = ask(kafka, ApiKey::DescribeProducers, 0, &describe);
     let producers = &answer.topics[0].partitions[0].active_producers;
-    let open = producers.iter().find(|producer| producer.current_txn_start_offset >= 0);
-    let (id, epoch) = open
-        .map_or((ProducerId(-1), 0), |open| (open.producer_id, i16::try_from(open.producer_epoch).unwrap()));
+    let open = producers.iter().find(|producer| producer.current_txn_start_offset >= 0).unwrap();
     let in_topic =
         WritableTxnMarkerTopic::default().with_name(topic_name(topic)).with_partition_indexes(vec![0]);
-    let marker = WritableTxnMarker::default()
-        .with_producer_id(id)
-        .with_producer_epoch(epoch)
-        .with_transaction_result(commits)
-        .with_topics(vec![in_topic]);
+    WritableTxnMarker::default()
+        .with_producer_id(open.producer_id)
+        .with_producer_epoch(i16::try_from(open.producer_epoch).unwrap())
+        .with_transaction_result(false)
+        .with_topics(vec![in_topic])
+}
+
+fn write(kafka: &Kafka, marker: WritableTxnMarker) -> Result<(), ResponseError> {
     let write = WriteTxnMarkersRequest::default().with_markers(vec![marker]);
     let answer: WriteTxnMarkersResponse = ask(kafka, ApiKey::WriteTxnMarkers, 1, &write);
     result(answer.markers[0].topics[0].partitions[0].error_code)
@@ -149,7 +150,7 @@ fn a_transaction_is_aborted_in_the_partition_where_it_holds_back_readers() {
     producer.send(&topic, 0, &values("stuck", 2));
     kafka.producer(&[]).send(&topic, 0, &values("behind", 2));
     assert!(kafka.committed(&topic).is_empty());
-    assert_eq!(end(&kafka, &topic, false), Ok(()));
+    assert_eq!(write(&kafka, abort(&kafka, &topic)), Ok(()));
     assert_eq!(kafka.committed(&topic), values("behind", 2));
     // What its producer does next does not bring the records back.
     drop(producer.commit_transaction(PATIENCE));
@@ -160,11 +161,15 @@ fn a_transaction_is_aborted_in_the_partition_where_it_holds_back_readers() {
 fn no_operator_commits_for_a_producer_or_aborts_what_is_not_open() {
     let Some(kafka) = Kafka::own("markers that Kafka writes for other brokers", |_| {}) else { return };
     let topic = kafka.topic(1);
-    assert_eq!(end(&kafka, &topic, false), Err(ResponseError::InvalidTxnState));
     let producer = kafka.transactional(&fresh_name("tx"), &[]);
     producer.begin_transaction().unwrap();
     producer.send(&topic, 0, &values("open", 2));
-    assert_eq!(end(&kafka, &topic, true), Err(ResponseError::InvalidRequest));
+    let abort = abort(&kafka, &topic);
+    let commit = abort.clone().with_transaction_result(true);
+    assert_eq!(write(&kafka, commit), Err(ResponseError::InvalidRequest));
+    let of_a_former_owner = abort.clone().with_producer_epoch(abort.producer_epoch - 1);
+    assert_eq!(write(&kafka, of_a_former_owner), Err(ResponseError::InvalidProducerEpoch));
     producer.commit_transaction(PATIENCE).unwrap();
+    assert_eq!(write(&kafka, abort), Err(ResponseError::InvalidTxnState), "it has ended");
     assert_eq!(kafka.committed(&topic), values("open", 2));
 }
