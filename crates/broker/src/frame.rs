@@ -1,6 +1,7 @@
 //! Requests and responses as bytes: size, header, body.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion};
 
@@ -17,6 +18,8 @@ pub(crate) enum FrameError {
     Unsupported { key: i16, version: i16 },
     #[error("{0:?} request is malformed")]
     Body(ApiKey),
+    #[error("records that want no acknowledgement were refused: {0}")]
+    Unacknowledged(ResponseError),
     #[error("{0:?} response cannot be encoded: {1}")]
     Response(ApiKey, String),
 }

@@ -6,6 +6,8 @@ mod coordinator;
 mod fetch;
 mod group_admin;
 mod list_offsets;
+mod log_dirs;
+mod markers;
 mod membership;
 mod offsets;
 mod produce;
@@ -56,12 +58,14 @@ async fn answer(node: &Arc<Node>, mut request: Request, client: &Client) -> Resu
         ApiKey::SyncGroup => membership::sync(node, r, client).await,
         ApiKey::Heartbeat => membership::heartbeat(node, r, client),
         ApiKey::LeaveGroup => membership::leave(node, r, client),
+        ApiKey::ConsumerGroupHeartbeat => membership::refuse_new_protocol(r),
         ApiKey::OffsetCommit => offsets::commit(node, r, client).await,
         ApiKey::OffsetFetch => offsets::fetch(node, r, client),
         ApiKey::TxnOffsetCommit => offsets::commit_in_transaction(node, r, client).await,
         ApiKey::ListGroups => group_admin::list(node, r, client),
         ApiKey::DescribeGroups => group_admin::describe(node, r, client),
         ApiKey::DeleteGroups => group_admin::delete(node, r, client).await,
+        ApiKey::OffsetDelete => group_admin::delete_offsets(node, r, client).await,
         ApiKey::InitProducerId => transactions::init_producer_id(node, r, client).await,
         ApiKey::AddPartitionsToTxn => transactions::add_partitions(node, r, client).await,
         ApiKey::AddOffsetsToTxn => transactions::add_offsets(node, r, client).await,
@@ -69,6 +73,8 @@ async fn answer(node: &Arc<Node>, mut request: Request, client: &Client) -> Resu
         ApiKey::ListTransactions => transaction_admin::list(node, r, client),
         ApiKey::DescribeTransactions => transaction_admin::describe(node, r, client),
         ApiKey::DescribeProducers => transaction_admin::producers(node, r, client),
+        ApiKey::WriteTxnMarkers => markers::write(node, r, client).await,
+        ApiKey::DescribeLogDirs => log_dirs::describe(node, r, client),
         ApiKey::CreateTopics => topics::create(node, r, client).await,
         ApiKey::DeleteTopics => topics::delete(node, r, client).await,
         ApiKey::CreatePartitions => topics::extend(node, r, client).await,

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod checkpoint;
+mod codec;
 pub(crate) mod lookup;
 pub(crate) mod marker;
 mod open;

@@ -137,6 +137,30 @@ impl Partition {
         Ok(end)
     }
 
+    /// Aborts the producer's open transaction here, and nowhere else; returns the offset after it.
+    pub(crate) fn abort_open(
+        self: &Arc<Self>,
+        producer: Producer,
+        now_ms: i64,
+        segment_bytes: u64,
+    ) -> Result<i64, ResponseError> {
+        self.refuse_if_ended()?;
+        let mut log = self.log.lock();
+        let open = log.transactions().open().into_iter().find(|open| open.producer.id == producer.id);
+        match open {
+            None => return Err(ResponseError::InvalidTxnState),
+            Some(open) if open.producer.epoch > producer.epoch => {
+                return Err(ResponseError::InvalidProducerEpoch);
+            }
+            Some(_) => {}
+        }
+        let appended = log.append_marker(producer, Outcome::Abort, now_ms, segment_bytes);
+        drop(log);
+        let end = appended.map_err(|failed| self.append_failed("append a marker", failed))?;
+        self.enqueue();
+        Ok(end)
+    }
+
     /// A batch that found no room is refused alone: readers go on, and so do later batches.
     fn append_failed(&self, attempt: &str, failed: AppendError) -> ResponseError {
         match failed {

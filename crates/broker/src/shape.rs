@@ -30,6 +30,7 @@ fn items_max(key: ApiKey) -> usize {
         | ApiKey::LeaveGroup
         | ApiKey::ListGroups
         | ApiKey::ListTransactions
+        | ApiKey::WriteTxnMarkers
         | ApiKey::DescribeTransactions => 10_000,
         // Each partition may tell of many producers.
         ApiKey::DescribeProducers => 1000,
@@ -76,7 +77,7 @@ fn shape_of(key: ApiKey) -> Option<(i16, &'static [Field])> {
             &[Text, Fixed(4), Text, Since(3, &Text), Since(5, &Text), Since(5, &Text), Each(&[Text, Blob])],
         ),
         ApiKey::DescribeGroups => (5, &[EachOf(&Text), Since(3, &Fixed(1))]),
-        ApiKey::ListGroups => (3, &[Since(4, &EachOf(&Text))]),
+        ApiKey::ListGroups => (3, &[Since(4, &EachOf(&Text)), Since(5, &EachOf(&Text))]),
         ApiKey::SaslHandshake => (2, &[Text]),
         ApiKey::SaslAuthenticate => (2, &[Blob]),
         ApiKey::ApiVersions => (3, &[Since(3, &Text), Since(3, &Text)]),
@@ -97,10 +98,14 @@ fn shape_of(key: ApiKey) -> Option<(i16, &'static [Field])> {
         }
         ApiKey::CreatePartitions => (2, &[Each(&[Text, Fixed(4), Each(&[EachOf(&Fixed(4))])]), Fixed(5)]),
         ApiKey::DeleteGroups => (2, &[EachOf(&Text)]),
+        ApiKey::OffsetDelete => (i16::MAX, &[Text, Each(&[Text, EachOf(&Fixed(4))])]),
+        ApiKey::DescribeLogDirs => (2, &[Each(&[Text, EachOf(&Fixed(4))])]),
+        ApiKey::WriteTxnMarkers => (1, &[Each(&[Fixed(11), Each(&[Text, EachOf(&Fixed(4))]), Fixed(4)])]),
         ApiKey::DescribeCluster => (0, &[Fixed(1), Since(1, &Fixed(1))]),
+        ApiKey::ConsumerGroupHeartbeat => (0, CONSUMER_GROUP_HEARTBEAT),
         ApiKey::DescribeProducers => (0, &[Each(&[Text, EachOf(&Fixed(4))])]),
         ApiKey::DescribeTransactions => (0, &[EachOf(&Text)]),
-        ApiKey::ListTransactions => (0, &[EachOf(&Text), EachOf(&Fixed(8))]),
+        ApiKey::ListTransactions => (0, &[EachOf(&Text), EachOf(&Fixed(8)), Since(1, &Fixed(8))]),
         _ => return None,
     })
 }
@@ -134,6 +139,19 @@ const OFFSET_FETCH: &[Field] = &[
 
 const JOIN_GROUP: &[Field] =
     &[Text, Fixed(4), Since(1, &Fixed(4)), Text, Since(5, &Text), Text, Each(&[Text, Blob]), Since(8, &Text)];
+
+const CONSUMER_GROUP_HEARTBEAT: &[Field] = &[
+    Text,
+    Text,
+    Fixed(4),
+    Text,
+    Text,
+    Fixed(4),
+    EachOf(&Text),
+    Since(1, &Text),
+    Text,
+    Each(&[Fixed(16), EachOf(&Fixed(4))]),
+];
 
 const CREATE_TOPICS: &[Field] =
     &[Each(&[Text, Fixed(6), Each(&[Fixed(4), EachOf(&Fixed(4))]), Each(&[Text, Text])]), Fixed(5)];

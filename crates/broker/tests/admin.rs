@@ -95,6 +95,27 @@ fn deleted_records_are_gone_and_the_rest_is_not() {
 }
 
 #[test]
+fn all_records_can_be_deleted_but_none_that_are_yet_to_come() {
+    let kafka = Kafka::start();
+    let topic = kafka.topic(1);
+    kafka.producer(&[]).send(&topic, 0, &values("v", 10));
+    let delete = |before: Offset| {
+        let mut positions = TopicPartitionList::new();
+        positions.add_partition_offset(&topic, 0, before).unwrap();
+        let deleted = kafka.wait(kafka.admin().delete_records(&positions, &AdminOptions::new())).unwrap();
+        deleted.elements()[0].error()
+    };
+    let watermarks =
+        || kafka.consumer(&fresh_name("reader"), &[]).fetch_watermarks(&topic, 0, PATIENCE).unwrap();
+    assert!(delete(Offset::Offset(11)).is_err());
+    assert_eq!(watermarks(), (0, 10));
+    delete(Offset::End).unwrap();
+    assert_eq!(watermarks(), (10, 10));
+    kafka.producer(&[]).send(&topic, 0, &values("after", 1));
+    assert_eq!(kafka.committed(&topic), values("after", 1));
+}
+
+#[test]
 fn asking_about_a_topic_creates_it_unless_the_client_forbids() {
     let kafka = Kafka::start();
     let topic = fresh_name("auto");

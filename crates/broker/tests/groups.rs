@@ -95,6 +95,32 @@ fn a_group_goes_on_where_it_committed() {
 }
 
 #[test]
+fn what_a_member_commits_by_itself_is_there_once_it_has_left() {
+    let kafka = Kafka::start();
+    let (topic, group) = (kafka.topic(1), fresh_name("group"));
+    kafka.producer(&[]).send(&topic, 0, &values("before", 10));
+    let first = join(&kafka, &group, &topic, &[("enable.auto.commit", "true")]);
+    assert_eq!(take_values(&first, 10), values("before", 10));
+    drop(first);
+    kafka.producer(&[]).send(&topic, 0, &values("after", 10));
+    let second = join(&kafka, &group, &topic, &[]);
+    assert_eq!(take_values(&second, 10), values("after", 10));
+}
+
+#[test]
+fn a_commit_that_no_one_waits_for_arrives() {
+    let kafka = Kafka::start();
+    let (topic, group) = (kafka.topic(1), fresh_name("group"));
+    kafka.producer(&[]).send(&topic, 0, &values("v", 20));
+    let member = join(&kafka, &group, &topic, &[]);
+    take(&member, 20);
+    member.commit_consumer_state(CommitMode::Async).unwrap();
+    poll_until(&[&member], || {
+        member.committed(PATIENCE).unwrap().elements()[0].offset() == Offset::Offset(20)
+    });
+}
+
+#[test]
 fn groups_are_listed_with_their_members() {
     let kafka = Kafka::start();
     let (topic, group) = (kafka.topic(1), fresh_name("group"));

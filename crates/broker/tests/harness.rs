@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 
 pub(crate) use self::deliveries::Producer;
 
+pub(crate) mod batch;
 mod deliveries;
 pub(crate) mod raw;
 
@@ -109,7 +110,13 @@ impl Kafka {
         self.runtime.block_on(what)
     }
 
-    fn config(&self, settings: &[(&str, &str)]) -> ClientConfig {
+    /// Whether it is our own broker.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// A client's settings, with as little as possible besides the given ones.
+    pub(crate) fn config(&self, settings: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap).set("reconnect.backoff.max.ms", "200");
         for (name, value) in &self.settings {

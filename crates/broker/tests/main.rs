@@ -9,13 +9,21 @@
 mod harness;
 
 mod admin;
+mod bad_batches;
 mod connections;
 mod crash;
 mod frames;
 mod groups;
 mod idempotence;
+mod java_tools;
+mod kcat;
+mod killed;
+mod new_group_protocol;
 mod offsets;
+mod operators;
 mod produce_consume;
+mod producers;
+mod refusals;
 mod restart;
 mod security;
 mod startup;

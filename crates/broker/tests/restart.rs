@@ -125,7 +125,7 @@ fn check_damage(ended: Ended, damage: impl FnOnce(&mut Vec<u8>), batches_left: u
     let Some(mut kafka) = Kafka::own("damaged logs", |_| {}) else { return };
     let topic = kafka.topic(1);
     for batch in ["a", "b", "c"] {
-        kafka.producer(&[("linger.ms", "50")]).send(&topic, 0, &values(batch, 10));
+        kafka.producer(&[("linger.ms", "1000")]).send(&topic, 0, &values(batch, 10));
     }
     kafka.stop();
     let file = segments(&kafka, &topic).pop().unwrap();

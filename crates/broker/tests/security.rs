@@ -25,13 +25,13 @@ const ACME: [(&str, &str); 2] = [("sasl.username", "acme"), ("sasl.password", "a
 
 /// A broker with an administrator and a producer, whose clients are the administrator's unless
 /// they say otherwise.
-struct Guarded {
-    kafka: Kafka,
-    dir: TempDir,
+pub(crate) struct Guarded {
+    pub(crate) kafka: Kafka,
+    pub(crate) dir: TempDir,
 }
 
 impl Guarded {
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let dir = TempDir::new().unwrap();
         write_users(&dir, &[("ops", Role::Admin), ("acme", Role::Produce)]);
         let mut kafka = Kafka::own("users", |config| {

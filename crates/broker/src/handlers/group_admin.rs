@@ -1,4 +1,4 @@
-//! ListGroups, DescribeGroups and DeleteGroups.
+//! ListGroups, DescribeGroups, DeleteGroups and OffsetDelete.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,13 +14,21 @@ use kafka_protocol::messages::describe_groups_response::{
 };
 use kafka_protocol::messages::list_groups_request::ListGroupsRequest;
 use kafka_protocol::messages::list_groups_response::{ListGroupsResponse, ListedGroup};
+use kafka_protocol::messages::offset_delete_request::OffsetDeleteRequest;
+use kafka_protocol::messages::offset_delete_response::{
+    OffsetDeleteResponse, OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
+};
+use kafka_protocol::protocol::StrBytes;
 
 use super::{code, text};
 use crate::frame::{FrameError, Request};
 use crate::group::{Group, MemberView};
-use crate::journal::record::Record;
+use crate::journal::record::{PartitionName, Record};
 use crate::node::Node;
 use crate::security::client::{Access, Client};
+
+/// The type of every group here.
+const CLASSIC: &str = "classic";
 
 pub(super) fn list(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let list: ListGroupsRequest = request.decode()?;
@@ -34,14 +42,15 @@ pub(super) fn list(node: &Node, request: &mut Request, client: &Client) -> Resul
             .groups
             .with_quietly(&id, |group| (group.protocol_type().to_owned(), group.phase().name()))
             .unwrap_or((String::new(), "Empty"));
-        let is_wanted = |wanted: &[kafka_protocol::protocol::StrBytes]| {
-            wanted.is_empty() || wanted.iter().any(|state| state.eq_ignore_ascii_case(seen.1))
+        let is_wanted = |wanted: &[StrBytes], value: &str| {
+            wanted.is_empty() || wanted.iter().any(|one| one.eq_ignore_ascii_case(value))
         };
-        if !is_wanted(&list.states_filter) {
+        if !is_wanted(&list.states_filter, seen.1) || !is_wanted(&list.types_filter, CLASSIC) {
             continue;
         }
         let group = ListedGroup::default().with_group_id(GroupId(text(id))).with_protocol_type(text(seen.0));
-        groups.push(if request.version >= 4 { group.with_group_state(text(seen.1)) } else { group });
+        let group = if request.version >= 4 { group.with_group_state(text(seen.1)) } else { group };
+        groups.push(if request.version >= 5 { group.with_group_type(text(CLASSIC)) } else { group });
     }
     request.encode(&ListGroupsResponse::default().with_groups(groups))
 }
@@ -109,4 +118,53 @@ async fn delete_one(node: &Node, id: &str) -> Result<(), ResponseError> {
         return Err(ResponseError::GroupIdNotFound);
     }
     node.journal.commit(&[Record::GroupDeleted { group: id.to_owned() }]).await
+}
+
+pub(super) async fn delete_offsets(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
+    let doomed: OffsetDeleteRequest = request.decode()?;
+    let may = client.may(Access::Group(&doomed.group_id));
+    let known = may.and_then(|()| offsets_without_readers(node, &doomed.group_id));
+    let asked = doomed.topics.iter().flat_map(|topic| {
+        let name = |index| PartitionName { topic: topic.name.to_string(), partition: index };
+        topic.partitions.iter().map(move |asked| name(asked.partition_index))
+    });
+    let deleted = match &known {
+        Ok(known) => {
+            let partitions = asked.filter(|of| known.contains(of)).collect();
+            let record = Record::OffsetsDeleted { group: doomed.group_id.to_string(), partitions };
+            node.journal.commit(&[record]).await
+        }
+        Err(refusal) => Err(*refusal),
+    };
+    let response = OffsetDeleteResponse::default().with_error_code(code(&deleted));
+    if deleted.is_err() {
+        return request.encode(&response);
+    }
+    let topics = doomed.topics.into_iter().map(|topic| {
+        let partition = |index| {
+            let exists = node.topics.partition(&topic.name, index);
+            OffsetDeleteResponsePartition::default()
+                .with_partition_index(index)
+                .with_error_code(code(&exists))
+        };
+        let partitions = topic.partitions.iter().map(|asked| partition(asked.partition_index)).collect();
+        OffsetDeleteResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
+    });
+    request.encode(&response.with_topics(topics.collect()))
+}
+
+/// What a group has committed, if it has no members. What members subscribe to is their own
+/// business here, so none of their offsets is taken away.
+fn offsets_without_readers(node: &Node, id: &str) -> Result<BTreeSet<PartitionName>, ResponseError> {
+    if node.groups.with_quietly(id, |group| group.is_vacant()) == Some(false) {
+        return Err(ResponseError::NonEmptyGroup);
+    }
+    let names = |state: &crate::journal::state::State| {
+        state.groups.get(id).map(|offsets| offsets.keys().cloned().collect())
+    };
+    node.journal.read(names).ok_or(ResponseError::GroupIdNotFound)
 }

@@ -1,10 +1,12 @@
-//! JoinGroup, SyncGroup, Heartbeat and LeaveGroup.
+//! JoinGroup, SyncGroup, Heartbeat and LeaveGroup; and ConsumerGroupHeartbeat, which is refused.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest;
+use kafka_protocol::messages::consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse;
 use kafka_protocol::messages::heartbeat_request::HeartbeatRequest;
 use kafka_protocol::messages::heartbeat_response::HeartbeatResponse;
 use kafka_protocol::messages::join_group_request::JoinGroupRequest;
@@ -189,4 +191,15 @@ pub(super) fn leave(node: &Node, request: &mut Request, client: &Client) -> Resu
     };
     let members = leave.members.iter().map(answer).collect();
     request.encode(&LeaveGroupResponse::default().with_members(members))
+}
+
+/// The newer group protocol begins with this request. The answer is that of a Kafka on which that
+/// protocol is switched off, and clients end with an error.
+pub(super) fn refuse_new_protocol(request: &mut Request) -> Result<Bytes, FrameError> {
+    let _: ConsumerGroupHeartbeatRequest = request.decode()?;
+    let message = "groups have the classic protocol here: set group.protocol=classic";
+    let response = ConsumerGroupHeartbeatResponse::default()
+        .with_error_code(ResponseError::UnsupportedVersion.code())
+        .with_error_message(Some(text(message)));
+    request.encode(&response)
 }

@@ -54,6 +54,11 @@ pub(super) fn begin(node: &Arc<Node>, request: &mut Request, client: &Client) ->
         })
         .collect();
     if acks == 0 {
+        // A producer that reads no answers learns from the end of its connection.
+        let mut refusals = outcomes.iter().flat_map(|outcome| &outcome.partitions);
+        if let Some(refusal) = refusals.find_map(|(_, appended)| appended.as_ref().err()) {
+            return Err(FrameError::Unacknowledged(*refusal));
+        }
         return Ok(Box::pin(async { Ok(None) }));
     }
     Ok(Box::pin(async move {
@@ -100,7 +105,7 @@ fn append(
     let header = check(batch, topic.config().message_bytes_max)?;
     let write = || partition.append(header, batch, topic.config().segment_bytes);
     let placed = if header.is_transactional() {
-        let id = transactional_id.ok_or(ResponseError::InvalidTxnState)?;
+        let id = transactional_id.ok_or(ResponseError::TransactionalIdAuthorizationFailed)?;
         let producer = Producer { id: header.producer_id, epoch: header.producer_epoch };
         let to = PartitionName { topic: topic.record().name.clone(), partition: data.index };
         node.transactions.while_open(id, producer, &to, write).map_err(in_produce)?
@@ -122,9 +127,9 @@ fn in_produce(refusal: ResponseError) -> ResponseError {
 /// Refuses anything but one whole, plausible batch.
 fn check(batch: &Bytes, bytes_max: usize) -> Result<BatchHeader, ResponseError> {
     let header = BatchHeader::read_whole(batch).map_err(|error| match error {
-        BatchError::Magic(_) => ResponseError::UnsupportedForMessageFormat,
-        BatchError::Count => ResponseError::InvalidRecord,
-        BatchError::Short | BatchError::Length(_) | BatchError::Checksum => ResponseError::CorruptMessage,
+        // Message sets of old, and nothing whole at all.
+        BatchError::Magic(0 | 1) | BatchError::Short | BatchError::Count => ResponseError::InvalidRecord,
+        BatchError::Magic(_) | BatchError::Length(_) | BatchError::Checksum => ResponseError::CorruptMessage,
     })?;
     if header.total_bytes > bytes_max {
         return Err(ResponseError::MessageTooLarge);
@@ -132,7 +137,7 @@ fn check(batch: &Bytes, bytes_max: usize) -> Result<BatchHeader, ResponseError> 
     if header.codec() > CODEC_MAX {
         return Err(ResponseError::UnsupportedCompressionType);
     }
-    let is_alone = header.total_bytes == batch.len();
+    let is_alone = header.total_bytes == batch.len() && header.base_offset == 0;
     let counts_right = header.record_count > 0 && i64::from(header.record_count) == header.record_span();
     let is_sequenced = header.base_sequence >= 0 && header.producer_epoch >= 0;
     let is_sound = if header.has_producer() { is_sequenced } else { !header.is_transactional() };

@@ -20,6 +20,7 @@ use kafka_protocol::messages::list_transactions_response::{
 use kafka_protocol::messages::{ProducerId, TopicName, TransactionalId};
 
 use super::text;
+use crate::clock::now_ms;
 use crate::frame::{FrameError, Request};
 use crate::node::Node;
 use crate::partition::PartitionProducer;
@@ -39,9 +40,13 @@ const STATES: [&str; 7] = [
 
 pub(super) fn list(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let list: ListTransactionsRequest = request.decode()?;
+    let now = now_ms();
     let is_wanted = |view: &View| {
         let producers = &list.producer_id_filters;
-        (list.state_filters.is_empty() || list.state_filters.iter().any(|state| state.as_str() == view.state))
+        (list.duration_filter < 0
+            || view.began_at_ms.is_some_and(|began| now.saturating_sub(began) >= list.duration_filter))
+            && (list.state_filters.is_empty()
+                || list.state_filters.iter().any(|state| state.as_str() == view.state))
             && (producers.is_empty() || producers.iter().any(|id| id.0 == view.producer.id))
     };
     let listed = |view: View| {

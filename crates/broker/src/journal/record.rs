@@ -36,6 +36,8 @@ pub(crate) enum Record {
     Completed { decision: u64 },
     /// A group committed offsets.
     Offsets { group: String, offsets: Vec<OffsetRecord> },
+    /// A group's offsets for these partitions are gone.
+    OffsetsDeleted { group: String, partitions: Vec<PartitionName> },
     /// A group is gone, with its offsets.
     GroupDeleted { group: String },
 }

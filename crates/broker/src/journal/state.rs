@@ -67,6 +67,7 @@ impl State {
                 self.decisions.remove(decision);
             }
             Record::Offsets { group, offsets } => self.commit(group, offsets),
+            Record::OffsetsDeleted { group, partitions } => self.forget_offsets(group, partitions),
             Record::GroupDeleted { group } => {
                 self.groups.remove(group);
             }
@@ -130,6 +131,14 @@ impl State {
         let known = self.groups.entry(group.to_owned()).or_default();
         for offset in offsets {
             known.insert(offset.of.clone(), offset.committed.clone());
+        }
+    }
+
+    fn forget_offsets(&mut self, group: &str, partitions: &[PartitionName]) {
+        let Some(known) = self.groups.get_mut(group) else { return };
+        known.retain(|of, _| !partitions.contains(of));
+        if known.is_empty() {
+            self.groups.remove(group);
         }
     }
 

@@ -51,7 +51,8 @@ fn life() -> Vec<Record> {
         Record::Decided(decision(1, true)),
         add(),
         pend(20),
-        Record::Offsets { group: "other".into(), offsets: vec![offset(1, 3)] },
+        Record::Offsets { group: "other".into(), offsets: vec![offset(1, 3), offset(2, 4)] },
+        Record::OffsetsDeleted { group: "other".into(), partitions: vec![of(2)] },
         log_start(1, 2),
     ]
 }

@@ -2,14 +2,15 @@
 //! garbage would be stored, and stop every consumer that comes to it.
 
 use super::batch::{BatchHeader, HEADER_BYTES};
-use super::varint;
+use super::{codec, varint};
 
 /// Walks the records of a whole batch. Compressed ones stay closed, so a decompression bomb costs
-/// the broker nothing: what is inside them is between producer and consumer.
+/// the broker nothing: they must begin as their codec does, and what is inside them is between
+/// producer and consumer.
 pub(crate) fn are_sound(header: &BatchHeader, batch: &[u8]) -> bool {
     let Some(mut left) = batch.get(HEADER_BYTES..header.total_bytes) else { return false };
     if header.codec() != 0 {
-        return !left.is_empty();
+        return codec::is_plausible(header.codec(), left);
     }
     for index in 0..header.record_count {
         let Some(Some(record)) = varint::take_bytes(&mut left) else { return false };

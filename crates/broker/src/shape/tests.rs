@@ -86,6 +86,10 @@ fn filled(key: ApiKey, version: i16) -> BytesMut {
         ApiKey::DescribeGroups => {
             DescribeGroupsRequest::default().with_groups(vec![GroupId(text)]).encode(bytes_mut, v)
         }
+        ApiKey::ListGroups if v >= 5 => ListGroupsRequest::default()
+            .with_states_filter(vec![text.clone()])
+            .with_types_filter(vec![text])
+            .encode(bytes_mut, v),
         ApiKey::ListGroups => ListGroupsRequest::default().encode(bytes_mut, v),
         ApiKey::SaslHandshake => SaslHandshakeRequest::default().with_mechanism(text).encode(bytes_mut, v),
         ApiKey::SaslAuthenticate => {
@@ -156,6 +160,33 @@ fn filled(key: ApiKey, version: i16) -> BytesMut {
         ApiKey::DeleteGroups => {
             DeleteGroupsRequest::default().with_groups_names(vec![GroupId(text)]).encode(bytes_mut, v)
         }
+        ApiKey::OffsetDelete => OffsetDeleteRequest::default()
+            .with_topics(vec![
+                offset_delete_request::OffsetDeleteRequestTopic::default()
+                    .with_name(topic)
+                    .with_partitions(vec![offset_delete_request::OffsetDeleteRequestPartition::default()]),
+            ])
+            .encode(bytes_mut, v),
+        ApiKey::DescribeLogDirs => DescribeLogDirsRequest::default()
+            .with_topics(Some(vec![
+                describe_log_dirs_request::DescribableLogDirTopic::default()
+                    .with_topic(topic)
+                    .with_partitions(vec![1, 2]),
+            ]))
+            .encode(bytes_mut, v),
+        ApiKey::WriteTxnMarkers => WriteTxnMarkersRequest::default()
+            .with_markers(vec![write_txn_markers_request::WritableTxnMarker::default().with_topics(vec![
+                write_txn_markers_request::WritableTxnMarkerTopic::default()
+                    .with_name(topic)
+                    .with_partition_indexes(vec![1, 2]),
+            ])])
+            .encode(bytes_mut, v),
+        ApiKey::ConsumerGroupHeartbeat => ConsumerGroupHeartbeatRequest::default()
+            .with_subscribed_topic_names(Some(vec![topic]))
+            .with_topic_partitions(Some(vec![
+                consumer_group_heartbeat_request::TopicPartitions::default().with_partitions(vec![1, 2]),
+            ]))
+            .encode(bytes_mut, v),
         ApiKey::DescribeCluster => DescribeClusterRequest::default().encode(bytes_mut, v),
         ApiKey::DescribeProducers => DescribeProducersRequest::default()
             .with_topics(vec![
