@@ -12,7 +12,7 @@ use crate::workers::{self, Kind, Site, is_log, is_observation};
 use crate::world::{Fate, Mishaps};
 
 /// Once all is read, time runs on in such steps, until every window and episode has closed.
-const QUIET_STEP_MS: i64 = 10 * 60 * 1000;
+const QUIET_STEP_MS: i64 = 20 * 60 * 1000;
 const QUIET_MS: i64 = 14 * 60 * 60 * 1000;
 /// No seed takes so many turns; one that does is stuck.
 const TURNS_MAX: u64 = 2_000_000;

@@ -120,7 +120,7 @@ const CALM: Weather = Weather {
     mishaps: Mishaps { commit_answer_lost: 0, aborted: 0, poll_fails: 0, torn_object: 0, disk_full: 0 },
 };
 
-/// One to three processes of each kind.
+/// One to three processes of each kind, so [`WORKERS_MAX`](crate::world::WORKERS_MAX) at most.
 fn processes(dice: &mut StdRng) -> Vec<Kind> {
     let normalize = dice.random_range(1..=3);
     let detect = dice.random_range(1..=3);
@@ -132,8 +132,8 @@ fn processes(dice: &mut StdRng) -> Vec<Kind> {
 fn bad(dice: &mut StdRng) -> Weather {
     let mut often = |most: u32| [0, most / 10, most][dice.random_range(0..3)];
     Weather {
-        dies: often(200).max(20),
-        sleeps: often(80),
+        dies: often(400).max(40),
+        sleeps: often(120),
         mishaps: Mishaps {
             commit_answer_lost: often(100),
             aborted: often(50),

@@ -25,7 +25,9 @@ impl SimSink {
 
     fn transact(&self, records: &[OutRecord], positions: &Positions) -> Result<(), SinkError> {
         for record in records {
-            self.world.step(self.worker);
+            if self.world.shared().happens(250) {
+                self.world.step(self.worker);
+            }
             let (now, time) = (self.world.now(), self.world.clock.now());
             self.world.shared().log.produce(&self.producer, record, time, now).map_err(named)?;
         }

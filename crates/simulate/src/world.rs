@@ -18,6 +18,9 @@ pub(crate) enum Fate {
     Die,
 }
 
+/// There are never more processes.
+pub(crate) const WORKERS_MAX: usize = 6;
+
 /// How a killed worker's thread unwinds; no panic of anybody's.
 pub(crate) struct Killed;
 
@@ -38,7 +41,9 @@ pub(crate) struct Mishaps {
 
 pub(crate) struct World {
     shared: Mutex<Shared>,
-    turns: Condvar,
+    drivers_turn: Condvar,
+    /// One for each worker, or each turn would wake them all.
+    workers_turns: [Condvar; WORKERS_MAX],
     /// The clock that stages are given.
     pub(crate) clock: Clock,
 }
@@ -69,7 +74,12 @@ impl World {
             next_member: 0,
             story: tells.then(Vec::new),
         };
-        Self { shared: Mutex::new(shared), turns: Condvar::new(), clock: Clock::held(start) }
+        Self {
+            shared: Mutex::new(shared),
+            drivers_turn: Condvar::new(),
+            workers_turns: std::array::from_fn(|_| Condvar::new()),
+            clock: Clock::held(start),
+        }
     }
 
     /// The world, for a moment.
@@ -95,7 +105,7 @@ impl World {
         }
         let mut shared = self.shared();
         shared.running = None;
-        self.turns.notify_all();
+        self.drivers_turn.notify_one();
         let fate = self.wait_for_turn(shared, worker).fate;
         if fate == Fate::Die {
             resume_unwind(Box::new(Killed));
@@ -112,12 +122,12 @@ impl World {
         let mut shared = self.shared();
         shared.has_left = true;
         shared.running = None;
-        self.turns.notify_all();
+        self.drivers_turn.notify_one();
     }
 
     fn wait_for_turn<'a>(&'a self, shared: MutexGuard<'a, Shared>, worker: usize) -> MutexGuard<'a, Shared> {
         let not_yet = |shared: &mut Shared| shared.running != Some(worker);
-        self.turns.wait_while(shared, not_yet).expect("no holder of the world panics")
+        self.workers_turns[worker].wait_while(shared, not_yet).expect("no holder of the world panics")
     }
 
     /// The driver lets a worker take one step, and waits until it has. Says whether it has ended.
@@ -126,9 +136,9 @@ impl World {
         shared.running = Some(worker);
         shared.fate = fate;
         shared.has_left = false;
-        self.turns.notify_all();
+        self.workers_turns[worker].notify_one();
         let not_done = |shared: &mut Shared| shared.running.is_some();
-        self.turns.wait_while(shared, not_done).expect("no holder of the world panics").has_left
+        self.drivers_turn.wait_while(shared, not_done).expect("no holder of the world panics").has_left
     }
 }
 

@@ -1,6 +1,6 @@
 //! DETECT: observations in, alert changes out; state per partition, snapshot beside the log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ pub struct DetectStage {
     snapshot_due: Duration,
     report_due: Duration,
     clock: Clock,
-    owned: HashMap<i32, Owned>,
+    owned: BTreeMap<i32, Owned>,
     changes: Vec<AlertChange>,
     unreadable: Unreadable,
     alerts: Arc<str>,
@@ -119,7 +119,7 @@ impl DetectStage {
             snapshot_due: clock.uptime() + snapshot_interval,
             report_due: clock.uptime(),
             clock,
-            owned: HashMap::new(),
+            owned: BTreeMap::new(),
             changes: Vec::new(),
             unreadable: Unreadable::new("detect", &[&topics.observations], metrics.clone()),
             alerts: Arc::clone(&topics.alerts),
