@@ -11,6 +11,8 @@
 //! caught up lies minutes in the past, and one partition is read ahead of the others; the ones
 //! still to be read would look idle, and all they hold would be late. So only standing still
 //! counts, and a hole in the records (nobody was running) counts for at most half the idle time.
+//! When a tenant that was silent is heard of again, all of its sources are awake: what its shippers
+//! had kept back comes by several partitions at once, of which one is read first.
 //! A source that is announced, but of which no time was read yet, has reached nothing: until it is
 //! idle its tenant's watermark stays where it is.
 
@@ -67,7 +69,7 @@ impl Watermarks {
         let sources = self.tenants.values_mut().flat_map(|mark| mark.sources.values_mut());
         sources.for_each(|source| source.still_ms = source.still_ms.saturating_add(elapsed_ms));
         for p in progress {
-            self.tenants.entry(owner_of(&p.source).into()).or_default().note(p);
+            self.tenants.entry(owner_of(&p.source).into()).or_default().note(p, config);
         }
         let mut moved = Vec::new();
         for (owner, mark) in &mut self.tenants {
@@ -119,9 +121,12 @@ impl TenantMark {
         p.broker_time > known.broker_time || p.event_time_max.min(p.broker_time) > known.reached
     }
 
-    fn note(&mut self, p: &SourceProgress) {
+    fn note(&mut self, p: &SourceProgress, config: &WatermarkConfig) {
         if !self.moves(p) {
             return;
+        }
+        if !self.is_awake(config) {
+            self.sources.values_mut().for_each(|source| source.still_ms = 0);
         }
         let nothing =
             Source { reached: EventTime::MIN, broker_time: EventTime::MIN, still_ms: 0, announced: true };

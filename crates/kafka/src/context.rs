@@ -1,7 +1,7 @@
 //! What librdkafka calls back: rebalances, statistics, its log.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use pipeline::{StartAt, TopicPartition};
 use rdkafka::client::ClientContext;
@@ -9,6 +9,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::BaseConsumer;
 use rdkafka::consumer::{Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
@@ -20,8 +21,8 @@ use crate::lag::LagBoard;
 #[derive(Debug)]
 pub(crate) enum AssignmentChange {
     Assigned(Vec<TopicPartition>),
-    /// Of those assigned just before, these hold records yet to be read.
-    Behind(Vec<TopicPartition>),
+    /// Every partition there is, told after each assignment.
+    Announced(Vec<TopicPartition>),
     Revoked(Vec<TopicPartition>),
     Failed(String),
     /// Nothing will change until an operator does something.
@@ -32,7 +33,7 @@ pub(crate) enum AssignmentChange {
 pub(crate) struct Context {
     name: String,
     start_at: StartAt,
-    tell_behind: bool,
+    announce: bool,
     changes: Mutex<Vec<AssignmentChange>>,
     committed: Mutex<HashMap<TopicPartition, i64>>,
     pub(crate) lag: LagBoard,
@@ -41,11 +42,11 @@ pub(crate) struct Context {
 const OFFSETS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 
 impl Context {
-    pub(crate) fn new(name: impl Into<String>, start_at: StartAt, tell_behind: bool) -> Self {
+    pub(crate) fn new(name: impl Into<String>, start_at: StartAt, announce: bool) -> Self {
         Self {
             name: name.into(),
             start_at,
-            tell_behind,
+            announce,
             changes: Mutex::default(),
             committed: Mutex::default(),
             lag: LagBoard::default(),
@@ -124,10 +125,12 @@ impl Context {
         }
         info!(client = self.name, partitions = assigned.count(), "partitions assigned");
         self.note(AssignmentChange::Assigned(names(assigned)));
-        if self.tell_behind {
-            match behind(consumer, assigned) {
-                Ok(partitions) => self.note(AssignmentChange::Behind(partitions)),
-                Err(why) => self.note(AssignmentChange::Failed(format!("ask where partitions end: {why}"))),
+        if self.announce {
+            match everything(consumer) {
+                Ok(partitions) => self.note(AssignmentChange::Announced(partitions)),
+                Err(why) => {
+                    self.note(AssignmentChange::Failed(format!("ask which partitions there are: {why}")))
+                }
             }
         }
         Ok(())
@@ -176,33 +179,18 @@ fn within_log(
     Ok(())
 }
 
-/// Which partitions end beyond what their group has committed.
-fn behind(
-    consumer: &BaseConsumer<Context>,
-    assigned: &TopicPartitionList,
-) -> KafkaResult<Vec<TopicPartition>> {
-    let committed = consumer.committed_offsets(assigned.clone(), OFFSETS_TIMEOUT)?;
-    // As times, these two mean the first offset and the one after the last.
-    let (first, last) = (at_time(assigned, Offset::Beginning)?, at_time(assigned, Offset::End)?);
-    let first = consumer.offsets_for_times(first, OFFSETS_TIMEOUT)?.to_topic_map();
-    let last = consumer.offsets_for_times(last, OFFSETS_TIMEOUT)?.to_topic_map();
-    let mut behind = Vec::new();
-    for element in committed.elements() {
-        element.error()?;
-        let place = (element.topic().to_owned(), element.partition());
-        let at = |offsets: &HashMap<(String, i32), Offset>| match offsets.get(&place) {
-            Some(Offset::Offset(offset)) => *offset,
-            _ => 0,
+/// Every partition of every topic.
+fn everything(consumer: &BaseConsumer<Context>) -> KafkaResult<Vec<TopicPartition>> {
+    let metadata = consumer.fetch_metadata(None, OFFSETS_TIMEOUT)?;
+    let of_topic = |topic: &MetadataTopic| {
+        let name: Arc<str> = topic.name().into();
+        let partition = |partition: &MetadataPartition| TopicPartition {
+            topic: Arc::clone(&name),
+            partition: partition.id(),
         };
-        let from = match element.offset() {
-            Offset::Offset(offset) => offset.max(at(&first)),
-            _ => at(&first),
-        };
-        if at(&last) > from {
-            behind.push(name(&element));
-        }
-    }
-    Ok(behind)
+        topic.partitions().iter().map(partition).collect::<Vec<_>>()
+    };
+    Ok(metadata.topics().iter().flat_map(of_topic).collect())
 }
 
 fn at_time(list: &TopicPartitionList, time: Offset) -> KafkaResult<TopicPartitionList> {

@@ -45,8 +45,8 @@ pub struct SourceOptions {
     pub budget: Budget,
     /// How soon new topics are noticed.
     pub discovery: Duration,
-    /// Whether the reader is told which of its new partitions hold records yet to be read.
-    pub tell_behind: bool,
+    /// Whether the reader is told of every partition that its group reads.
+    pub announce: bool,
 }
 
 /// So many records since the last statistics do not make a source busy: ticks come all the time.
@@ -96,7 +96,7 @@ impl KafkaSource {
             .set("fetch.error.backoff.ms", "50")
             .set("queued.max.messages.kbytes", "32768")
             .set("fetch.message.max.bytes", "4194304")
-            .create_with_context(Context::new(options.name, options.start_at, options.tell_behind))
+            .create_with_context(Context::new(options.name, options.start_at, options.announce))
             .map_err(|error| SourceError::Misconfigured(format!("create consumer: {error}")))?;
         let topics: Vec<&str> = options.topics.iter().map(String::as_str).collect();
         consumer
@@ -147,7 +147,7 @@ impl KafkaSource {
                     }
                     self.owned.extend(partitions);
                 }
-                AssignmentChange::Behind(partitions) => reader.behind(&partitions),
+                AssignmentChange::Announced(partitions) => reader.announced(&partitions),
                 AssignmentChange::Revoked(partitions) => {
                     partitions.iter().for_each(|partition| {
                         self.owned.remove(partition);

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ impl Kafka {
                 bytes_max: 1 << 20,
             },
             discovery: Duration::from_millis(200),
-            tell_behind: true,
+            announce: true,
         };
         KafkaSource::subscribe(&self.connection, options, Box::new(|_| {})).unwrap()
     }
@@ -69,7 +69,7 @@ fn unique(name: &str) -> String {
 #[derive(Default)]
 struct Seen {
     owned: Vec<TopicPartition>,
-    behind: Vec<i32>,
+    announced: Vec<TopicPartition>,
     records: Vec<(i32, i64, String)>,
 }
 
@@ -78,8 +78,8 @@ impl Reader for Seen {
         self.owned.extend_from_slice(partitions);
         Ok(())
     }
-    fn behind(&mut self, partitions: &[TopicPartition]) {
-        self.behind.extend(partitions.iter().map(|partition| partition.partition));
+    fn announced(&mut self, partitions: &[TopicPartition]) {
+        self.announced.extend_from_slice(partitions);
     }
     fn revoked(&mut self, partitions: &[TopicPartition]) {
         self.owned.retain(|owned| !partitions.contains(owned));
@@ -251,31 +251,29 @@ fn reading_again_to_rebuild_state_does_not_move_the_committed_offset_back() {
 }
 
 #[test]
-fn a_new_owner_is_told_which_partitions_hold_records_before_it_reads_them() {
+fn a_member_is_told_of_every_partition_before_it_reads_its_own() {
     let kafka = Kafka::start();
-    let (topic, group, id) = (unique("logs.behind"), unique("group"), unique("id"));
-    kafka.topic(&topic, 3);
-    fill(&kafka, &topic, 30);
-    let metrics = Metrics::register(&mut Registry::default());
-    {
-        let mut source = kafka.source("first", &group, &[&topic], StartAt::Committed);
-        let mut sink = TransactionSink::new(&kafka.connection, "first", &id, &source, metrics).unwrap();
-        let mut seen = Seen::default();
-        read_until(&mut source, &mut seen, |seen, _| !seen.behind.is_empty());
-        seen.behind.sort_unstable();
-        assert_eq!(seen.behind, [0, 1, 2]);
-        read_until(&mut source, &mut seen, |_, polled| {
-            sink.deliver(Vec::new(), &polled.positions).unwrap();
-            polled.caught_up
-        });
-    }
-    let writer = LogWriter::new(&kafka.connection, "test").unwrap();
-    writer.push(&topic, Some("1"), b"one more", &[]).unwrap();
-    writer.flush(Duration::from_secs(30)).unwrap();
-    let (mut source, mut seen) =
+    let (topic, group) = (unique("logs.all"), unique("group"));
+    kafka.topic(&topic, 4);
+    fill(&kafka, &topic, 40);
+    let told = |seen: &Seen| {
+        let of_topic = seen.announced.iter().filter(|partition| *partition.topic == *topic);
+        of_topic.map(|partition| partition.partition).collect::<BTreeSet<_>>()
+    };
+    let (mut first, mut seen) =
+        (kafka.source("first", &group, &[&topic], StartAt::Committed), Seen::default());
+    read_until(&mut first, &mut seen, |seen, _| !seen.records.is_empty());
+    assert_eq!(told(&seen), BTreeSet::from([0, 1, 2, 3]));
+    // The second gets two of them, and hears of all.
+    let (mut second, mut others) =
         (kafka.source("second", &group, &[&topic], StartAt::Committed), Seen::default());
-    read_until(&mut source, &mut seen, |seen, _| !seen.records.is_empty());
-    assert_eq!((seen.behind.len(), seen.behind[0]), (1, seen.records[0].0));
+    read_until(&mut second, &mut others, |others, _| {
+        first.next_batch(&mut seen).unwrap();
+        !others.records.is_empty()
+    });
+    assert_eq!(told(&others), BTreeSet::from([0, 1, 2, 3]));
+    let own: BTreeSet<i32> = others.records.iter().map(|(partition, ..)| *partition).collect();
+    assert!(own.len() < 4, "{own:?}");
 }
 
 #[test]

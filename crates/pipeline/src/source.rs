@@ -46,8 +46,9 @@ pub struct RecordView<'a> {
 pub trait Reader {
     /// These partitions are ours from now on; their records follow.
     fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), SourceError>;
-    /// Of those assigned just now, these hold records that are yet to be read.
-    fn behind(&mut self, _: &[TopicPartition]) {}
+    /// Every partition there is of what our group reads, told at each assignment: others hold what is
+    /// not ours, and may not have read of it yet.
+    fn announced(&mut self, _: &[TopicPartition]) {}
     /// These are no longer ours; no record of them is outstanding.
     fn revoked(&mut self, partitions: &[TopicPartition]);
     /// The next record of a partition that is ours, in offset order.

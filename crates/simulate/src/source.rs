@@ -22,7 +22,7 @@ pub(crate) struct SimSource {
     member: Member,
     reads: fn(&str) -> bool,
     start_at: StartAt,
-    tell_behind: bool,
+    announces: bool,
     owned: BTreeMap<TopicPartition, Place>,
 }
 
@@ -33,14 +33,14 @@ impl SimSource {
         group: &'static str,
         reads: fn(&str) -> bool,
         start_at: StartAt,
-        tell_behind: bool,
+        announces: bool,
     ) -> Self {
         let mut shared = world.shared();
         shared.next_member += 1;
         let member = Member { group, id: shared.next_member };
         drop(shared);
         let world = Arc::clone(world);
-        Self { world, worker, member, reads, start_at, tell_behind, owned: BTreeMap::new() }
+        Self { world, worker, member, reads, start_at, announces, owned: BTreeMap::new() }
     }
 
     pub(crate) fn member(&self) -> &Member {
@@ -62,6 +62,9 @@ impl SimSource {
             self.owned.retain(|of, _| !polling.revoked.contains(of));
             reader.revoked(&polling.revoked);
         }
+        if self.announces && !polling.assigned.is_empty() {
+            reader.announced(&all);
+        }
         for (of, committed) in polling.assigned {
             let start = match &self.start_at {
                 StartAt::Committed => committed,
@@ -69,9 +72,6 @@ impl SimSource {
             };
             let place = Place { next: start.unwrap_or(0), committed: committed.unwrap_or(0) };
             reader.assigned(std::slice::from_ref(&of))?;
-            if self.tell_behind && place.next < self.world.shared().log.stable_end(&of) {
-                reader.behind(std::slice::from_ref(&of));
-            }
             self.owned.insert(of, place);
         }
         Ok(())

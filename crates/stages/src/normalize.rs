@@ -82,8 +82,9 @@ impl Reader for NormalizeStage {
 
     /// The detectors are told what is still to be read, or the sources that happen to be read
     /// first would carry event time past the others.
-    fn behind(&mut self, partitions: &[TopicPartition]) {
-        self.unread.extend(partitions.iter().map(|partition| SourceProgress {
+    fn announced(&mut self, partitions: &[TopicPartition]) {
+        let logs = partitions.iter().filter(|partition| LogTopic::parse(&partition.topic).is_ok());
+        self.unread.extend(logs.map(|partition| SourceProgress {
             source: format!("{}/{}", partition.topic, partition.partition),
             event_time_max: EventTime::MIN,
             broker_time: EventTime::MIN,

@@ -73,7 +73,7 @@ fn read_all(args: &BenchLimitsArgs, name: &str, keep: usize) -> anyhow::Result<(
             bytes_max: 4 << 20,
         },
         discovery: Duration::from_secs(1),
-        tell_behind: false,
+        announce: false,
     };
     let mut source = KafkaSource::subscribe(&args.kafka.connection()?, options, Box::new(|_| {}))?;
     let mut sample = Sample { keep, ..Sample::default() };

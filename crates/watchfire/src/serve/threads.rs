@@ -57,7 +57,7 @@ impl Builder {
             start_at,
             budget,
             discovery: self.discovery,
-            tell_behind: stage == "normalize",
+            announce: stage == "normalize",
         };
         let gauge = self.metrics.lag.get_or_create_owned(&StageLabel { stage: stage.to_owned() });
         let told = Box::new(move |lag: i64| {
