@@ -4,7 +4,6 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -12,20 +11,23 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::now_ms;
 use crate::config::BrokerConfig;
+use crate::disk::create_directory;
 use crate::error::BrokerError;
+use crate::format;
 use crate::groups::Groups;
 use crate::handlers::FETCH_BYTES_MAX;
 use crate::journal::Journal;
 use crate::metrics::{BrokerMetrics, Counters};
 use crate::node::Node;
-use crate::syncer::{SyncQueue, Syncer};
+use crate::open_files;
+use crate::syncer::{Pace, SyncQueue, Syncer};
 use crate::topic_admin::TopicAdmin;
 use crate::topics::{self, Topics};
 use crate::transactions::Transactions;
 
 mod accept;
+mod upkeep;
 
 /// A running broker. Dropped without [`Broker::shutdown`], it stops like a killed process
 /// would: nothing that was acknowledged is lost.
@@ -43,16 +45,17 @@ impl Broker {
     /// Opens the data directory, recovers what a crash left, and listens.
     pub async fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
         check(&config)?;
-        std::fs::create_dir_all(&config.data_dir)
-            .map_err(BrokerError::storage("create", &config.data_dir))?;
+        create_directory(&config.data_dir).map_err(BrokerError::storage("create", &config.data_dir))?;
         let lock = lock(&config.data_dir)?;
+        format::check(&config.data_dir)?;
+        open_files::raise_limit();
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|source| BrokerError::Listen { address: config.listen, source })?;
         let local_addr =
             listener.local_addr().map_err(|source| BrokerError::Listen { address: config.listen, source })?;
         let counters = Arc::new(Counters::default());
-        let queue = Arc::new(SyncQueue::default());
+        let queue = Arc::new(SyncQueue::new(Pace::of(&config)));
         let opening = {
             let (queue, counters) = (Arc::clone(&queue), Arc::clone(&counters));
             tokio::task::spawn_blocking(move || open(config, local_addr, queue, counters)).await
@@ -66,7 +69,8 @@ impl Broker {
             tokio::spawn(accept::accept(Arc::clone(&node), listener, connections.clone())),
             tokio::spawn(watch_groups(Arc::clone(&node))),
             tokio::spawn(Arc::clone(&node.transactions).watch_timeouts()),
-            tokio::spawn(watch_retention(Arc::clone(&node))),
+            tokio::spawn(upkeep::watch_retention(Arc::clone(&node))),
+            tokio::spawn(upkeep::watch_set_aside(Arc::clone(&node))),
             tokio::spawn(watch_journal(Arc::clone(&node))),
         ];
         tracing::info!(%local_addr, data_dir = %node.config.data_dir.display(), "broker started");
@@ -227,30 +231,9 @@ async fn watch_groups(node: Arc<Node>) {
     node.groups.watch_deadlines().await;
 }
 
-/// Deletes old records now and then.
-async fn watch_retention(node: Arc<Node>) {
-    let pause = Duration::from_millis(node.config.retention_check_ms.max(10));
-    loop {
-        tokio::time::sleep(pause).await;
-        let node = Arc::clone(&node);
-        let looked = tokio::task::spawn_blocking(move || retain(&node));
-        if looked.await.is_err() {
-            tracing::error!("looking for old records panicked");
-        }
-    }
-}
-
-fn retain(node: &Node) {
-    let now = now_ms();
-    for topic in node.topics.all() {
-        for partition in topic.partitions() {
-            if let Ok(segments @ 1..) = partition.retain(topic.config().retention, now) {
-                let (topic, partition) = (partition.topic(), partition.index());
-                tracing::info!(%topic, partition, segments, "deleted old segments");
-            }
-        }
-    }
-}
-
+#[cfg(test)]
+mod power_cut;
+#[cfg(test)]
+mod test_client;
 #[cfg(test)]
 mod tests;

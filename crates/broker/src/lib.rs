@@ -5,6 +5,18 @@
 //! request comes in), `handlers` (what each does), `partition` and `log` (where records go), and
 //! `journal` (where everything else goes). It refuses to open compressed records, to compact, to
 //! replicate, and to listen beyond loopback unless told that the network is trusted.
+//!
+//! # When the disk does not do its part
+//!
+//! - *It is full.* A batch that finds no room is refused with `KAFKA_STORAGE_ERROR`. Readers go on,
+//!   and so do producers as soon as there is room, without a restart. What changes topics, groups
+//!   or transactions waits for room. A start needs a little room too, for its journal.
+//! - *An fsync fails.* No one knows then what the disk holds, so that partition refuses producers
+//!   until a restart; what was acknowledged can be read. If it is the journal's, the broker stops.
+//! - *The power goes.* A start cuts each log after its last whole batch, and says where; nothing
+//!   that was acknowledged lies behind that. What is cut is kept for a while, see `set_aside`.
+//! - *A bit flips.* The batch is not served, and readers are told `CORRUPT_MESSAGE`; the next start
+//!   takes it out of the log, says so, and what follows it can be read.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may"))]
 
@@ -34,7 +46,14 @@ mod transactions;
 mod clock;
 mod detached;
 mod disk;
+mod format;
 mod guarded;
+mod open_files;
+mod set_aside;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use broker::Broker;
 pub use config::BrokerConfig;

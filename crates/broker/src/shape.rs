@@ -254,4 +254,4 @@ fn present(length: i64) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

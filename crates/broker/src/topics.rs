@@ -8,11 +8,12 @@ use std::sync::{Arc, RwLock};
 use kafka_protocol::error::ResponseError;
 
 use crate::config::BrokerConfig;
-use crate::disk::sync_directory;
+use crate::disk::{create_directory, rename, sync_directory};
 use crate::error::BrokerError;
 use crate::journal::record::{PartitionName, TopicRecord};
 use crate::journal::state::State;
 use crate::partition::Partition;
+use crate::set_aside;
 use crate::syncer::SyncQueue;
 use crate::topic_config::TopicConfig;
 
@@ -66,7 +67,7 @@ impl Topics {
         broker: &BrokerConfig,
         state: &State,
     ) -> Result<Self, BrokerError> {
-        std::fs::create_dir_all(&dir).map_err(BrokerError::storage("create", &dir))?;
+        create_directory(&dir).map_err(BrokerError::storage("create", &dir))?;
         let topics = Self { dir, queue, by_name: RwLock::default() };
         topics.set_strangers_aside(state)?;
         for record in state.topics.values() {
@@ -88,9 +89,10 @@ impl Topics {
             if known.contains(&name) {
                 continue;
             }
-            std::fs::create_dir_all(&removed).map_err(BrokerError::storage("create", &removed))?;
+            create_directory(&removed).map_err(BrokerError::storage("create", &removed))?;
             let to = free_name(&removed, &name);
-            std::fs::rename(entry.path(), &to).map_err(BrokerError::storage("move", entry.path()))?;
+            rename(&entry.path(), &to).map_err(BrokerError::storage("move", entry.path()))?;
+            set_aside::mark(&to);
             tracing::warn!(path = %entry.path().display(), to = %to.display(),
                 "moved aside a topic that the journal does not know; delete it if no one misses it");
         }

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::BrokerConfig;
 use crate::connection;
 use crate::node::Node;
+use crate::open_files;
 
 /// Takes connections until the broker stops.
 pub(super) async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker) {
@@ -43,7 +44,7 @@ pub(super) async fn accept(node: Arc<Node>, listener: TcpListener, connections: 
 
 /// Connections leave the log the open files that it needs.
 fn connections_max(config: &BrokerConfig) -> usize {
-    let Some(open_files_max) = open_files_max() else { return config.connections_max };
+    let Some(open_files_max) = open_files::limit() else { return config.connections_max };
     let connections_max = config.connections_max.min(open_files_max / 2);
     if connections_max < config.connections_max {
         tracing::warn!(
@@ -53,11 +54,4 @@ fn connections_max(config: &BrokerConfig) -> usize {
         );
     }
     connections_max
-}
-
-/// How many files this process may open, where the system says it in a file.
-fn open_files_max() -> Option<usize> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
 }

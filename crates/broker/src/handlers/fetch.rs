@@ -233,5 +233,8 @@ fn fill(data: PartitionData, records: Bytes, readable: Readable) -> PartitionDat
 fn unreadable(one: &Wanted, error: &io::Error) -> ResponseError {
     let topic = one.partition.as_ref().map(|partition| partition.topic().to_string()).unwrap_or_default();
     tracing::error!(%topic, partition = one.index, %error, "cannot read the log");
-    ResponseError::KafkaStorageError
+    match error.kind() {
+        io::ErrorKind::InvalidData => ResponseError::CorruptMessage,
+        _ => ResponseError::KafkaStorageError,
+    }
 }

@@ -113,7 +113,7 @@ fn in_produce(refusal: ResponseError) -> ResponseError {
 }
 
 /// Refuses anything but one whole, plausible batch.
-fn check(batch: &Bytes, bytes_max: usize) -> Result<BatchHeader, ResponseError> {
+pub(crate) fn check(batch: &Bytes, bytes_max: usize) -> Result<BatchHeader, ResponseError> {
     let header = BatchHeader::read_whole(batch).map_err(|error| match error {
         BatchError::Magic(_) => ResponseError::UnsupportedForMessageFormat,
         BatchError::Count => ResponseError::InvalidRecord,
