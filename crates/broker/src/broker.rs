@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -27,7 +28,10 @@ use crate::topics::{self, Topics};
 use crate::transactions::Transactions;
 
 mod accept;
+mod stopped;
 mod upkeep;
+
+pub use self::stopped::Stopped;
 
 /// A running broker. Dropped without [`Broker::shutdown`], it stops like a killed process
 /// would: nothing that was acknowledged is lost.
@@ -98,7 +102,8 @@ impl Broker {
     }
 
     /// Takes no new requests, answers those under way, makes everything durable and closes.
-    pub async fn shutdown(mut self) -> Result<(), BrokerError> {
+    pub async fn shutdown(mut self) -> Result<Stopped, BrokerError> {
+        let (began, connections) = (Instant::now(), self.connections.len());
         self.node.stopping.cancel();
         self.connections.close();
         self.connections.wait().await;
@@ -124,8 +129,10 @@ impl Broker {
         if let Some(error) = self.node.journal.failure() {
             return Err(self.node.journal_failed(&error));
         }
-        tracing::info!("broker stopped");
-        Ok(())
+        let BrokerMetrics { partitions, log_bytes, .. } = self.metrics();
+        let stopped = Stopped { connections, partitions, log_bytes, took: began.elapsed() };
+        tracing::info!(%stopped, "broker stopped");
+        Ok(stopped)
     }
 }
 

@@ -7,10 +7,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kafka_protocol::messages::ApiKey;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use self::frames::{Frames, Memory};
 use crate::frame::{FrameError, Request};
 use crate::handlers;
+use crate::metrics::{Closing, Counters};
 use crate::node::Node;
 
 mod frames;
@@ -36,6 +37,7 @@ pub(crate) type Reply = Pin<Box<dyn Future<Output = Result<Option<Bytes>, FrameE
 
 /// A reply to come, and the memory that its request takes until then.
 struct Pending {
+    key: ApiKey,
     reply: Reply,
     _memory: Memory,
 }
@@ -59,20 +61,20 @@ pub(crate) async fn serve(node: Arc<Node>, stream: TcpStream, peer: SocketAddr) 
     let (replies, unanswered) = mpsc::channel(UNANSWERED_MAX);
     let mut writing = tokio::spawn(write(Arc::clone(&node), output, unanswered));
     tokio::select! {
-        read = read(Arc::clone(&node), input, peer, replies) => report(peer, read),
-        written = &mut writing => return join(peer, written),
+        read = read(Arc::clone(&node), input, peer, replies) => report(&node.counters, peer, read),
+        written = &mut writing => return join(&node.counters, peer, written),
     }
     // What was asked is still done, though the client may not hear of it: it may have left its
     // group, or committed offsets, and hung up. Unless that waits for others.
     match tokio::time::timeout(GRACE, &mut writing).await {
-        Ok(written) => join(peer, written),
+        Ok(written) => join(&node.counters, peer, written),
         Err(_) => writing.abort(),
     }
 }
 
-fn join(peer: SocketAddr, written: Result<Result<(), Closed>, tokio::task::JoinError>) {
+fn join(counters: &Counters, peer: SocketAddr, written: Result<Result<(), Closed>, tokio::task::JoinError>) {
     match written {
-        Ok(written) => report(peer, written),
+        Ok(written) => report(counters, peer, written),
         Err(error) if error.is_panic() => {
             tracing::error!(%peer, %error, "a request panicked; its connection is closed")
         }
@@ -80,12 +82,18 @@ fn join(peer: SocketAddr, written: Result<Result<(), Closed>, tokio::task::JoinE
     }
 }
 
-fn report(peer: SocketAddr, ended: Result<(), Closed>) {
+fn report(counters: &Counters, peer: SocketAddr, ended: Result<(), Closed>) {
     match ended {
         Ok(()) => {}
         Err(Closed::Io(error)) => tracing::debug!(%peer, %error, "connection lost"),
-        Err(closed @ Closed::Stalled(..)) => tracing::info!(%peer, %closed, "connection closed"),
-        Err(Closed::Frame(error)) => tracing::warn!(%peer, %error, "connection closed"),
+        Err(closed @ Closed::Stalled(..)) => {
+            counters.count_closing(Closing::Stalled);
+            tracing::info!(%peer, %closed, "connection closed");
+        }
+        Err(Closed::Frame(error)) => {
+            counters.count_closing(Closing::Malformed);
+            tracing::warn!(%peer, %error, "connection closed");
+        }
     }
 }
 
@@ -108,10 +116,12 @@ async fn read(
             () = node.stopping.cancelled() => None,
         };
         let Some((place, frame, memory)) = next else { return Ok(()) };
-        node.counters.requests.fetch_add(1, Ordering::Relaxed);
-        node.counters.bytes_in.fetch_add(4 + frame.len() as u64, Ordering::Relaxed);
-        let reply = handlers::begin(&node, Request::read(frame)?, peer)?;
-        place.send(Pending { reply, _memory: memory });
+        let bytes = 4 + frame.len();
+        let request = Request::read(frame)?;
+        let key = request.key;
+        node.counters.count_request(key, bytes);
+        let reply = handlers::begin(&node, request, peer)?;
+        place.send(Pending { key, reply, _memory: memory });
     }
 }
 
@@ -127,8 +137,9 @@ async fn write(
         let response = pending.reply.await?;
         if let (Some(response), Ok(())) = (response, &sent) {
             sent = send(&node, &mut output, &response).await;
-            if sent.is_err() {
-                unanswered.close();
+            match sent {
+                Ok(()) => node.counters.count_response(pending.key, response.len()),
+                Err(_) => unanswered.close(),
             }
         }
     }
@@ -143,6 +154,5 @@ async fn send(node: &Node, output: &mut OwnedWriteHalf, response: &[u8]) -> Resu
             .await
             .map_err(|_| Closed::Stalled("response was not read", patience))??;
     }
-    node.count_bytes_out(response.len());
     Ok(())
 }

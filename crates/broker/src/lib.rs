@@ -55,7 +55,7 @@ mod set_aside;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use broker::Broker;
+pub use broker::{Broker, Stopped};
 pub use config::BrokerConfig;
 pub use error::BrokerError;
-pub use metrics::BrokerMetrics;
+pub use metrics::{ApiMetrics, BrokerMetrics, ErrorMetrics, GroupLag, LISTED_MAX, PartitionMetrics};

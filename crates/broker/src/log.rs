@@ -245,6 +245,10 @@ impl Log {
         self.segments.iter().map(Segment::bytes).sum()
     }
 
+    pub(crate) fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
     pub(crate) fn producers(&self) -> &Producers {
         &self.producers
     }

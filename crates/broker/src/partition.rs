@@ -305,6 +305,11 @@ impl Partition {
         self.log.lock().bytes()
     }
 
+    /// How many files hold the log.
+    pub(crate) fn segment_count(&self) -> usize {
+        self.log.lock().segment_count()
+    }
+
     pub(crate) fn topic(&self) -> &Arc<str> {
         &self.topic
     }

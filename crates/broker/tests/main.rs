@@ -14,6 +14,7 @@ mod crash;
 mod frames;
 mod groups;
 mod idempotence;
+mod metrics;
 mod offsets;
 mod produce_consume;
 mod restart;

@@ -1,7 +1,6 @@
 //! Takes connections, as many as there may be.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -9,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::BrokerConfig;
 use crate::connection;
+use crate::metrics::Closing;
 use crate::node::Node;
 use crate::open_files;
 
@@ -30,14 +30,15 @@ pub(super) async fn accept(node: Arc<Node>, listener: TcpListener, connections: 
             }
         };
         if connections.len() >= connections_max {
+            node.counters.count_closing(Closing::Rejected);
             tracing::warn!(%peer, connections_max, "too many connections; closed one");
             continue;
         }
         let node = Arc::clone(&node);
         connections.spawn(async move {
-            node.counters.connections.fetch_add(1, Ordering::Relaxed);
+            node.counters.connection_began();
             connection::serve(Arc::clone(&node), stream, peer).await;
-            node.counters.connections.fetch_sub(1, Ordering::Relaxed);
+            node.counters.connection_ended();
         });
     }
 }

@@ -52,6 +52,9 @@ pub(super) async fn fetch(node: &Arc<Node>, request: &mut Request) -> Result<Byt
     let mut responses: Vec<_> =
         topics.into_iter().map(|topic| FetchableTopicResponse::default().with_topic(topic)).collect();
     for (topic, data) in read {
+        if let Some(error) = ResponseError::try_from_code(data.error_code) {
+            node.counters.count_error("Fetch", error);
+        }
         responses[topic].partitions.push(data);
     }
     let response = request.encode(&FetchResponse::default().with_responses(responses))?;

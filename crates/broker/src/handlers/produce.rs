@@ -18,6 +18,7 @@ use crate::log::Placed;
 use crate::log::batch::{BatchError, BatchHeader};
 use crate::log::marker::Producer;
 use crate::log::records;
+use crate::metrics::Counters;
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::topics::Topic;
@@ -43,6 +44,7 @@ pub(super) fn begin(node: &Arc<Node>, request: &mut Request) -> Result<Reply, Fr
     let (key, version, correlation_id) = (request.key, request.version, request.correlation_id);
     let acks = produce.acks;
     let transactional_id = produce.transactional_id;
+    let counters = Arc::clone(&node.counters);
     let outcomes: Vec<_> = produce
         .topic_data
         .into_iter()
@@ -54,7 +56,7 @@ pub(super) fn begin(node: &Arc<Node>, request: &mut Request) -> Result<Reply, Fr
     Ok(Box::pin(async move {
         let mut responses = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
-            responses.push(respond(outcome, acks).await);
+            responses.push(respond(outcome, acks, &counters).await);
         }
         let response = ProduceResponse::default().with_responses(responses);
         frame::encode(key, version, correlation_id, &response).map(Some)
@@ -136,7 +138,7 @@ pub(crate) fn check(batch: &Bytes, bytes_max: usize) -> Result<BatchHeader, Resp
     }
 }
 
-async fn respond(outcome: Outcome, acks: i16) -> TopicProduceResponse {
+async fn respond(outcome: Outcome, acks: i16, counters: &Counters) -> TopicProduceResponse {
     let mut partitions = Vec::with_capacity(outcome.partitions.len());
     for (index, appended) in outcome.partitions {
         let answered = match appended {
@@ -145,6 +147,9 @@ async fn respond(outcome: Outcome, acks: i16) -> TopicProduceResponse {
             }
             other => other,
         };
+        if let Err(error) = &answered {
+            counters.count_error("Produce", *error);
+        }
         let base_offset = answered.as_ref().map_or(-1, |appended| appended.placed.base_offset);
         let response = PartitionProduceResponse::default()
             .with_index(index)
