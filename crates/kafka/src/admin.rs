@@ -121,7 +121,7 @@ impl Admin {
     }
 
     fn failed(&self, attempt: &str, error: &KafkaError) -> AdminError {
-        match error.rdkafka_error_code() {
+        match code(error) {
             Some(
                 RDKafkaErrorCode::BrokerTransportFailure
                 | RDKafkaErrorCode::AllBrokersDown
@@ -139,7 +139,14 @@ pub(crate) fn refused(attempt: &str, error: &KafkaError) -> AdminError {
 
 /// What is behind an error, without the client's own words around it.
 fn said(error: &KafkaError) -> String {
-    error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
+    code(error).map_or_else(|| error.to_string(), |code| code.to_string())
+}
+
+fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    }
 }
 
 fn options() -> AdminOptions {

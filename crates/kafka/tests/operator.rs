@@ -34,7 +34,10 @@ fn a_topic_is_made_described_configured_extended_and_deleted() {
     let new = New { name: &topic, partitions: Some(2), replicas: None, settings: &settings };
     kafka.runtime.block_on(admin.create(&new)).unwrap();
     let again = kafka.runtime.block_on(admin.create(&new)).unwrap_err();
-    assert!(matches!(&again, AdminError::Refused { attempt, .. } if attempt.contains(&topic)), "{again}");
+    assert!(
+        matches!(&again, AdminError::Refused { cause, .. } if cause.contains("already exists")),
+        "{again}"
+    );
 
     fill(&kafka, &topic, 10);
     let described = admin.topic(&topic).unwrap();
@@ -53,6 +56,10 @@ fn a_topic_is_made_described_configured_extended_and_deleted() {
     assert_eq!(own(), [bytes, ms.clone()], "what was set before stays");
     kafka.runtime.block_on(admin.configure(&topic, &[("retention.bytes".to_owned(), None)])).unwrap();
     assert_eq!(own(), [ms]);
+
+    let nonsense = [("no.such.setting".to_owned(), Some("1".to_owned()))];
+    let refused = kafka.runtime.block_on(admin.configure(&topic, &nonsense)).unwrap_err();
+    assert!(refused.to_string().contains("no.such.setting"), "{refused}");
 
     kafka.runtime.block_on(admin.extend(&topic, 3)).unwrap();
     assert_eq!(admin.topic(&topic).unwrap().partitions.len(), 3);

@@ -1,6 +1,7 @@
 //! Topics: what there is, and what can be changed about them.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{
     AlterConfig, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication, TopicResult,
@@ -11,6 +12,9 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::topic_partition_list::Offset;
 
 use super::{Admin, AdminError, TIMEOUT, options};
+
+/// How long settings may take to be in force.
+const TAKEN_WITHIN: Duration = Duration::from_secs(3);
 
 /// A topic and its partitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,9 +146,7 @@ impl Admin {
         changes: &[(String, Option<String>)],
     ) -> Result<(), AdminError> {
         // The oldest request for it, which every Kafka knows, has to say all that shall be set.
-        let own = self.settings(topic).await?.into_iter().filter(|setting| setting.is_own);
-        let mut wanted: BTreeMap<String, String> =
-            own.filter_map(|setting| Some((setting.name, setting.value?))).collect();
+        let mut wanted = self.own_settings(topic).await?;
         for (name, value) in changes {
             match value {
                 Some(value) => wanted.insert(name.clone(), value.clone()),
@@ -158,7 +160,29 @@ impl Admin {
         for result in done.map_err(|error| self.failed(&attempt, &error))? {
             result.map_err(|(_, code)| self.answered(&attempt, topic, code))?;
         }
-        Ok(())
+        self.taken(topic, changes).await
+    }
+
+    /// Waits until a topic's settings are as wanted: the client does not tell what a broker said to
+    /// them, and a cluster takes a moment to spread them.
+    async fn taken(&self, topic: &str, changes: &[(String, Option<String>)]) -> Result<(), AdminError> {
+        let deadline = Instant::now() + TAKEN_WITHIN;
+        loop {
+            let own = self.own_settings(topic).await?;
+            let refused = changes.iter().find(|(name, value)| own.get(name) != value.as_ref());
+            let Some((name, value)) = refused else { return Ok(()) };
+            if Instant::now() > deadline {
+                let value = value.as_deref().unwrap_or("nothing");
+                let cause = format!("it does not take {name} = {value}");
+                return Err(AdminError::Refused { attempt: format!("configure topic {topic}"), cause });
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn own_settings(&self, topic: &str) -> Result<BTreeMap<String, String>, AdminError> {
+        let own = self.settings(topic).await?.into_iter().filter(|setting| setting.is_own);
+        Ok(own.filter_map(|setting| Some((setting.name, setting.value?))).collect())
     }
 
     fn check(&self, attempt: &str, done: Result<Vec<TopicResult>, KafkaError>) -> Result<(), AdminError> {
