@@ -30,6 +30,12 @@ enum Command {
     Token(commands::token::TokenArgs),
     /// Ask a running server in SQL.
     Query(commands::query::QueryArgs),
+    /// Make, describe, configure and delete topics.
+    Topics(commands::topics::TopicsArgs),
+    /// Show how far consumer groups are, and move or delete them.
+    Groups(commands::groups::GroupsArgs),
+    /// Show the last records of a topic, and those to come.
+    Tail(commands::tail::TailArgs),
     /// Run the embedded Kafka broker alone.
     Broker(commands::broker::BrokerArgs),
     /// Measure what reading and parsing alone cost, to hold other figures against.
@@ -118,6 +124,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Check(args) => commands::check::run(&args),
         Command::Token(args) => commands::token::run(args),
         Command::Query(args) => commands::query::run(&args),
+        Command::Topics(args) => commands::topics::run(&args),
+        Command::Groups(args) => commands::groups::run(&args),
+        Command::Tail(args) => commands::tail::run(&args),
         Command::Broker(args) => commands::broker::run(&args),
         Command::BenchLimits(args) => commands::bench_limits::run(&args),
     }
