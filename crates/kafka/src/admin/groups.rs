@@ -132,7 +132,8 @@ impl Admin {
             Err(error) => return Err(error),
         };
         if members > 0 {
-            let cause = format!("it has {members} members, which would go on from where they are");
+            let cause =
+                format!("it has {members} members, which would go on from where they are: stop them first");
             return Err(AdminError::Refused { attempt, cause });
         }
         let topic = self.topic(topic)?;

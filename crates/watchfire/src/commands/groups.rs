@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use anyhow::bail;
 use kafka::admin::{Group, GroupOffset, Place};
 use serde_json::{Value, json};
 
@@ -184,7 +185,10 @@ fn described(group: &Group, offsets: &[GroupOffset]) -> Value {
 async fn delete(args: &DeleteArgs) -> anyhow::Result<()> {
     let admin = args.kafka.admin()?;
     for group in &args.groups {
-        admin.group(group).map_err(with_cure)?;
+        let members = admin.group(group).map_err(with_cure)?.members.len();
+        if members > 0 {
+            bail!("group {group} has {members} members, which would make it anew: stop them first");
+        }
     }
     let question = format!("Delete the offsets of {} for good?", args.groups.join(", "));
     confirm(&question, args.yes)?;
