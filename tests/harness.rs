@@ -40,6 +40,11 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new(extra_config: &str) -> Self {
+        Self::with_broker("", extra_config)
+    }
+
+    /// With more keys for the embedded broker, in which `{home}` is the folder.
+    pub(crate) fn with_broker(broker: &str, extra_config: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let prefix = partner("wf");
         // One key for every run, so that fingerprints, and alert ids with them, can be compared.
@@ -49,11 +54,12 @@ impl Home {
         let config = format!(
             "[kafka]\nprefix = '{prefix}'\nbrokers = '{}'\ndiscovery_ms = 200\n\
              [server]\nlisten = '127.0.0.1:0'\ndata_dir = '{}'\n\
-             [broker]\nlisten = '127.0.0.1:0'\n\
+             [broker]\nlisten = '127.0.0.1:0'\n{}\n\
              [store]\ncommit_interval_ms = 200\n\
              [privacy]\nkey_file = '{}'\n{extra_config}",
             cluster().unwrap_or_default(),
             dir.path().join("data").display(),
+            broker.replace("{home}", &dir.path().display().to_string()),
             key.display(),
         );
         std::fs::write(dir.path().join("watchfire.toml"), config).unwrap();

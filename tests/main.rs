@@ -16,3 +16,4 @@ mod operator;
 mod real_logs;
 mod restarts;
 mod tokens;
+mod users;

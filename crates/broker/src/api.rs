@@ -34,6 +34,8 @@ pub(crate) const APIS: &[Api] = &[
     api(ApiKey::SyncGroup, 0, 5),
     api(ApiKey::DescribeGroups, 0, 5),
     api(ApiKey::ListGroups, 0, 4),
+    api(ApiKey::SaslHandshake, 0, 1),
+    api(ApiKey::SaslAuthenticate, 0, 2),
     api(ApiKey::ApiVersions, 0, 3),
     api(ApiKey::CreateTopics, 2, 6),
     api(ApiKey::DeleteTopics, 1, 5),
@@ -57,6 +59,12 @@ pub(crate) const APIS: &[Api] = &[
 /// Whether a request of this key and version can be decoded.
 pub(crate) fn find(key: i16, version: i16) -> Option<ApiKey> {
     let understood = APIS.iter().find(|api| api.key as i16 == key)?;
-    let min = if understood.key == ApiKey::Produce { 3 } else { understood.min };
+    let min = match understood.key {
+        ApiKey::Produce => 3,
+        // After version 0 the client's messages would come without a header. It is listed, because
+        // librdkafka takes its absence to mean that there is no SASL.
+        ApiKey::SaslHandshake => 1,
+        _ => understood.min,
+    };
     (min..=understood.max).contains(&version).then_some(understood.key)
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,9 +27,12 @@ use crate::topics::{self, Topics};
 use crate::transactions::Transactions;
 
 mod accept;
+mod doors;
 mod stopped;
 mod upkeep;
 
+use self::doors::Doors;
+pub use self::doors::OwnAccess;
 pub use self::stopped::Stopped;
 
 /// A running broker. Dropped without [`Broker::shutdown`], it stops like a killed process
@@ -39,6 +41,7 @@ pub use self::stopped::Stopped;
 pub struct Broker {
     node: Arc<Node>,
     local_addr: SocketAddr,
+    own_access: Option<OwnAccess>,
     connections: TaskTracker,
     tasks: Vec<JoinHandle<()>>,
     syncer: Option<Syncer>,
@@ -53,37 +56,40 @@ impl Broker {
         let lock = lock(&config.data_dir)?;
         format::check(&config.data_dir)?;
         open_files::raise_limit();
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(|source| BrokerError::Listen { address: config.listen, source })?;
-        let local_addr =
-            listener.local_addr().map_err(|source| BrokerError::Listen { address: config.listen, source })?;
+        let doors = Doors::open(&config).await?;
+        let (local_addr, own_access) = (doors.local_addr, doors.own_access.clone());
         let counters = Arc::new(Counters::default());
         let queue = Arc::new(SyncQueue::new(Pace::of(&config)));
         let opening = {
             let (queue, counters) = (Arc::clone(&queue), Arc::clone(&counters));
-            tokio::task::spawn_blocking(move || open(config, local_addr, queue, counters)).await
+            tokio::task::spawn_blocking(move || open(config, queue, counters)).await
         };
         let node = opening.map_err(|_| BrokerError::Damaged("reading it panicked".into()))??;
         let node = Arc::new(node);
         let syncer = Syncer::start(queue, node.config.fsync, counters)
             .map_err(BrokerError::storage("start syncing", &node.config.data_dir))?;
         let connections = TaskTracker::new();
-        let tasks = vec![
-            tokio::spawn(accept::accept(Arc::clone(&node), listener, connections.clone())),
+        let mut tasks = doors.serve(&node, &connections);
+        tasks.extend([
             tokio::spawn(watch_groups(Arc::clone(&node))),
             tokio::spawn(Arc::clone(&node.transactions).watch_timeouts()),
             tokio::spawn(upkeep::watch_retention(Arc::clone(&node))),
             tokio::spawn(upkeep::watch_set_aside(Arc::clone(&node))),
             tokio::spawn(watch_journal(Arc::clone(&node))),
-        ];
+        ]);
         tracing::info!(%local_addr, data_dir = %node.config.data_dir.display(), "broker started");
-        Ok(Self { node, local_addr, connections, tasks, syncer: Some(syncer), _lock: lock })
+        Ok(Self { node, local_addr, own_access, connections, tasks, syncer: Some(syncer), _lock: lock })
     }
 
     /// Where clients can connect.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// How this process reaches the broker, if [`BrokerConfig::own_listener`] is set: it need not
+    /// be a user, nor trust the broker's certificate.
+    pub fn own_access(&self) -> Option<&OwnAccess> {
+        self.own_access.as_ref()
     }
 
     /// Counters and sizes now.
@@ -150,9 +156,7 @@ impl Drop for Broker {
 }
 
 fn check(config: &BrokerConfig) -> Result<(), BrokerError> {
-    if !config.listen.ip().is_loopback() && !config.allow_insecure_listen {
-        return Err(BrokerError::InsecureListen(config.listen));
-    }
+    doors::check(config)?;
     if config.default_partitions < 1 {
         return Err(BrokerError::Misconfigured("default_partitions is at least 1"));
     }
@@ -181,12 +185,7 @@ fn lock(data_dir: &Path) -> Result<File, BrokerError> {
 }
 
 /// Reads what is on disk and puts the parts together.
-fn open(
-    config: BrokerConfig,
-    local_addr: SocketAddr,
-    queue: Arc<SyncQueue>,
-    counters: Arc<Counters>,
-) -> Result<Node, BrokerError> {
+fn open(config: BrokerConfig, queue: Arc<SyncQueue>, counters: Arc<Counters>) -> Result<Node, BrokerError> {
     let config = Arc::new(config);
     let journal_path = config.data_dir.join("journal");
     let topics_dir = topics::directory(&config.data_dir);
@@ -205,11 +204,9 @@ fn open(
     let topics = Arc::new(Topics::open(topics_dir, queue, &config, &state)?);
     let transactions =
         Transactions::recover(Arc::clone(&journal), Arc::clone(&topics), config.transactional_ids_max);
-    let advertised = config.advertised.clone();
     let topic_admin = TopicAdmin::new(Arc::clone(&config), Arc::clone(&journal), Arc::clone(&topics));
     Ok(Node {
         cluster_id: state.cluster_id.unwrap_or_default(),
-        advertised: advertised.unwrap_or_else(|| (local_addr.ip().to_string(), local_addr.port())),
         counters,
         topic_admin,
         groups: Arc::new(Groups::new(&config)),

@@ -6,6 +6,19 @@ use std::path::PathBuf;
 const MIB: usize = 1024 * 1024;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
+/// The PEM files of a listener's TLS. They are read again when they change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those between it and its authority.
+    pub certificate: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
+    /// The authorities of clients' certificates; without, clients are not asked for one.
+    pub client_ca: Option<PathBuf>,
+    /// Refuse clients without a certificate; otherwise they may come with a password.
+    pub client_certificate_required: bool,
+}
+
 /// The broker's settings. [`BrokerConfig::new`] has a sensible value for each.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
@@ -13,8 +26,18 @@ pub struct BrokerConfig {
     pub data_dir: PathBuf,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The host and port that clients are told to connect to; the listener's own when absent.
+    /// The host and port that clients are told to connect to; when absent, the address that they
+    /// have come to.
     pub advertised: Option<(String, u16)>,
+    /// Encrypts the listener, with TLS 1.3.
+    pub tls: Option<TlsFiles>,
+    /// The file of users ([`crate::users`]); with one, every client has to show who it is.
+    pub users_file: Option<PathBuf>,
+    /// How often to look whether the files of certificates and users have changed.
+    pub reload_check_ms: u64,
+    /// Also listen on a free loopback port for this process alone: see
+    /// [`Broker::own_access`](crate::Broker::own_access).
+    pub own_listener: bool,
     /// Partitions of a topic that is created without saying how many.
     pub default_partitions: i32,
     /// Create a topic when a client asks about one that does not exist.
@@ -81,6 +104,10 @@ impl BrokerConfig {
             data_dir: data_dir.into(),
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9092),
             advertised: None,
+            tls: None,
+            users_file: None,
+            reload_check_ms: 10_000,
+            own_listener: false,
             default_partitions: 1,
             auto_create_topics: true,
             fsync: true,

@@ -4,18 +4,37 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::security::tls::TlsError;
+use crate::security::users::UsersError;
+
 /// What went wrong with the broker as a whole; trouble of one request is answered to its client.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// Another process uses the data directory.
     #[error("data directory {} is in use by another broker; stop that one, or choose another data_dir", .0.display())]
     InUse(PathBuf),
-    /// The listener would accept anyone, unencrypted.
+    /// The listener would accept anyone, or send passwords and logs in the clear.
     #[error(
-        "listening on {0} would let anyone on the network read and write: there is no encryption or \
-         authentication yet; listen on a loopback address, or set allow_insecure_listen if the network is trusted"
+        "listening on {address} without {missing} would let anyone on the network in, or listen in: configure \
+         both, listen on a loopback address, or set allow_insecure_listen if the network is trusted"
     )]
-    InsecureListen(SocketAddr),
+    InsecureListen {
+        /// Where to listen was asked for.
+        address: SocketAddr,
+        /// What there would have to be.
+        missing: &'static str,
+    },
+    /// There is no TLS with the files that are configured.
+    #[error("TLS cannot be used: {0}")]
+    Tls(#[from] TlsError),
+    /// The file of users cannot be understood.
+    #[error("{}, {error}", .path.display())]
+    Users {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, and in which line.
+        error: UsersError,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {

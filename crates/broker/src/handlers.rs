@@ -18,7 +18,6 @@ pub(crate) use self::fetch::FETCH_BYTES_MAX;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::produce::check as check_batch;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,51 +28,55 @@ use kafka_protocol::protocol::StrBytes;
 use crate::connection::Reply;
 use crate::frame::{FrameError, Request};
 use crate::node::Node;
+use crate::security::client::Client;
 
 /// Begins a request. A produce is appended before this returns, so that records keep the order
 /// of their requests; everything else waits for its turn to be answered.
-pub(crate) fn begin(node: &Arc<Node>, mut request: Request, peer: SocketAddr) -> Result<Reply, FrameError> {
+pub(crate) fn begin(
+    node: &Arc<Node>,
+    mut request: Request,
+    client: &Arc<Client>,
+) -> Result<Reply, FrameError> {
     if request.key == ApiKey::Produce {
-        return produce::begin(node, &mut request);
+        return produce::begin(node, &mut request, client);
     }
-    let node = Arc::clone(node);
-    Ok(Box::pin(async move { answer(node, request, peer).await.map(Some) }))
+    let (node, client) = (Arc::clone(node), Arc::clone(client));
+    Ok(Box::pin(async move { answer(&node, request, &client).await.map(Some) }))
 }
 
-async fn answer(node: Arc<Node>, mut request: Request, peer: SocketAddr) -> Result<Bytes, FrameError> {
+async fn answer(node: &Arc<Node>, mut request: Request, client: &Client) -> Result<Bytes, FrameError> {
     let r = &mut request;
-    let node = &node;
     match r.key {
         ApiKey::ApiVersions => cluster::api_versions(r),
-        ApiKey::Metadata => cluster::metadata(node, r).await,
-        ApiKey::DescribeCluster => cluster::describe_cluster(node, r),
-        ApiKey::FindCoordinator => coordinator::find(node, r),
-        ApiKey::Fetch => fetch::fetch(node, r).await,
-        ApiKey::ListOffsets => list_offsets::list_offsets(node, r).await,
-        ApiKey::DeleteRecords => records::delete(node, r).await,
-        ApiKey::JoinGroup => membership::join(node, r, peer).await,
-        ApiKey::SyncGroup => membership::sync(node, r).await,
-        ApiKey::Heartbeat => membership::heartbeat(node, r),
-        ApiKey::LeaveGroup => membership::leave(node, r),
-        ApiKey::OffsetCommit => offsets::commit(node, r).await,
-        ApiKey::OffsetFetch => offsets::fetch(node, r),
-        ApiKey::TxnOffsetCommit => offsets::commit_in_transaction(node, r).await,
-        ApiKey::ListGroups => group_admin::list(node, r),
-        ApiKey::DescribeGroups => group_admin::describe(node, r),
-        ApiKey::DeleteGroups => group_admin::delete(node, r).await,
-        ApiKey::InitProducerId => transactions::init_producer_id(node, r).await,
-        ApiKey::AddPartitionsToTxn => transactions::add_partitions(node, r).await,
-        ApiKey::AddOffsetsToTxn => transactions::add_offsets(node, r).await,
-        ApiKey::EndTxn => transactions::end(node, r).await,
-        ApiKey::ListTransactions => transaction_admin::list(node, r),
-        ApiKey::DescribeTransactions => transaction_admin::describe(node, r),
-        ApiKey::DescribeProducers => transaction_admin::producers(node, r),
-        ApiKey::CreateTopics => topics::create(node, r).await,
-        ApiKey::DeleteTopics => topics::delete(node, r).await,
-        ApiKey::CreatePartitions => topics::extend(node, r).await,
-        ApiKey::DescribeConfigs => configs::describe(node, r),
-        ApiKey::AlterConfigs => configs::replace(node, r).await,
-        ApiKey::IncrementalAlterConfigs => configs::change(node, r).await,
+        ApiKey::Metadata => cluster::metadata(node, r, client).await,
+        ApiKey::DescribeCluster => cluster::describe_cluster(node, r, client),
+        ApiKey::FindCoordinator => coordinator::find(r, client),
+        ApiKey::Fetch => fetch::fetch(node, r, client).await,
+        ApiKey::ListOffsets => list_offsets::list_offsets(node, r, client).await,
+        ApiKey::DeleteRecords => records::delete(node, r, client).await,
+        ApiKey::JoinGroup => membership::join(node, r, client).await,
+        ApiKey::SyncGroup => membership::sync(node, r, client).await,
+        ApiKey::Heartbeat => membership::heartbeat(node, r, client),
+        ApiKey::LeaveGroup => membership::leave(node, r, client),
+        ApiKey::OffsetCommit => offsets::commit(node, r, client).await,
+        ApiKey::OffsetFetch => offsets::fetch(node, r, client),
+        ApiKey::TxnOffsetCommit => offsets::commit_in_transaction(node, r, client).await,
+        ApiKey::ListGroups => group_admin::list(node, r, client),
+        ApiKey::DescribeGroups => group_admin::describe(node, r, client),
+        ApiKey::DeleteGroups => group_admin::delete(node, r, client).await,
+        ApiKey::InitProducerId => transactions::init_producer_id(node, r, client).await,
+        ApiKey::AddPartitionsToTxn => transactions::add_partitions(node, r, client).await,
+        ApiKey::AddOffsetsToTxn => transactions::add_offsets(node, r, client).await,
+        ApiKey::EndTxn => transactions::end(node, r, client).await,
+        ApiKey::ListTransactions => transaction_admin::list(node, r, client),
+        ApiKey::DescribeTransactions => transaction_admin::describe(node, r, client),
+        ApiKey::DescribeProducers => transaction_admin::producers(node, r, client),
+        ApiKey::CreateTopics => topics::create(node, r, client).await,
+        ApiKey::DeleteTopics => topics::delete(node, r, client).await,
+        ApiKey::CreatePartitions => topics::extend(node, r, client).await,
+        ApiKey::DescribeConfigs => configs::describe(node, r, client),
+        ApiKey::AlterConfigs => configs::replace(node, r, client).await,
+        ApiKey::IncrementalAlterConfigs => configs::change(node, r, client).await,
         key => Err(FrameError::Unsupported { key: key as i16, version: r.version }),
     }
 }

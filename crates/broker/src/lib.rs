@@ -4,7 +4,8 @@
 //! consumer groups and administration. Start reading at [`Broker`]; then `connection` (how a
 //! request comes in), `handlers` (what each does), `partition` and `log` (where records go), and
 //! `journal` (where everything else goes). It refuses to open compressed records, to compact, to
-//! replicate, and to listen beyond loopback unless told that the network is trusted.
+//! replicate, and to listen beyond loopback without TLS and users, unless told that the network is
+//! trusted.
 //!
 //! # When the disk does not do its part
 //!
@@ -30,6 +31,7 @@ mod connection;
 mod frame;
 mod handlers;
 mod node;
+mod security;
 mod shape;
 
 mod group;
@@ -55,7 +57,9 @@ mod set_aside;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use broker::{Broker, Stopped};
-pub use config::BrokerConfig;
+pub use broker::{Broker, OwnAccess, Stopped};
+pub use config::{BrokerConfig, TlsFiles};
 pub use error::BrokerError;
 pub use metrics::{ApiMetrics, BrokerMetrics, ErrorMetrics, GroupLag, LISTED_MAX, PartitionMetrics};
+pub use security::tls::TlsError;
+pub use security::users;

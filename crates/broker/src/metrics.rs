@@ -34,6 +34,11 @@ pub struct BrokerMetrics {
     pub connections_malformed: u64,
     /// Connections that the broker closed, because the client did nothing or not enough.
     pub connections_stalled: u64,
+    /// Connections that the broker closed, because the client asked before it had shown who it is, or
+    /// could not agree on TLS.
+    pub connections_unidentified: u64,
+    /// Clients that could not show who they are, since the start.
+    pub authentication_failures: u64,
     /// Topics there are.
     pub topics: u64,
     /// Partitions of all topics.

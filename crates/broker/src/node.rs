@@ -24,8 +24,6 @@ pub(crate) const NODE_ID: i32 = 1;
 pub(crate) struct Node {
     pub(crate) config: Arc<BrokerConfig>,
     pub(crate) cluster_id: String,
-    /// The host and port that clients are told.
-    pub(crate) advertised: (String, u16),
     pub(crate) counters: Arc<Counters>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) topics: Arc<Topics>,

@@ -77,6 +77,8 @@ fn shape_of(key: ApiKey) -> Option<(i16, &'static [Field])> {
         ),
         ApiKey::DescribeGroups => (5, &[EachOf(&Text), Since(3, &Fixed(1))]),
         ApiKey::ListGroups => (3, &[Since(4, &EachOf(&Text))]),
+        ApiKey::SaslHandshake => (2, &[Text]),
+        ApiKey::SaslAuthenticate => (2, &[Blob]),
         ApiKey::ApiVersions => (3, &[Since(3, &Text), Since(3, &Text)]),
         ApiKey::CreateTopics => (5, CREATE_TOPICS),
         ApiKey::DeleteTopics => (4, &[EachOf(&Text), Fixed(4)]),

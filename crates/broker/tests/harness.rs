@@ -26,6 +26,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A cluster to test against: our own broker, or whatever `KAFKA_BROKERS` names.
 pub(crate) struct Kafka {
     pub(crate) bootstrap: String,
+    /// How every client introduces itself, unless it is told otherwise.
+    settings: Vec<(String, String)>,
     runtime: Runtime,
     own: Option<Own>,
 }
@@ -47,7 +49,7 @@ impl Kafka {
 
     /// The broker at this address, which someone else started.
     pub(crate) fn at(address: &str) -> Self {
-        Self { bootstrap: address.to_owned(), runtime: runtime(), own: None }
+        Self { bootstrap: address.to_owned(), settings: Vec::new(), runtime: runtime(), own: None }
     }
 
     /// It must be our own broker, with these settings; otherwise the case is skipped.
@@ -68,7 +70,18 @@ impl Kafka {
         let broker = runtime.block_on(Broker::start(config.clone())).unwrap();
         config.listen = broker.local_addr();
         let bootstrap = broker.local_addr().to_string();
-        Self { bootstrap, runtime, own: Some(Own { broker: Some(broker), dir, config }) }
+        let own = Some(Own { broker: Some(broker), dir, config });
+        Self { bootstrap, settings: Vec::new(), runtime, own }
+    }
+
+    /// Clients have these settings from now on.
+    pub(crate) fn clients_have(&mut self, settings: &[(&str, &str)]) {
+        self.settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    }
+
+    /// How the test's process reaches its broker.
+    pub(crate) fn own_access(&self) -> broker::OwnAccess {
+        self.own.as_ref().unwrap().broker.as_ref().unwrap().own_access().unwrap().clone()
     }
 
     /// Stops our broker cleanly.
@@ -99,6 +112,9 @@ impl Kafka {
     fn config(&self, settings: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap).set("reconnect.backoff.max.ms", "200");
+        for (name, value) in &self.settings {
+            config.set(name, value);
+        }
         for (name, value) in settings {
             config.set(*name, *value);
         }

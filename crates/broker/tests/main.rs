@@ -18,5 +18,7 @@ mod metrics;
 mod offsets;
 mod produce_consume;
 mod restart;
+mod security;
 mod startup;
+mod tls;
 mod transactions;

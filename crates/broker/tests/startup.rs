@@ -18,7 +18,13 @@ fn a_listener_beyond_loopback_needs_to_be_allowed() {
     let mut config = BrokerConfig::new(dir.path());
     config.listen = "0.0.0.0:0".parse().unwrap();
     let refusal = start(config.clone()).unwrap_err().to_string();
+    assert!(refusal.contains("without TLS and users"), "{refusal}");
     assert!(refusal.contains("allow_insecure_listen"), "{refusal}");
+    let users = dir.path().join("users");
+    std::fs::write(&users, "ops admin\n").unwrap();
+    config.users_file = Some(users);
+    let refusal = start(config.clone()).unwrap_err().to_string();
+    assert!(refusal.contains("without TLS would"), "{refusal}");
     config.allow_insecure_listen = true;
     start(config).unwrap();
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use pipeline::TopicPartition;
+use pipeline::{StartAt, TopicPartition};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::BaseConsumer;
@@ -15,7 +15,6 @@ use rdkafka::{Offset, Statistics, TopicPartitionList};
 use tracing::{debug, error, info, warn};
 
 use crate::lag::LagBoard;
-use crate::source::StartAt;
 
 /// A change of what a consumer is assigned.
 #[derive(Debug)]

@@ -16,6 +16,6 @@ mod transaction;
 mod writer;
 
 pub use connection::Connection;
-pub use source::{Budget, KafkaSource, OwnerStart, SourceOptions, StartAt};
-pub use transaction::{OutRecord, TransactionSink};
+pub use source::{Budget, KafkaSource, SourceOptions};
+pub use transaction::TransactionSink;
 pub use writer::{Appended, LogWriter, WriteError};

@@ -5,28 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event::EventTime;
-use pipeline::{Polled, Reader, RecordView, Source, SourceError, TopicPartition};
+use pipeline::{Polled, Reader, RecordView, Source, SourceError, StartAt, TopicPartition};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
-use tracing::warn;
 
 use crate::Connection;
 use crate::context::{AssignmentChange, Context};
 
-/// Called with a partition and its group's committed offset; answers the offset to begin at, or
-/// `None` for the beginning.
-pub type OwnerStart = dyn Fn(&TopicPartition, Option<i64>) -> Result<Option<i64>, String> + Send + Sync;
+mod gather;
 
-/// Who knows where a newly assigned partition is to be read from.
-#[derive(Clone)]
-pub enum StartAt {
-    /// The group's committed offset, else the beginning.
-    Committed,
-    /// Whoever keeps the offset beside its own data: a snapshot, a table, a database.
-    Owner(Arc<OwnerStart>),
-}
+use self::gather::gather;
 
 /// How much one batch may hold and how long it may take to gather.
 #[derive(Clone, Debug)]
@@ -38,7 +27,7 @@ pub struct Budget {
     pub linger: Duration,
     /// Most records.
     pub records_max: usize,
-    /// Most bytes of payload; the record that passes it is the last.
+    /// Most bytes of payload, and for each line some more; the record that passes it is the last.
     pub bytes_max: usize,
 }
 
@@ -207,57 +196,6 @@ impl KafkaSource {
         let lag = self.consumer.context().lag.read();
         let away = records == 0 && lag.generation > FIRST_CONNECT && !lag.connected;
         away.then(|| "no Kafka broker is connected; it is tried again and again".to_owned())
-    }
-}
-
-/// Polls until the budget is used up and nothing is waiting, or the assignment changes. Messages
-/// that stand before a change are told apart from the one that may have come with it.
-fn gather<'a>(
-    consumer: &'a BaseConsumer<Context>,
-    budget: &Budget,
-    last_batch: Instant,
-) -> Result<(Vec<BorrowedMessage<'a>>, Vec<AssignmentChange>, usize), SourceError> {
-    let mut messages = Vec::new();
-    let mut bytes = 0;
-    let mut deadline = Instant::now() + budget.wait;
-    loop {
-        let before_change = messages.len();
-        let polled = consumer.poll(deadline.saturating_duration_since(Instant::now()));
-        let changes = consumer.context().take_changes();
-        let nothing_waits = polled.is_none();
-        match polled {
-            Some(Ok(message)) => {
-                if messages.is_empty() {
-                    deadline = last_batch + budget.linger;
-                }
-                bytes += message.payload_len();
-                messages.push(message);
-            }
-            Some(Err(error)) => tolerate(consumer, &error)?,
-            None => {}
-        }
-        let full = messages.len() >= budget.records_max || bytes >= budget.bytes_max;
-        if full || !changes.is_empty() || (nothing_waits && Instant::now() >= deadline) {
-            return Ok((messages, changes, before_change));
-        }
-    }
-}
-
-/// librdkafka reconnects and retries by itself; only what it calls fatal, or says no to, ends a source.
-fn tolerate(consumer: &BaseConsumer<Context>, error: &KafkaError) -> Result<(), SourceError> {
-    if let Some((code, why)) = consumer.client().fatal_error() {
-        return Err(SourceError::Interrupted(format!("consumer failed: {code}: {why}")));
-    }
-    match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
-            Err(SourceError::Misconfigured(format!("the broker's ACLs refuse it: {error}")))
-        }
-        Some(RDKafkaErrorCode::PollExceeded) => Err(SourceError::Interrupted(error.to_string())),
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Ok(()),
-        _ => {
-            warn!(%error, "kafka consumer goes on after an error");
-            Ok(())
-        }
     }
 }
 

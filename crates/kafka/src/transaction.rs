@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event::Positions;
-use pipeline::{Metrics, Sink, SinkError};
+use pipeline::{Metrics, OutRecord, Sink, SinkError, StartAt};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer};
@@ -12,20 +12,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::{debug, warn};
 
 use crate::context::Context;
-use crate::{Connection, KafkaSource, StartAt};
-
-/// A record to write.
-#[derive(Clone, Debug)]
-pub struct OutRecord {
-    /// Topic.
-    pub topic: Arc<str>,
-    /// Partition; `None` leaves it to the key.
-    pub partition: Option<i32>,
-    /// Key.
-    pub key: Option<String>,
-    /// Value.
-    pub payload: Vec<u8>,
-}
+use crate::{Connection, KafkaSource};
 
 /// Writes a stage's records and its source's positions in one transaction.
 pub struct TransactionSink {

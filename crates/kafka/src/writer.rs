@@ -1,8 +1,8 @@
 //! Appending raw logs: idempotent, acknowledged by all replicas.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -12,6 +12,9 @@ use tokio::sync::oneshot;
 use tracing::warn;
 
 use crate::Connection;
+
+/// How often a wait for the broker looks whether it makes sense to wait on.
+const FLUSH_STEP: Duration = Duration::from_millis(200);
 
 /// Where an acknowledged record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,22 @@ type Answer = oneshot::Sender<Result<Appended, WriteError>>;
 struct Deliveries {
     acknowledged: AtomicU64,
     failed: AtomicU64,
+    /// What the last record that failed met with.
+    last_failure: Mutex<Option<String>>,
+    /// What the last connection that failed met with.
+    last_trouble: Mutex<Option<String>>,
+    /// The broker does not let us in; no waiting helps then.
+    turned_away: AtomicBool,
+}
+
+impl Deliveries {
+    fn note(of: &Mutex<Option<String>>, why: String) {
+        *of.lock().expect("no holder of this lock panics") = Some(why);
+    }
+
+    fn noted(of: &Mutex<Option<String>>) -> Option<String> {
+        of.lock().expect("no holder of this lock panics").clone()
+    }
 }
 
 struct Side(Arc<Deliveries>);
@@ -59,6 +78,12 @@ struct Side(Arc<Deliveries>);
 impl ClientContext for Side {
     fn error(&self, error: KafkaError, reason: &str) {
         warn!(%error, reason, "kafka producer");
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => return, // it says no more than the others did
+            Some(RDKafkaErrorCode::Authentication) => self.0.turned_away.store(true, Ordering::Relaxed),
+            _ => {}
+        }
+        Deliveries::note(&self.0.last_trouble, reason.to_owned());
     }
 }
 
@@ -72,6 +97,7 @@ impl ProducerContext for Side {
             }
             Err((error, _)) => {
                 self.0.failed.fetch_add(1, Ordering::Relaxed);
+                Deliveries::note(&self.0.last_failure, error.to_string());
                 Err(WriteError::from(error))
             }
         };
@@ -140,15 +166,23 @@ impl LogWriter {
         }
     }
 
-    /// Waits until the broker has everything that was pushed, or says how much it has not.
+    /// Waits until the broker has everything that was pushed, or says how much it has not, and why.
     pub fn flush(&self, timeout: Duration) -> Result<u64, WriteError> {
-        self.flush_some(timeout);
+        let deadline = Instant::now() + timeout;
+        let makes_sense =
+            || Instant::now() < deadline && !self.deliveries.turned_away.load(Ordering::Relaxed);
+        while self.producer.in_flight_count() > 0 && makes_sense() {
+            self.flush_some(FLUSH_STEP);
+        }
         let failed = self.deliveries.failed.load(Ordering::Relaxed);
         let waiting = self.producer.in_flight_count();
-        if failed > 0 || waiting > 0 {
-            return Err(WriteError::Unavailable(format!("{failed} records failed, {waiting} still wait")));
+        if failed == 0 && waiting == 0 {
+            return Ok(self.acknowledged());
         }
-        Ok(self.acknowledged())
+        let causes = [&self.deliveries.last_failure, &self.deliveries.last_trouble];
+        let causes = causes.into_iter().filter_map(Deliveries::noted).map(|cause| format!("; {cause}"));
+        let causes: String = causes.collect();
+        Err(WriteError::Unavailable(format!("{failed} records failed, {waiting} still wait{causes}")))
     }
 
     /// How many records the broker has acknowledged.

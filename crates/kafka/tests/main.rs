@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use broker::{Broker, BrokerConfig};
-use kafka::{
-    Budget, Connection, KafkaSource, LogWriter, OutRecord, SourceOptions, StartAt, TransactionSink, topics,
+use kafka::{Budget, Connection, KafkaSource, LogWriter, SourceOptions, TransactionSink, topics};
+use pipeline::{
+    Metrics, OutRecord, Polled, Reader, RecordView, Sink, Source, SourceError, StartAt, TopicPartition,
 };
-use pipeline::{Metrics, Polled, Reader, RecordView, Sink, Source, SourceError, TopicPartition};
 use prometheus_client::registry::Registry;
 
 /// A broker of the test's own, or the cluster's address.

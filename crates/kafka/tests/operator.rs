@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use kafka::admin::{Admin, AdminError, New, Place, Reset};
 use kafka::tail::{Look, Record, Tail};
-use kafka::{Connection, LogWriter, StartAt, TransactionSink};
-use pipeline::{Metrics, Sink};
+use kafka::{Connection, LogWriter, TransactionSink};
+use pipeline::{Metrics, Sink, StartAt};
 use prometheus_client::registry::Registry;
 
 use crate::{Kafka, Seen, fill, out, read_until, unique};

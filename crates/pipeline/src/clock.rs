@@ -1,7 +1,8 @@
 //! The one place that asks what time it is, so that tests can hold the hand of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use event::EventTime;
 
@@ -30,6 +31,16 @@ impl Clock {
     pub fn advance(&self, millis: i64) {
         if let Kind::Held(at) = &self.0 {
             at.fetch_add(millis, Ordering::SeqCst);
+        }
+    }
+
+    /// How long it is since some moment that stays the same while the process runs. Unlike
+    /// [`Clock::now`] it never goes back: what waits for a while asks this.
+    pub fn uptime(&self) -> Duration {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match &self.0 {
+            Kind::Held(at) => Duration::from_millis(at.load(Ordering::SeqCst).unsigned_abs()),
+            Kind::System => BEGAN.elapsed(),
         }
     }
 

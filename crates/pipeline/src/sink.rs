@@ -1,6 +1,21 @@
 //! Where outputs go.
 
+use std::sync::Arc;
+
 use event::Positions;
+
+/// A record to write.
+#[derive(Clone, Debug)]
+pub struct OutRecord {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition; `None` leaves it to the key.
+    pub partition: Option<i32>,
+    /// Key.
+    pub key: Option<String>,
+    /// Value.
+    pub payload: Vec<u8>,
+}
 
 /// A place outputs go. When `deliver` returns, the outputs and the positions they came from are
 /// durable together, or neither is.

@@ -13,6 +13,19 @@ pub struct TopicPartition {
     pub partition: i32,
 }
 
+/// Called with a partition and its group's committed offset; answers the offset to begin at, or
+/// `None` for the beginning.
+pub type OwnerStart = dyn Fn(&TopicPartition, Option<i64>) -> Result<Option<i64>, String> + Send + Sync;
+
+/// Who knows where a newly assigned partition is to be read from.
+#[derive(Clone)]
+pub enum StartAt {
+    /// The group's committed offset, else the beginning.
+    Committed,
+    /// Whoever keeps the offset beside its own data: a snapshot, a table, a database.
+    Owner(Arc<OwnerStart>),
+}
+
 /// A record, borrowed from the client that fetched it.
 pub struct RecordView<'a> {
     /// Topic.

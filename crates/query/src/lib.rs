@@ -23,6 +23,7 @@ mod guards;
 mod joined;
 mod leaf;
 mod memory;
+mod passing;
 mod plain;
 mod run;
 mod secrets;

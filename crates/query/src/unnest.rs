@@ -3,95 +3,55 @@
 //! It copies the whole row for every item of its list, a batch at once: a line of a megabyte that is
 //! split into letters would be a million megabytes.
 
-use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, exec_err, internal_err};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::common::{Result, exec_err};
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::unnest::UnnestExec;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 
+use crate::passing::{Way, with_inputs_passing};
 use crate::sizes::value_bytes;
 
 /// Puts the knife under an unnest operator; gives back any other node as it was.
 pub(crate) fn sliced(node: Arc<dyn ExecutionPlan>, bytes: usize) -> (Arc<dyn ExecutionPlan>, bool) {
     let any: &dyn std::any::Any = node.as_ref();
     let Some(unnest) = any.downcast_ref::<UnnestExec>() else { return (node, false) };
-    let input = Arc::clone(unnest.input());
     let lists = unnest.list_column_indices().iter().map(|list| list.index_in_input_schema).collect();
-    let sliced = Arc::new(Sliced { input, lists, bytes });
-    let same = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
-    match Arc::clone(&node).replace_children(vec![sliced], same) {
+    match with_inputs_passing(Arc::clone(&node), &Sliced { lists, bytes }) {
         Ok(unnest) => (unnest, true),
         Err(_) => (node, false),
     }
 }
 
 /// Rows in slices whose unnested form has no more than so many bytes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sliced {
-    input: Arc<dyn ExecutionPlan>,
     lists: Vec<usize>,
     bytes: usize,
 }
 
-impl DisplayAs for Sliced {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sliced")
-    }
-}
+impl Way for Sliced {
+    const NAME: &'static str = "Sliced";
 
-impl ExecutionPlan for Sliced {
-    fn name(&self) -> &str {
-        "Sliced"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
+    fn run(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(Self { input, lists: self.lists.clone(), bytes: self.bytes })),
-            _ => internal_err!("slices are of one input"),
-        }
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        input: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
         let (lists, bytes_max) = (self.lists.clone(), self.bytes);
-        let rows = self.input.execute(partition, context)?.flat_map(move |batch| {
+        Ok(input.execute(partition, context)?.flat_map(move |batch| {
             let slices = batch.and_then(|batch| slices(&batch, &lists, bytes_max));
             stream::iter(match slices {
                 Ok(slices) => slices.into_iter().map(Ok).collect(),
                 Err(error) => vec![Err(error)],
             })
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+        }))
     }
 }
 

@@ -4,24 +4,21 @@
 //! then copies them all into one batch, and a running sum keeps the rows of its partition. So the
 //! rows are counted on their way in, and given back when the last one has come out.
 
-use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::expressions::Literal;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec, WindowUDFExpr};
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
-use futures::StreamExt;
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+use futures::{Stream, StreamExt};
 
+use crate::passing::{Way, passing, with_inputs_passing};
 use crate::sizes::longest_value;
 
 /// Rows that a function may look back or ahead without being counted.
@@ -38,7 +35,7 @@ pub(crate) fn counted(node: Arc<dyn ExecutionPlan>) -> (Arc<dyn ExecutionPlan>, 
         None
     };
     match functions.map(Kept::by) {
-        Some(kept) => (Arc::new(CountedWindow { window: node, kept }), true),
+        Some(kept) => (passing(&node, CountedWindow { kept }), true),
         None => (node, false),
     }
 }
@@ -105,113 +102,51 @@ impl Kept {
 }
 
 /// A window operator, with memory reserved for its rows until it is done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct CountedWindow {
-    window: Arc<dyn ExecutionPlan>,
     kept: Kept,
 }
 
-impl DisplayAs for CountedWindow {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CountedWindow")
-    }
-}
+impl Way for CountedWindow {
+    const NAME: &'static str = "CountedWindow";
 
-impl ExecutionPlan for CountedWindow {
-    fn name(&self) -> &str {
-        "CountedWindow"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.window.properties()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.window]
-    }
-
-    fn apply_expressions(
+    fn run(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(window), true) => Ok(Arc::new(Self { window, kept: self.kept })),
-            _ => internal_err!("a counted window is one window"),
-        }
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        window: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
         let held = Arc::new(MemoryConsumer::new("window").register(context.memory_pool()));
-        let counting = |input: &Arc<dyn ExecutionPlan>| -> Arc<dyn ExecutionPlan> {
-            Arc::new(Counting { input: Arc::clone(input), kept: self.kept, held: Arc::clone(&held) })
-        };
-        let inputs = self.window.children().into_iter().map(counting).collect();
-        let same = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
-        let rows = Arc::clone(&self.window).replace_children(inputs, same)?.execute(partition, context)?;
-        let until_the_end = rows.map(move |batch| {
-            let _held = &held;
+        let counting = Counting { kept: self.kept, held: Arc::clone(&held) };
+        let rows = with_inputs_passing(Arc::clone(window), &counting)?.execute(partition, context)?;
+        Ok(rows.map(move |batch| {
+            let _until_the_end = &held;
             batch
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), until_the_end)))
+        }))
     }
 }
 
 /// What goes into a window operator. It is made when the operator starts, and is in no plan.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Counting {
-    input: Arc<dyn ExecutionPlan>,
     kept: Kept,
     held: Arc<MemoryReservation>,
 }
 
-impl DisplayAs for Counting {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Counting")
-    }
-}
+impl Way for Counting {
+    const NAME: &'static str = "Counting";
 
-impl ExecutionPlan for Counting {
-    fn name(&self) -> &str {
-        "Counting"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
+    fn run(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        internal_err!("planning is over")
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        input: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
         let (mut kept, held) = (self.kept, Arc::clone(&self.held));
-        let rows = self.input.execute(partition, context)?.map(move |batch| {
+        Ok(input.execute(partition, context)?.map(move |batch| {
             let batch = batch?;
             held.try_resize(kept.with(&batch))?;
             Ok(batch)
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+        }))
     }
 }

@@ -30,6 +30,8 @@ enum Command {
     Token(commands::token::TokenArgs),
     /// Ask a running server in SQL.
     Query(commands::query::QueryArgs),
+    /// Make, list and remove the broker's users; also while it runs.
+    User(commands::user::UserArgs),
     /// Make, describe, configure and delete topics.
     Topics(commands::topics::TopicsArgs),
     /// Show how far consumer groups are, and move or delete them.
@@ -124,6 +126,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Check(args) => commands::check::run(&args),
         Command::Token(args) => commands::token::run(args),
         Command::Query(args) => commands::query::run(&args),
+        Command::User(args) => commands::user::run(&args),
         Command::Topics(args) => commands::topics::run(&args),
         Command::Groups(args) => commands::groups::run(&args),
         Command::Tail(args) => commands::tail::run(&args),

@@ -10,6 +10,7 @@ pub(crate) mod send;
 pub(crate) mod tail;
 pub(crate) mod token;
 pub(crate) mod topics;
+pub(crate) mod user;
 
 mod confirm;
 mod place;

@@ -1,6 +1,7 @@
 //! The configuration: a file, then `WATCHFIRE_*` variables, then flags. Every default is in here
 //! and in `watchfire.example.toml`, which a test compares with it.
 
+mod broker;
 mod layers;
 mod secrets;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use broker::Broker;
 pub(crate) use layers::{Overrides, load};
 pub(crate) use secrets::{destinations, pepper, variable, write_private};
 
@@ -109,33 +111,6 @@ impl Default for Kafka {
             observation_partitions: 4,
             event_partitions: 2,
             retention_hours: 24,
-        }
-    }
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Broker {
-    /// Where the embedded broker listens.
-    pub(crate) listen: SocketAddr,
-    /// Listen beyond loopback although this listener has neither TLS nor authentication.
-    pub(crate) allow_insecure_listen: bool,
-    /// Whether an acknowledgement waits for the disk. Turning it off can lose logs.
-    pub(crate) fsync: bool,
-    /// How long raw logs are kept, in hours.
-    pub(crate) retention_hours: u64,
-    /// Partitions of a topic that a shipper's first record makes.
-    pub(crate) default_partitions: i32,
-}
-
-impl Default for Broker {
-    fn default() -> Self {
-        Self {
-            listen: ([127, 0, 0, 1], 9092).into(),
-            allow_insecure_listen: false,
-            fsync: true,
-            retention_hours: 168,
-            default_partitions: 1,
         }
     }
 }

@@ -6,8 +6,8 @@
 mod cli;
 mod commands;
 mod config;
+mod keep;
 mod serve;
-mod stages;
 mod telemetry;
 
 /// The system's allocator gives little back after a backlog: three hours of demo traffic left 957 MiB

@@ -24,9 +24,6 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Role};
 
-/// The largest record that our own topics carry.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
-
 pub(crate) fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     crate::telemetry::start(&config.log)?;
     check_listen(&config)?;

@@ -1,9 +1,10 @@
 //! Takes connections, as many as there may be.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
 use crate::config::BrokerConfig;
@@ -11,9 +12,15 @@ use crate::connection;
 use crate::metrics::Closing;
 use crate::node::Node;
 use crate::open_files;
+use crate::security::client::{Client, Door};
 
-/// Takes connections until the broker stops.
-pub(super) async fn accept(node: Arc<Node>, listener: TcpListener, connections: TaskTracker) {
+/// Takes connections by one door until the broker stops.
+pub(super) async fn accept(
+    node: Arc<Node>,
+    listener: TcpListener,
+    door: Arc<Door>,
+    connections: TaskTracker,
+) {
     let connections_max = connections_max(&node.config);
     loop {
         let accepted = tokio::select! {
@@ -34,13 +41,16 @@ pub(super) async fn accept(node: Arc<Node>, listener: TcpListener, connections: 
             tracing::warn!(%peer, connections_max, "too many connections; closed one");
             continue;
         }
-        let node = Arc::clone(&node);
-        connections.spawn(async move {
-            node.counters.connection_began();
-            connection::serve(Arc::clone(&node), stream, peer).await;
-            node.counters.connection_ended();
-        });
+        let (node, door) = (Arc::clone(&node), Arc::clone(&door));
+        connections.spawn(serve(node, stream, peer, door));
     }
+}
+
+async fn serve(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, door: Arc<Door>) {
+    let Ok(local) = stream.local_addr() else { return }; // it is gone already
+    node.counters.connection_began();
+    connection::serve(Arc::clone(&node), stream, Client::new(peer, local, door)).await;
+    node.counters.connection_ended();
 }
 
 /// Connections leave the log the open files that it needs.

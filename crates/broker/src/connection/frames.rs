@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Closed, STEP_BYTES};
+use super::{Closed, Input, STEP_BYTES};
 use crate::frame::FrameError;
 use crate::node::Node;
 
 /// The least that is made room for at once.
 const RESERVE_BYTES_MIN: usize = 8 * 1024;
+/// The largest request of a client that has not shown who it is.
+const STRANGERS_BYTES_MAX: usize = 64 * 1024;
 
 /// What a request takes of the memory that this connection may have, and of the whole broker's.
 pub(super) struct Memory {
@@ -24,7 +25,7 @@ pub(super) struct Memory {
 
 /// The frames of one connection.
 pub(super) struct Frames {
-    input: OwnedReadHalf,
+    input: Input,
     buffer: BytesMut,
     bytes_max: usize,
     /// One request of the largest size, or many small ones.
@@ -35,7 +36,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    pub(super) fn new(node: &Node, input: OwnedReadHalf) -> Self {
+    pub(super) fn new(node: &Node, input: Input) -> Self {
         Self {
             input,
             buffer: BytesMut::new(),
@@ -48,12 +49,13 @@ impl Frames {
     }
 
     /// The next frame's content; `None` at the end of the stream.
-    pub(super) async fn next(&mut self) -> Result<Option<(Bytes, Memory)>, Closed> {
+    pub(super) async fn next(&mut self, is_known: bool) -> Result<Option<(Bytes, Memory)>, Closed> {
         if !self.first_byte().await? || !self.fill(4).await? {
             return Ok(None);
         }
         let announced = i32::from_be_bytes([self.buffer[0], self.buffer[1], self.buffer[2], self.buffer[3]]);
-        let size = usize::try_from(announced).ok().filter(|&size| size <= self.bytes_max);
+        let bytes_max = if is_known { self.bytes_max } else { self.bytes_max.min(STRANGERS_BYTES_MAX) };
+        let size = usize::try_from(announced).ok().filter(|&size| size <= bytes_max);
         let size = size.ok_or(FrameError::Size(announced))?;
         let memory = self.memory(announced.unsigned_abs()).await;
         if !self.fill(4 + size).await? {
@@ -99,7 +101,7 @@ impl Frames {
     }
 }
 
-async fn fill(input: &mut OwnedReadHalf, buffer: &mut BytesMut, wanted: usize) -> io::Result<bool> {
+async fn fill(input: &mut Input, buffer: &mut BytesMut, wanted: usize) -> io::Result<bool> {
     while buffer.len() < wanted {
         buffer.reserve((wanted - buffer.len()).max(RESERVE_BYTES_MIN));
         if input.read_buf(buffer).await? == 0 {

@@ -18,6 +18,7 @@ use super::text;
 use crate::api::APIS;
 use crate::frame::{self, FrameError, Request};
 use crate::node::{NODE_ID, Node};
+use crate::security::client::{Access, Client};
 use crate::topics::Topic;
 
 pub(super) fn api_versions(request: &mut Request) -> Result<Bytes, FrameError> {
@@ -34,12 +35,22 @@ pub(super) fn api_versions(request: &mut Request) -> Result<Bytes, FrameError> {
     request.encode(&response)
 }
 
-pub(super) async fn metadata(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn metadata(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let metadata: MetadataRequest = request.decode()?;
     let may_create = request.version < 4 || metadata.allow_auto_topic_creation;
     let named = metadata.topics.filter(|topics| request.version > 0 || !topics.is_empty());
     let topics = match named {
-        None => node.topics.all().iter().map(|topic| describe(topic)).collect(),
+        None => {
+            let all = node.topics.all();
+            all.iter()
+                .filter(|topic| client.sees(&topic.record().name))
+                .map(|topic| describe(topic))
+                .collect()
+        }
         Some(named) => {
             let mut topics = Vec::with_capacity(named.len());
             // Named twice is described once, or a small request would have an endless answer.
@@ -48,12 +59,12 @@ pub(super) async fn metadata(node: &Arc<Node>, request: &mut Request) -> Result<
                 if !seen.insert(name.clone()) {
                     continue;
                 }
-                topics.push(find_or_create(node, name, may_create).await);
+                topics.push(find_or_create(node, name, may_create, client).await);
             }
             topics
         }
     };
-    let (host, port) = &node.advertised;
+    let (host, port) = &client.advertised;
     let broker = MetadataResponseBroker::default()
         .with_node_id(BrokerId(NODE_ID))
         .with_host(text(host))
@@ -66,11 +77,19 @@ pub(super) async fn metadata(node: &Arc<Node>, request: &mut Request) -> Result<
     request.encode(&response)
 }
 
-async fn find_or_create(node: &Node, name: TopicName, may_create: bool) -> MetadataResponseTopic {
+async fn find_or_create(
+    node: &Node,
+    name: TopicName,
+    may_create: bool,
+    client: &Client,
+) -> MetadataResponseTopic {
+    if let Err(error) = client.may(Access::Append(&name)) {
+        return MetadataResponseTopic::default().with_name(Some(name)).with_error_code(error.code());
+    }
     let mut found = node.topics.get(&name);
     let mut error = ResponseError::UnknownTopicOrPartition;
     if found.is_none() && may_create {
-        match node.topic_admin.create_on_demand(&name).await {
+        match create_on_demand(node, &name, client).await {
             Ok(()) => found = node.topics.get(&name),
             Err(refusal) => error = refusal,
         }
@@ -79,6 +98,15 @@ async fn find_or_create(node: &Node, name: TopicName, may_create: bool) -> Metad
         Some(topic) => describe(&topic),
         None => MetadataResponseTopic::default().with_name(Some(name)).with_error_code(error.code()),
     }
+}
+
+/// Makes a topic that a client asked about, unless it has made enough of them.
+async fn create_on_demand(node: &Node, name: &str, client: &Client) -> Result<(), ResponseError> {
+    let all = node.topics.all();
+    if client.topics_left(all.iter().map(|topic| topic.record().name.as_str())) == Some(0) {
+        return Err(ResponseError::PolicyViolation);
+    }
+    node.topic_admin.create_on_demand(name).await
 }
 
 fn describe(topic: &Topic) -> MetadataResponseTopic {
@@ -95,9 +123,16 @@ fn describe(topic: &Topic) -> MetadataResponseTopic {
         .with_partitions((0..topic.record().partitions).map(partition).collect())
 }
 
-pub(super) fn describe_cluster(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn describe_cluster(
+    node: &Node,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let _: DescribeClusterRequest = request.decode()?;
-    let (host, port) = &node.advertised;
+    if let Err(error) = client.may(Access::Cluster) {
+        return request.encode(&DescribeClusterResponse::default().with_error_code(error.code()));
+    }
+    let (host, port) = &client.advertised;
     let broker = DescribeClusterBroker::default()
         .with_broker_id(BrokerId(NODE_ID))
         .with_host(text(host))

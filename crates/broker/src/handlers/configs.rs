@@ -21,6 +21,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::text;
 use crate::frame::{FrameError, Request};
 use crate::node::{NODE_ID, Node};
+use crate::security::client::{Access, Client};
 use crate::topic_admin::Refusal;
 use crate::topic_config::SETTINGS;
 
@@ -34,14 +35,15 @@ const DEFAULT: i8 = 5;
 const OPERATION_SET: i8 = 0;
 const OPERATION_DELETE: i8 = 1;
 
-pub(super) fn describe(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn describe(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let wanted: DescribeConfigsRequest = request.decode()?;
     let results = wanted.resources.into_iter().map(|resource| {
-        let described = match resource.resource_type {
+        let may = client.may(access(resource.resource_type, &resource.resource_name));
+        let described = may.and_then(|()| match resource.resource_type {
             TOPIC => topic_configs(node, &resource, request.version),
             BROKER => broker_configs(node, &resource),
             _ => Err(ResponseError::InvalidRequest),
-        };
+        });
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name);
@@ -53,6 +55,11 @@ pub(super) fn describe(node: &Node, request: &mut Request) -> Result<Bytes, Fram
         }
     });
     request.encode(&DescribeConfigsResponse::default().with_results(results.collect()))
+}
+
+/// What it takes to see or change the settings of something.
+fn access(resource_type: i8, name: &str) -> Access<'_> {
+    if resource_type == TOPIC { Access::Topic(name) } else { Access::Cluster }
 }
 
 fn topic_configs(
@@ -110,7 +117,11 @@ fn is_wanted(resource: &DescribeConfigsResource, name: &str) -> bool {
     keys.is_none_or(|keys| keys.iter().any(|key| key.as_str() == name))
 }
 
-pub(super) async fn replace(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn replace(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let alter: AlterConfigsRequest = request.decode()?;
     let mut responses = Vec::with_capacity(alter.resources.len());
     for resource in alter.resources {
@@ -123,7 +134,8 @@ pub(super) async fn replace(node: &Arc<Node>, request: &mut Request) -> Result<B
                 *set = configs;
                 Ok(())
             });
-        let (code, message) = told(changed.await);
+        let may = client.may(access(resource.resource_type, &resource.resource_name));
+        let (code, message) = told(permitted(may, changed).await);
         responses.push(
             AlterConfigsResourceResponse::default()
                 .with_error_code(code)
@@ -135,7 +147,11 @@ pub(super) async fn replace(node: &Arc<Node>, request: &mut Request) -> Result<B
     request.encode(&AlterConfigsResponse::default().with_responses(responses))
 }
 
-pub(super) async fn change(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn change(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let alter: IncrementalAlterConfigsRequest = request.decode()?;
     let mut responses = Vec::with_capacity(alter.resources.len());
     for resource in alter.resources {
@@ -144,7 +160,8 @@ pub(super) async fn change(node: &Arc<Node>, request: &mut Request) -> Result<By
             alter_topic(node, resource.resource_type, &resource.resource_name, alter.validate_only, |set| {
                 changes.into_iter().try_for_each(|change| apply(change, set))
             });
-        let (code, message) = told(changed.await);
+        let may = client.may(access(resource.resource_type, &resource.resource_name));
+        let (code, message) = told(permitted(may, changed).await);
         responses.push(
             incremental::AlterConfigsResourceResponse::default()
                 .with_error_code(code)
@@ -167,6 +184,15 @@ fn apply(change: AlterableConfig, set: &mut BTreeMap<String, String>) -> Result<
         }
     }
     Ok(())
+}
+
+/// Does it, if it may be done.
+async fn permitted(
+    may: Result<(), ResponseError>,
+    change: impl Future<Output = Result<(), Refusal>>,
+) -> Result<(), Refusal> {
+    may?;
+    change.await
 }
 
 async fn alter_topic(

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::frame::{FrameError, Request};
 use crate::node::Node;
 use crate::partition::{Isolation, Partition, Readable};
+use crate::security::client::{Access, Client};
 
 /// Reads larger than this are left to a thread that may block.
 const READ_INLINE_BYTES_MAX: usize = 256 * 1024;
@@ -35,7 +36,11 @@ struct Wanted {
 
 type Found = Result<Readable, ResponseError>;
 
-pub(super) async fn fetch(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn fetch(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let fetch: FetchRequest = request.decode()?;
     if fetch.session_id != 0 {
         let error = ResponseError::FetchSessionIdNotFound.code();
@@ -43,7 +48,7 @@ pub(super) async fn fetch(node: &Arc<Node>, request: &mut Request) -> Result<Byt
     }
     let isolation =
         if fetch.isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
-    let (topics, wanted) = resolve(node, &fetch);
+    let (topics, wanted) = resolve(node, &fetch, client);
     let found = wait_for_records(node, &wanted, isolation, &fetch).await;
     let bytes_max = usize::try_from(fetch.max_bytes).unwrap_or(0).min(FETCH_BYTES_MAX);
     let expected = expected_bytes(&wanted, &found).min(bytes_max);
@@ -74,14 +79,16 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-fn resolve(node: &Node, fetch: &FetchRequest) -> (Vec<TopicName>, Vec<Wanted>) {
+fn resolve(node: &Node, fetch: &FetchRequest, client: &Client) -> (Vec<TopicName>, Vec<Wanted>) {
     let mut wanted = Vec::new();
     for (position, topic) in fetch.topics.iter().enumerate() {
-        let found = node.topics.get(&topic.topic);
+        let may = client.may(Access::Topic(&topic.topic));
+        let found = may.map(|()| node.topics.get(&topic.topic));
         for asked in &topic.partitions {
             let partition = match &found {
-                Some(topic) => topic.partition(asked.partition).cloned(),
-                None => Err(ResponseError::UnknownTopicOrPartition),
+                Ok(Some(topic)) => topic.partition(asked.partition).cloned(),
+                Ok(None) => Err(ResponseError::UnknownTopicOrPartition),
+                Err(denied) => Err(*denied),
             };
             wanted.push(Wanted {
                 topic: position,

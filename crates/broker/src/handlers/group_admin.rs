@@ -20,11 +20,14 @@ use crate::frame::{FrameError, Request};
 use crate::group::{Group, MemberView};
 use crate::journal::record::Record;
 use crate::node::Node;
+use crate::security::client::{Access, Client};
 
-pub(super) fn list(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn list(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let list: ListGroupsRequest = request.decode()?;
     let mut ids: BTreeSet<String> = node.groups.ids().into_iter().collect();
     ids.extend(node.journal.read(|state| state.groups.keys().cloned().collect::<Vec<_>>()));
+    // Those who may see none are told of none.
+    ids.retain(|id| client.may(Access::Group(id)).is_ok());
     let mut groups = Vec::new();
     for id in ids {
         let seen = node
@@ -43,10 +46,13 @@ pub(super) fn list(node: &Node, request: &mut Request) -> Result<Bytes, FrameErr
     request.encode(&ListGroupsResponse::default().with_groups(groups))
 }
 
-pub(super) fn describe(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn describe(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let wanted: DescribeGroupsRequest = request.decode()?;
     let shows_instances = request.version >= 4;
     let describe = |id: GroupId| {
+        if let Err(denied) = client.may(Access::Group(&id)) {
+            return DescribedGroup::default().with_group_id(id).with_error_code(denied.code());
+        }
         let with_members = node.groups.with_quietly(&id, |group| describe_members(group, shows_instances));
         let described = with_members.unwrap_or_else(|| {
             let has_offsets = node.journal.read(|state| state.groups.contains_key(id.as_str()));
@@ -77,11 +83,18 @@ fn describe_members(group: &Group, shows_instances: bool) -> DescribedGroup {
         .with_members(group.members().into_iter().map(member).collect())
 }
 
-pub(super) async fn delete(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn delete(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let doomed: DeleteGroupsRequest = request.decode()?;
     let mut results = Vec::with_capacity(doomed.groups_names.len());
     for id in doomed.groups_names {
-        let deleted = delete_one(node, &id).await;
+        let deleted = match client.may(Access::Group(&id)) {
+            Ok(()) => delete_one(node, &id).await,
+            Err(denied) => Err(denied),
+        };
         results.push(DeletableGroupResult::default().with_group_id(id).with_error_code(code(&deleted)));
     }
     request.encode(&DeleteGroupsResponse::default().with_results(results))

@@ -13,20 +13,26 @@ use crate::frame::{FrameError, Request};
 use crate::log::lookup::{Found, TimeSearch};
 use crate::node::Node;
 use crate::partition::Partition;
+use crate::security::client::{Access, Client};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const NOT_FOUND: Found = Found { offset: -1, timestamp: -1 };
 
-pub(super) async fn list_offsets(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn list_offsets(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let list: ListOffsetsRequest = request.decode()?;
     let committed_only = list.isolation_level == 1;
     let mut topics = Vec::with_capacity(list.topics.len());
     for topic in list.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
+        let may = client.may(Access::Topic(&topic.name));
         for asked in topic.partitions {
-            let found = match node.topics.partition(&topic.name, asked.partition_index) {
+            let found = match may.and_then(|()| node.topics.partition(&topic.name, asked.partition_index)) {
                 Ok(partition) => find(&partition, &asked, committed_only).await,
                 Err(error) => Err(error),
             };

@@ -1,6 +1,5 @@
 //! JoinGroup, SyncGroup, Heartbeat and LeaveGroup.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,10 +18,11 @@ use kafka_protocol::protocol::StrBytes;
 use super::{code, text};
 use crate::frame::{FrameError, Request};
 use crate::group::joining::NotJoined;
-use crate::group::member::{Client, Joined, JoinedMember, Joining, Promise, Protocol, Timeouts};
+use crate::group::member::{self, Joined, JoinedMember, Joining, Promise, Protocol, Timeouts};
 use crate::group::{Group, Speaker};
 use crate::groups::fresh_id;
 use crate::node::Node;
+use crate::security::client::{Access, Client};
 
 const SESSION_TIMEOUT_MS_MAX: i32 = 30 * 60 * 1000;
 /// What a group keeps of a member: its subscription in each protocol together, and its assignment.
@@ -31,19 +31,21 @@ const MEMBER_BYTES_MAX: usize = 1024 * 1024;
 pub(super) async fn join(
     node: &Arc<Node>,
     request: &mut Request,
-    peer: SocketAddr,
+    client: &Client,
 ) -> Result<Bytes, FrameError> {
     let join: JoinGroupRequest = request.decode()?;
     let version = request.version;
     let given_id = join.member_id.to_string();
     let begun = if join.group_id.is_empty() {
         Err(ResponseError::InvalidGroupId.into())
+    } else if let Err(denied) = client.may(Access::Group(&join.group_id)) {
+        Err(denied.into())
     } else if !(1..=SESSION_TIMEOUT_MS_MAX).contains(&join.session_timeout_ms) {
         Err(ResponseError::InvalidSessionTimeout.into())
     } else if join.protocols.iter().map(|offered| offered.metadata.len()).sum::<usize>() > MEMBER_BYTES_MAX {
         Err(ResponseError::InvalidRequest.into())
     } else {
-        let joining = joining(&join, version, &request.client_id, peer);
+        let joining = joining(&join, version, &request.client_id, client);
         let name = joining.instance_id.as_deref().unwrap_or(&request.client_id);
         let fresh_id = format!("{name}-{}", fresh_id());
         let join_it = |group: &mut Group| group.join(&joining, fresh_id, Instant::now());
@@ -61,7 +63,7 @@ pub(super) async fn join(
 }
 
 /// Copies what the group keeps, so that it does not hold on to whole requests.
-fn joining(join: &JoinGroupRequest, version: i16, client_id: &str, peer: SocketAddr) -> Joining {
+fn joining(join: &JoinGroupRequest, version: i16, client_id: &str, client: &Client) -> Joining {
     let millis = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     let rebalance_ms = if version == 0 { join.session_timeout_ms } else { join.rebalance_timeout_ms };
     let protocols = join.protocols.iter().map(|offered| Protocol {
@@ -71,7 +73,7 @@ fn joining(join: &JoinGroupRequest, version: i16, client_id: &str, peer: SocketA
     Joining {
         member_id: join.member_id.to_string(),
         instance_id: join.group_instance_id.as_ref().map(|id| id.to_string()),
-        client: Client { id: client_id.to_owned(), host: format!("/{}", peer.ip()) },
+        client: member::Client { id: client_id.to_owned(), host: format!("/{}", client.peer.ip()) },
         timeouts: Timeouts { session: millis(join.session_timeout_ms), rebalance: millis(rebalance_ms) },
         protocol_type: join.protocol_type.to_string(),
         protocols: protocols.collect(),
@@ -110,7 +112,11 @@ fn refused(error: ResponseError, member_id: String, version: i16) -> JoinGroupRe
         .with_member_id(text(member_id))
 }
 
-pub(super) async fn sync(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn sync(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let sync: SyncGroupRequest = request.decode()?;
     let speaker = Speaker {
         member_id: sync.member_id.to_string(),
@@ -120,7 +126,9 @@ pub(super) async fn sync(node: &Arc<Node>, request: &mut Request) -> Result<Byte
     let copy = |one: kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment| {
         (one.member_id.to_string(), Bytes::copy_from_slice(&one.assignment))
     };
-    let begun = if sync.assignments.iter().any(|one| one.assignment.len() > MEMBER_BYTES_MAX) {
+    let begun = if let Err(denied) = client.may(Access::Group(&sync.group_id)) {
+        Err(denied)
+    } else if sync.assignments.iter().any(|one| one.assignment.len() > MEMBER_BYTES_MAX) {
         Err(ResponseError::InvalidRequest)
     } else {
         let assignments = sync.assignments.into_iter().map(copy).collect();
@@ -144,23 +152,26 @@ pub(super) async fn sync(node: &Arc<Node>, request: &mut Request) -> Result<Byte
     request.encode(&response)
 }
 
-pub(super) fn heartbeat(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn heartbeat(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let heartbeat: HeartbeatRequest = request.decode()?;
     let speaker = Speaker {
         member_id: heartbeat.member_id.to_string(),
         instance_id: heartbeat.group_instance_id.map(|id| id.to_string()),
         generation: heartbeat.generation_id,
     };
-    let beat = node
-        .groups
-        .with_quietly(&heartbeat.group_id, |group| group.heartbeat(&speaker, Instant::now()))
-        .unwrap_or(Err(ResponseError::UnknownMemberId));
+    let beat = client.may(Access::Group(&heartbeat.group_id)).and_then(|()| {
+        node.groups
+            .with_quietly(&heartbeat.group_id, |group| group.heartbeat(&speaker, Instant::now()))
+            .unwrap_or(Err(ResponseError::UnknownMemberId))
+    });
     request.encode(&HeartbeatResponse::default().with_error_code(code(&beat)))
 }
 
-pub(super) fn leave(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn leave(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let leave: LeaveGroupRequest = request.decode()?;
+    let may = client.may(Access::Group(&leave.group_id));
     let leave_one = |member_id: &str, instance_id: Option<&str>| {
+        may?;
         let left =
             node.groups.with(&leave.group_id, |group| group.leave(member_id, instance_id, Instant::now()));
         left.unwrap_or(Err(ResponseError::UnknownMemberId))

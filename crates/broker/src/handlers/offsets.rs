@@ -27,6 +27,7 @@ use crate::group::Speaker;
 use crate::journal::record::{Committed, OffsetRecord, PartitionName, Record};
 use crate::log::marker::Producer;
 use crate::node::Node;
+use crate::security::client::{Access, Client};
 
 const METADATA_BYTES_MAX: usize = 4096;
 
@@ -72,7 +73,11 @@ fn answer(wish: &Wish, all: Result<(), ResponseError>) -> i16 {
     code(&wish.record.as_ref().map_err(|error| *error).and(all.as_ref().map_err(|error| *error)))
 }
 
-pub(super) async fn commit(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn commit(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let commit: OffsetCommitRequest = request.decode()?;
     let wishes: Vec<_> = commit
         .topics
@@ -92,7 +97,8 @@ pub(super) async fn commit(node: &Arc<Node>, request: &mut Request) -> Result<By
         instance_id: commit.group_instance_id.map(|id| id.to_string()),
         generation: commit.generation_id_or_member_epoch,
     };
-    let all = match check(node, &commit.group_id, &speaker, false) {
+    let may = client.may(Access::Group(&commit.group_id));
+    let all = match may.and_then(|()| check(node, &commit.group_id, &speaker, false)) {
         Ok(()) => {
             let offsets = granted(&wishes);
             node.journal.commit(&[Record::Offsets { group: commit.group_id.to_string(), offsets }]).await
@@ -127,6 +133,7 @@ fn check(node: &Node, group: &str, speaker: &Speaker, in_transaction: bool) -> R
 pub(super) async fn commit_in_transaction(
     node: &Arc<Node>,
     request: &mut Request,
+    client: &Client,
 ) -> Result<Bytes, FrameError> {
     let commit: TxnOffsetCommitRequest = request.decode()?;
     let wishes: Vec<_> = commit
@@ -147,7 +154,10 @@ pub(super) async fn commit_in_transaction(
         generation: commit.generation_id,
     };
     let producer = Producer { id: commit.producer_id.0, epoch: commit.producer_epoch };
-    let all = match check_transactional(node, &commit.group_id, &speaker) {
+    let may = client
+        .may(Access::Transaction(&commit.transactional_id))
+        .and_then(|()| client.may(Access::Group(&commit.group_id)));
+    let all = match may.and_then(|()| check_transactional(node, &commit.group_id, &speaker)) {
         Ok(()) => {
             let (id, group) = (&commit.transactional_id, &commit.group_id);
             node.transactions.pend_offsets(id, producer, group, granted(&wishes)).await
@@ -178,7 +188,7 @@ fn check_transactional(node: &Node, group: &str, speaker: &Speaker) -> Result<()
     if names_no_member && !group.is_empty() { Ok(()) } else { check(node, group, speaker, true) }
 }
 
-pub(super) fn fetch(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn fetch(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let fetch: OffsetFetchRequest = request.decode()?;
     let look = |group: &str, asked: Option<Vec<(TopicName, Vec<i32>)>>| {
         let pending =
@@ -186,6 +196,9 @@ pub(super) fn fetch(node: &Node, request: &mut Request) -> Result<Bytes, FrameEr
         Fetched::read(node, group, asked, &pending)
     };
     if request.version < 8 {
+        if let Err(denied) = client.may(Access::Group(&fetch.group_id)) {
+            return request.encode(&fetched::denied_one_group(denied, request.version));
+        }
         let asked =
             |topics: &Vec<kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic>| {
                 topics.iter().map(|topic| (topic.name.clone(), topic.partition_indexes.clone())).collect()
@@ -196,6 +209,9 @@ pub(super) fn fetch(node: &Node, request: &mut Request) -> Result<Bytes, FrameEr
     let mut seen = BTreeSet::new();
     let once = fetch.groups.iter().filter(|group| seen.insert(group.group_id.clone()));
     let groups = once.map(|group| {
+        if let Err(denied) = client.may(Access::Group(&group.group_id)) {
+            return fetched::denied(denied, group.group_id.clone());
+        }
         let asked =
             |topics: &Vec<kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopics>| {
                 topics.iter().map(|topic| (topic.name.clone(), topic.partition_indexes.clone())).collect()

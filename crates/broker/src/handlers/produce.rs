@@ -21,6 +21,7 @@ use crate::log::records;
 use crate::metrics::Counters;
 use crate::node::Node;
 use crate::partition::Partition;
+use crate::security::client::{Access, Client};
 use crate::topics::Topic;
 
 /// Kafka knows none, gzip, snappy, lz4 and zstd.
@@ -39,16 +40,20 @@ struct Outcome {
 }
 
 /// Appends everything at once; the reply waits for the disk if the client does.
-pub(super) fn begin(node: &Arc<Node>, request: &mut Request) -> Result<Reply, FrameError> {
+pub(super) fn begin(node: &Arc<Node>, request: &mut Request, client: &Client) -> Result<Reply, FrameError> {
     let produce: ProduceRequest = request.decode()?;
     let (key, version, correlation_id) = (request.key, request.version, request.correlation_id);
     let acks = produce.acks;
     let transactional_id = produce.transactional_id;
     let counters = Arc::clone(&node.counters);
+    let may_transact = transactional_id.as_ref().map_or(Ok(()), |id| client.may(Access::Transaction(id)));
     let outcomes: Vec<_> = produce
         .topic_data
         .into_iter()
-        .map(|data| append_topic(node, data, transactional_id.as_ref(), acks))
+        .map(|data| {
+            let may = may_transact.and_then(|()| client.may(Access::Append(&data.name)));
+            append_topic(node, data, transactional_id.as_ref(), acks, may)
+        })
         .collect();
     if acks == 0 {
         return Ok(Box::pin(async { Ok(None) }));
@@ -68,10 +73,12 @@ fn append_topic(
     data: TopicProduceData,
     transactional_id: Option<&TransactionalId>,
     acks: i16,
+    may: Result<(), ResponseError>,
 ) -> Outcome {
     let topic = node.topics.get(&data.name);
     let append = |data: PartitionProduceData| {
         let appended = match &topic {
+            _ if may.is_err() => may.and(Err(ResponseError::TopicAuthorizationFailed)),
             _ if !(-1..=1).contains(&acks) => Err(ResponseError::InvalidRequiredAcks),
             None => Err(ResponseError::UnknownTopicOrPartition),
             Some(topic) => append(node, topic, &data, transactional_id),

@@ -13,14 +13,23 @@ use super::code;
 use crate::frame::{FrameError, Request};
 use crate::journal::record::Record;
 use crate::node::Node;
+use crate::security::client::{Access, Client};
 
-pub(super) async fn delete(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn delete(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let delete: DeleteRecordsRequest = request.decode()?;
     let mut topics = Vec::with_capacity(delete.topics.len());
     for topic in delete.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
+        let may = client.may(Access::Topic(&topic.name));
         for asked in topic.partitions {
-            let deleted = delete_before(node, &topic.name, asked.partition_index, asked.offset).await;
+            let deleted = match may {
+                Ok(()) => delete_before(node, &topic.name, asked.partition_index, asked.offset).await,
+                Err(denied) => Err(denied),
+            };
             let result = DeleteRecordsPartitionResult::default()
                 .with_partition_index(asked.partition_index)
                 .with_error_code(code(&deleted))

@@ -16,14 +16,20 @@ use kafka_protocol::messages::delete_topics_response::{DeletableTopicResult, Del
 use super::text;
 use crate::frame::{FrameError, Request};
 use crate::node::Node;
+use crate::security::client::{Access, Client};
 use crate::topic_admin::{NewTopic, Refusal};
 
-pub(super) async fn create(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn create(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let create: CreateTopicsRequest = request.decode()?;
     let mut topics = Vec::with_capacity(create.topics.len());
     for wanted in create.topics {
         let name = wanted.name.clone();
-        let created = match new_topic(&wanted) {
+        let may = client.may(Access::Topic(&name)).map_err(Refusal::from);
+        let created = match may.and_then(|()| new_topic(&wanted)) {
             Ok(new) => node.topic_admin.create(new, create.validate_only).await,
             Err(refusal) => Err(refusal),
         };
@@ -62,11 +68,18 @@ fn new_topic(wanted: &CreatableTopic) -> Result<NewTopic, Refusal> {
     })
 }
 
-pub(super) async fn delete(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn delete(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let doomed: DeleteTopicsRequest = request.decode()?;
     let mut responses = Vec::with_capacity(doomed.topic_names.len());
     for name in doomed.topic_names {
-        let deleted = node.topic_admin.delete(&name).await;
+        let deleted = match client.may(Access::Topic(&name)) {
+            Ok(()) => node.topic_admin.delete(&name).await,
+            Err(denied) => Err(denied.into()),
+        };
         let result = DeletableTopicResult::default().with_name(Some(name));
         responses.push(match deleted {
             Ok(()) => result,
@@ -79,11 +92,18 @@ pub(super) async fn delete(node: &Arc<Node>, request: &mut Request) -> Result<By
     request.encode(&DeleteTopicsResponse::default().with_responses(responses))
 }
 
-pub(super) async fn extend(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn extend(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let extend: CreatePartitionsRequest = request.decode()?;
     let mut results = Vec::with_capacity(extend.topics.len());
     for topic in extend.topics {
-        let extended = node.topic_admin.extend(&topic.name, topic.count, extend.validate_only).await;
+        let extended = match client.may(Access::Topic(&topic.name)) {
+            Ok(()) => node.topic_admin.extend(&topic.name, topic.count, extend.validate_only).await,
+            Err(denied) => Err(denied.into()),
+        };
         let result = CreatePartitionsTopicResult::default().with_name(topic.name);
         results.push(match extended {
             Ok(()) => result,

@@ -23,6 +23,7 @@ use super::text;
 use crate::frame::{FrameError, Request};
 use crate::node::Node;
 use crate::partition::PartitionProducer;
+use crate::security::client::{Access, Client};
 use crate::transactions::View;
 
 /// The states that Kafka's tools know; a transaction here is in one of these.
@@ -36,7 +37,7 @@ const STATES: [&str; 7] = [
     "PrepareEpochFence",
 ];
 
-pub(super) fn list(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn list(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let list: ListTransactionsRequest = request.decode()?;
     let is_wanted = |view: &View| {
         let producers = &list.producer_id_filters;
@@ -49,7 +50,8 @@ pub(super) fn list(node: &Node, request: &mut Request) -> Result<Bytes, FrameErr
             .with_producer_id(ProducerId(view.producer.id))
             .with_transaction_state(text(view.state))
     };
-    let all = node.transactions.views().into_iter();
+    let may_see = |view: &View| client.may(Access::Transaction(&view.transactional_id)).is_ok();
+    let all = node.transactions.views().into_iter().filter(may_see);
     let unknown = list.state_filters.iter().filter(|state| !STATES.contains(&state.as_str()));
     let response = ListTransactionsResponse::default()
         .with_unknown_state_filters(unknown.cloned().collect())
@@ -57,12 +59,14 @@ pub(super) fn list(node: &Node, request: &mut Request) -> Result<Bytes, FrameErr
     request.encode(&response)
 }
 
-pub(super) fn describe(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn describe(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let wanted: DescribeTransactionsRequest = request.decode()?;
     let describe = |id: TransactionalId| {
-        let state = match node.transactions.view(&id) {
-            Some(view) => described(view),
-            None => {
+        let view = client.may(Access::Transaction(&id)).map(|()| node.transactions.view(&id));
+        let state = match view {
+            Err(denied) => TransactionState::default().with_error_code(denied.code()),
+            Ok(Some(view)) => described(view),
+            Ok(None) => {
                 TransactionState::default().with_error_code(ResponseError::TransactionalIdNotFound.code())
             }
         };
@@ -89,12 +93,13 @@ fn described(view: View) -> TransactionState {
         .with_topics(by_topic.into_iter().map(topic).collect())
 }
 
-pub(super) fn producers(node: &Node, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) fn producers(node: &Node, request: &mut Request, client: &Client) -> Result<Bytes, FrameError> {
     let wanted: DescribeProducersRequest = request.decode()?;
     let topics = wanted.topics.into_iter().map(|topic| {
+        let may = client.may(Access::Topic(&topic.name));
         let partition = |&index: &i32| {
             let response = PartitionResponse::default().with_partition_index(index);
-            match node.topics.partition(&topic.name, index) {
+            match may.and_then(|()| node.topics.partition(&topic.name, index)) {
                 Ok(partition) => {
                     response.with_active_producers(partition.producers().into_iter().map(active).collect())
                 }

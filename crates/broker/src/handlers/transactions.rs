@@ -23,10 +23,15 @@ use crate::frame::{FrameError, Request};
 use crate::journal::record::PartitionName;
 use crate::log::marker::Producer;
 use crate::node::Node;
+use crate::security::client::{Access, Client};
 
-pub(super) async fn init_producer_id(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn init_producer_id(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let init: InitProducerIdRequest = request.decode()?;
-    let given = fenced_by_name(given_producer(node, &init).await, request.version >= 4);
+    let given = fenced_by_name(given_producer(node, &init, client).await, request.version >= 4);
     let producer = given.as_ref().copied().unwrap_or(Producer { id: -1, epoch: -1 });
     let response = InitProducerIdResponse::default()
         .with_error_code(code(&given))
@@ -35,13 +40,18 @@ pub(super) async fn init_producer_id(node: &Arc<Node>, request: &mut Request) ->
     request.encode(&response)
 }
 
-async fn given_producer(node: &Node, init: &InitProducerIdRequest) -> Result<Producer, ResponseError> {
+async fn given_producer(
+    node: &Node,
+    init: &InitProducerIdRequest,
+    client: &Client,
+) -> Result<Producer, ResponseError> {
     let Some(id) = &init.transactional_id else {
         return node.transactions.idempotent_producer().await;
     };
     if id.is_empty() {
         return Err(ResponseError::InvalidRequest);
     }
+    client.may(Access::Transaction(id))?;
     if !(1..=node.config.transaction_timeout_ms_max).contains(&init.transaction_timeout_ms) {
         return Err(ResponseError::InvalidTransactionTimeout);
     }
@@ -50,13 +60,19 @@ async fn given_producer(node: &Node, init: &InitProducerIdRequest) -> Result<Pro
     node.transactions.own(id, init.transaction_timeout_ms, expected).await
 }
 
-pub(super) async fn add_partitions(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn add_partitions(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let add: AddPartitionsToTxnRequest = request.decode()?;
     let producer = Producer { id: add.v3_and_below_producer_id.0, epoch: add.v3_and_below_producer_epoch };
     let topics = add.v3_and_below_topics;
     let all_exist = names(&topics).all(|of| node.topics.partition(&of.topic, of.partition).is_ok());
     // All or nothing: with one unknown partition, the others are not attempted.
-    let added = if all_exist {
+    let added = if let Err(denied) = client.may(Access::Transaction(&add.v3_and_below_transactional_id)) {
+        Err(denied)
+    } else if all_exist {
         let partitions = names(&topics).collect();
         node.transactions.add_partitions(&add.v3_and_below_transactional_id, producer, partitions).await
     } else {
@@ -86,18 +102,35 @@ fn names(topics: &[AddPartitionsToTxnTopic]) -> impl Iterator<Item = PartitionNa
     })
 }
 
-pub(super) async fn add_offsets(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn add_offsets(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let add: AddOffsetsToTxnRequest = request.decode()?;
     let producer = Producer { id: add.producer_id.0, epoch: add.producer_epoch };
-    let added = node.transactions.add_group(&add.transactional_id, producer, &add.group_id).await;
+    let may = client
+        .may(Access::Transaction(&add.transactional_id))
+        .and_then(|()| client.may(Access::Group(&add.group_id)));
+    let added = match may {
+        Ok(()) => node.transactions.add_group(&add.transactional_id, producer, &add.group_id).await,
+        Err(denied) => Err(denied),
+    };
     let added = fenced_by_name(added, request.version >= 2);
     request.encode(&AddOffsetsToTxnResponse::default().with_error_code(code(&added)))
 }
 
-pub(super) async fn end(node: &Arc<Node>, request: &mut Request) -> Result<Bytes, FrameError> {
+pub(super) async fn end(
+    node: &Arc<Node>,
+    request: &mut Request,
+    client: &Client,
+) -> Result<Bytes, FrameError> {
     let end: EndTxnRequest = request.decode()?;
     let producer = Producer { id: end.producer_id.0, epoch: end.producer_epoch };
-    let ended = node.transactions.end(&end.transactional_id, producer, end.committed).await;
+    let ended = match client.may(Access::Transaction(&end.transactional_id)) {
+        Ok(()) => node.transactions.end(&end.transactional_id, producer, end.committed).await,
+        Err(denied) => Err(denied),
+    };
     let ended = fenced_by_name(ended, request.version >= 2);
     request.encode(&EndTxnResponse::default().with_error_code(code(&ended)))
 }

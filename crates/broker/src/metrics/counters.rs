@@ -22,6 +22,8 @@ pub(crate) struct Counters {
     connections_rejected: AtomicU64,
     connections_malformed: AtomicU64,
     connections_stalled: AtomicU64,
+    connections_unidentified: AtomicU64,
+    pub(crate) authentication_failures: AtomicU64,
     fsyncs: Histogram,
 }
 
@@ -42,6 +44,8 @@ pub(crate) enum Closing {
     Malformed,
     /// Nothing came, or nothing was taken.
     Stalled,
+    /// The client had not shown who it is.
+    Unidentified,
 }
 
 impl Default for Counters {
@@ -60,6 +64,8 @@ impl Default for Counters {
             connections_rejected: AtomicU64::new(0),
             connections_malformed: AtomicU64::new(0),
             connections_stalled: AtomicU64::new(0),
+            connections_unidentified: AtomicU64::new(0),
+            authentication_failures: AtomicU64::new(0),
             fsyncs: Histogram::default(),
         }
     }
@@ -106,6 +112,7 @@ impl Counters {
             Closing::Rejected => &self.connections_rejected,
             Closing::Malformed => &self.connections_malformed,
             Closing::Stalled => &self.connections_stalled,
+            Closing::Unidentified => &self.connections_unidentified,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -135,6 +142,8 @@ impl Counters {
             connections_rejected: read(&self.connections_rejected),
             connections_malformed: read(&self.connections_malformed),
             connections_stalled: read(&self.connections_stalled),
+            connections_unidentified: read(&self.connections_unidentified),
+            authentication_failures: read(&self.authentication_failures),
             fsyncs: self.fsyncs.count(),
             fsync_seconds: self.fsyncs.seconds(),
             fsync_buckets: self.fsyncs.buckets(),

@@ -87,6 +87,10 @@ pub(crate) fn filled(key: ApiKey, version: i16) -> BytesMut {
             DescribeGroupsRequest::default().with_groups(vec![GroupId(text)]).encode(bytes_mut, v)
         }
         ApiKey::ListGroups => ListGroupsRequest::default().encode(bytes_mut, v),
+        ApiKey::SaslHandshake => SaslHandshakeRequest::default().with_mechanism(text).encode(bytes_mut, v),
+        ApiKey::SaslAuthenticate => {
+            SaslAuthenticateRequest::default().with_auth_bytes(text.into_bytes()).encode(bytes_mut, v)
+        }
         ApiKey::ApiVersions => ApiVersionsRequest::default().encode(bytes_mut, v),
         ApiKey::CreateTopics => CreateTopicsRequest::default()
             .with_topics(vec![

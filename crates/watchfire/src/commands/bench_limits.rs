@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use kafka::{Budget, KafkaSource, SourceOptions, StartAt};
-use pipeline::{Reader, RecordView, Source, SourceError, TopicPartition};
+use kafka::{Budget, KafkaSource, SourceOptions};
+use pipeline::{Reader, RecordView, Source, SourceError, StartAt, TopicPartition};
 
 use super::KafkaArgs;
-use crate::stages::topics;
 use crate::telemetry::Usage;
+use stages::topics;
 
 /// Flags of `bench-limits`.
 #[derive(clap::Args)]

@@ -1,44 +1,75 @@
 //! `watchfire broker`: the embedded Kafka broker alone.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use ::broker::{Broker, BrokerConfig};
+use ::broker::Broker;
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use crate::cli::ConfigArgs;
+use crate::config::Overrides;
 use crate::telemetry::ProcessCollector;
 use crate::telemetry::broker::{BrokerCollector, Held};
 
-/// Flags of `broker`.
+/// Flags of `broker`. They stand for keys of the section [broker].
 #[derive(clap::Args)]
 pub(crate) struct BrokerArgs {
-    /// Where its log is kept.
-    #[arg(long, value_name = "DIR", default_value = "watchfire-data/broker")]
-    data_dir: PathBuf,
-    /// Where it listens.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9092")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Where everything is kept; the log in its folder broker [default: watchfire-data].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Where it listens [default: 127.0.0.1:9092].
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// What clients are told to connect to [default: the address that they have come to].
+    #[arg(long, value_name = "HOST:PORT")]
+    advertised: Option<String>,
+    /// PEM file of its certificate; with --tls-key, it speaks TLS 1.3.
+    #[arg(long, value_name = "FILE")]
+    tls_certificate: Option<String>,
+    /// PEM file of the certificate's key.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
+    /// PEM file of the authorities of clients' certificates.
+    #[arg(long, value_name = "FILE")]
+    tls_client_ca: Option<String>,
+    /// Who may log in, and what each may do; `watchfire user` writes it.
+    #[arg(long, value_name = "FILE")]
+    users_file: Option<String>,
     /// Serve its metrics for Prometheus there, at /metrics: say, 127.0.0.1:9093. They name topics
     /// and groups.
     #[arg(long, value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
-    /// Listen beyond loopback although this listener has neither TLS nor authentication.
+    /// Listen beyond loopback although there are not both TLS and users.
     #[arg(long)]
     allow_insecure_listen: bool,
 }
 
+impl BrokerArgs {
+    fn overrides(&self) -> Overrides {
+        let mut flags = Overrides::default();
+        flags.set("server.data_dir", self.data_dir.clone());
+        flags.set("broker.listen", self.listen.map(|address| address.to_string()));
+        flags.set("broker.advertised", self.advertised.clone());
+        flags.set("broker.tls_certificate", self.tls_certificate.clone());
+        flags.set("broker.tls_key", self.tls_key.clone());
+        flags.set("broker.tls_client_ca", self.tls_client_ca.clone());
+        flags.set("broker.users_file", self.users_file.clone());
+        flags.set("broker.allow_insecure_listen", self.allow_insecure_listen.then_some(true));
+        flags
+    }
+}
+
 pub(crate) fn run(args: &BrokerArgs) -> anyhow::Result<()> {
-    crate::telemetry::start(&crate::config::Log::default())?;
+    let config = args.config.load(args.overrides())?;
+    crate::telemetry::start(&config.log)?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let mut config = BrokerConfig::new(&args.data_dir);
-        config.listen = args.listen;
-        config.allow_insecure_listen = args.allow_insecure_listen;
-        config.message_bytes_max = crate::serve::MESSAGE_BYTES_MAX;
-        let broker = Broker::start(config).await?;
+        let settings = config.broker.settings(config.server.data_dir.join("broker"))?;
+        let broker = Broker::start(settings).await?;
         let failed = broker.failed();
         println!(
             "kafka broker listens on {} (one node, no replication); stop it with Ctrl-C",
@@ -46,7 +77,7 @@ pub(crate) fn run(args: &BrokerArgs) -> anyhow::Result<()> {
         );
         let held: Held = Arc::new(Mutex::new(Some(broker)));
         if let Some(listen) = args.metrics_listen {
-            serve_metrics(listen, args.allow_insecure_listen, Arc::clone(&held)).await?;
+            serve_metrics(listen, config.broker.allow_insecure_listen, Arc::clone(&held)).await?;
         }
         tokio::select! {
             why = crate::serve::asked_to_stop() => println!("stopping: {} (again to stop at once)", why?),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
-use broker::{Broker, BrokerConfig};
+use broker::{Broker, OwnAccess};
 use kafka::Connection;
 use tokio::sync::mpsc;
 
@@ -12,6 +12,8 @@ use crate::telemetry::broker::Held;
 
 /// How to reach Kafka, and the embedded broker if it is ours.
 pub(crate) struct Kafka {
+    /// Where others reach it.
+    pub(crate) address: String,
     pub(crate) connection: Connection,
     pub(crate) embedded: Option<Held>,
 }
@@ -24,21 +26,36 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Kafka> {
     }
     if !config.kafka.brokers.is_empty() {
         let connection = Connection { brokers: config.kafka.brokers.clone(), properties };
-        return Ok(Kafka { connection, embedded: None });
+        return Ok(Kafka { address: connection.brokers.clone(), connection, embedded: None });
     }
-    let mut broker = BrokerConfig::new(config.server.data_dir.join("broker"));
-    broker.listen = config.broker.listen;
-    broker.allow_insecure_listen = config.broker.allow_insecure_listen;
-    broker.fsync = config.broker.fsync;
-    broker.default_partitions = config.broker.default_partitions;
-    broker.retention_ms = (config.broker.retention_hours * 3_600_000) as i64;
-    broker.message_bytes_max = super::MESSAGE_BYTES_MAX;
+    let mut broker = config.broker.settings(config.server.data_dir.join("broker"))?;
+    // Where others have to show who they are, this process has a way in of its own.
+    broker.own_listener = broker.tls.is_some() || broker.users_file.is_some();
     let embedded = Broker::start(broker).await.with_context(|| {
         let listen = config.broker.listen;
         format!("start the embedded broker on {listen} (another address: --broker-listen; a cluster instead: --kafka)")
     })?;
-    let connection = Connection { brokers: embedded.local_addr().to_string(), properties };
-    Ok(Kafka { connection, embedded: Some(Arc::new(Mutex::new(Some(embedded)))) })
+    let address = embedded.local_addr().to_string();
+    let brokers = match embedded.own_access() {
+        Some(own) => {
+            properties.extend(own_properties(own));
+            own.address.to_string()
+        }
+        None => address.clone(),
+    };
+    let connection = Connection { brokers, properties };
+    Ok(Kafka { address, connection, embedded: Some(Arc::new(Mutex::new(Some(embedded)))) })
+}
+
+fn own_properties(own: &OwnAccess) -> impl Iterator<Item = (String, String)> {
+    [
+        ("security.protocol", "sasl_plaintext"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.username", own.username),
+        ("sasl.password", own.password.as_str()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into_iter()
 }
 
 impl Kafka {

@@ -13,6 +13,7 @@ use object_store::local::LocalFileSystem;
 use pipeline::{Clock, Metrics, SnapshotStore};
 use prometheus_client::registry::Registry;
 use query::{QueryEngine, QueryLimits};
+use stages::Topics;
 use store::{StoreOptions, Tables};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -25,7 +26,6 @@ use super::intake::KafkaIntake;
 use super::partners::PartnerBook;
 use super::threads::Threads;
 use crate::config::{self, Config};
-use crate::stages::Topics;
 
 /// What stages and the API are made from.
 pub(crate) struct Parts {
@@ -47,7 +47,7 @@ pub(crate) struct Parts {
 pub(crate) async fn ensure_topics(config: &Config, connection: &Connection) -> anyhow::Result<()> {
     let topics = Topics::new(&config.kafka.prefix);
     let retention = (config.kafka.retention_hours * 3_600_000).to_string();
-    let bytes = super::MESSAGE_BYTES_MAX.to_string();
+    let bytes = stages::MESSAGE_BYTES_MAX.to_string();
     let batches = [("retention.ms", retention.as_str()), ("max.message.bytes", bytes.as_str())];
     let wanted = [
         Wanted { name: &topics.events, partitions: config.kafka.event_partitions, config: &batches },

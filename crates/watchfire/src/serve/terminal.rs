@@ -30,7 +30,7 @@ pub(crate) async fn greet(
 ) -> anyhow::Result<()> {
     println!("Watchfire {}", env!("CARGO_PKG_VERSION"));
     let kind = if broker.embedded.is_some() { "embedded, one node" } else { "cluster" };
-    println!("  kafka    {} ({kind}): send logs to topics logs.<partner>.<feed>", broker.connection.brokers);
+    println!("  kafka    {} ({kind}): send logs to topics logs.<partner>.<feed>", broker.address);
     if let Some(address) = api {
         println!("  api      http://{address}  (docs at http://{address}/docs)");
     }

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use kafka::{Budget, KafkaSource, SourceOptions, StartAt, TransactionSink};
+use kafka::{Budget, KafkaSource, SourceOptions, TransactionSink};
 use normalize::{Fingerprinter, Limits, Normalizer, Options, Schemas};
 use pipeline::metrics::StageLabel;
-use pipeline::{Failure, Shutdown, StageState, StageStatus, run, supervise};
+use pipeline::{Failure, Shutdown, StageState, StageStatus, StartAt, run, supervise};
+use stages::detect::{DetectStage, Starts};
+use stages::normalize::NormalizeStage;
+use stages::topics::{self, Topics};
 use tokio::sync::watch;
 
 use super::parts::Parts;
 use crate::commands::check::schemas;
 use crate::config::{self, Config, Role};
-use crate::stages::alerting::{self, AlertingStage, ControlSink};
-use crate::stages::detect::{DetectStage, Starts};
-use crate::stages::normalize::NormalizeStage;
-use crate::stages::store::{self, StoreStage, TableSink};
-use crate::stages::topics::{self, Topics};
+use crate::keep::alerting::{self, AlertingStage, ControlSink};
+use crate::keep::store::{self, StoreStage, TableSink};
 
 /// A stage's name and its thread.
 type Running = (&'static str, JoinHandle<Result<(), Failure>>);
@@ -38,6 +38,7 @@ struct Builder {
     topics: Topics,
     instance: String,
     discovery: Duration,
+    clock: pipeline::Clock,
     metrics: pipeline::Metrics,
 }
 
@@ -124,6 +125,7 @@ impl Threads {
                 normalizer,
                 builder.topics.clone(),
                 event_partitions,
+                builder.clock.clone(),
                 builder.metrics.clone(),
             );
             let mut parts = pipeline::Parts { source, stage, sink };
@@ -149,6 +151,7 @@ impl Threads {
                 snapshots.clone(),
                 every,
                 &builder.topics,
+                builder.clock.clone(),
                 builder.metrics.clone(),
             );
             let mut parts = pipeline::Parts { source, stage, sink };
@@ -287,6 +290,7 @@ fn builder(parts: &Parts, config: &Config) -> Builder {
         topics: Topics::new(&config.kafka.prefix),
         instance: parts.instance.clone(),
         discovery: Duration::from_millis(config.kafka.discovery_ms),
+        clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
     }
 }

@@ -104,10 +104,19 @@ fn connections(encoder: &mut DescriptorEncoder<'_>, now: &BrokerMetrics) -> Resu
     let help = "Connections that clients have opened";
     let descriptor = described(encoder, "watchfire_broker_connections_opened", help, MetricType::Counter)?;
     ConstCounter::new(now.connections_opened).encode(descriptor)?;
+    let help = "Clients that could not show who they are";
+    let name = "watchfire_broker_authentication_failures";
+    ConstCounter::new(now.authentication_failures).encode(described(
+        encoder,
+        name,
+        help,
+        MetricType::Counter,
+    )?)?;
     let closed = [
         ("too_many", now.connections_rejected),
         ("malformed", now.connections_malformed),
         ("stalled", now.connections_stalled),
+        ("unidentified", now.connections_unidentified),
     ];
     let closed = closed.into_iter().map(|(reason, count)| (ReasonLabel { reason }, count));
     counters(

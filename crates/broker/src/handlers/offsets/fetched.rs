@@ -124,3 +124,14 @@ impl Offset {
         if self.is_pending { ResponseError::UnstableOffsetCommit.code() } else { 0 }
     }
 }
+
+/// The response up to version 7 to one who may not ask; the first version has no place for it.
+pub(super) fn denied_one_group(error: ResponseError, version: i16) -> OffsetFetchResponse {
+    let response = OffsetFetchResponse::default();
+    if version >= 2 { response.with_error_code(error.code()) } else { response }
+}
+
+/// A group in the response from version 8 on, to one who may not ask.
+pub(super) fn denied(error: ResponseError, group: GroupId) -> OffsetFetchResponseGroup {
+    OffsetFetchResponseGroup::default().with_group_id(group).with_error_code(error.code())
+}

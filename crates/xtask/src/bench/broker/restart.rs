@@ -8,7 +8,7 @@ use super::{Bench, Load};
 use crate::bench::end_to_end::size_of;
 
 /// About what a record of the load takes in the log, compressed.
-const STORED_BYTES: u64 = 150;
+const STORED_BYTES: u64 = 90;
 
 /// Fills a log, and starts on it again: after a kill, and after a clean stop.
 pub(super) fn measure(bench: &Bench<'_>, server: &Server, gib: u64) -> anyhow::Result<String> {

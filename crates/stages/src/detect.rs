@@ -2,26 +2,25 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use detect::{DetectConfig, Engine};
 use event::{AlertChange, Positions, ipc};
-use kafka::{OutRecord, StartAt};
 use pipeline::metrics::{AlertLabel, DetectorLabel, OutputLabel, PartitionLabel};
 use pipeline::{
-    Metrics, Polled, Reader, RecordView, Snapshot, SnapshotError, SnapshotStore, SourceError, Stage,
-    StageError, TopicPartition,
+    Clock, Metrics, OutRecord, Polled, Reader, RecordView, Snapshot, SnapshotError, SnapshotStore,
+    SourceError, Stage, StageError, StartAt, TopicPartition,
 };
 use tracing::{info, warn};
 
-use super::Topics;
-use super::unreadable::Unreadable;
+use crate::Topics;
+use crate::unreadable::Unreadable;
 
 const OWNER: &str = "detect";
 
 /// Where a partition's state begins: found while Kafka assigns it, taken by the stage right after.
 #[derive(Clone, Default)]
-pub(crate) struct Starts(Arc<Mutex<HashMap<i32, Start>>>);
+pub struct Starts(Arc<Mutex<HashMap<i32, Start>>>);
 
 struct Start {
     engine: Engine,
@@ -32,7 +31,7 @@ struct Start {
 
 impl Starts {
     /// Looks for the newest snapshot at or before the committed offset; its offset is where to read from.
-    pub(crate) fn start_at(&self, snapshots: SnapshotStore, config: DetectConfig) -> StartAt {
+    pub fn start_at(&self, snapshots: SnapshotStore, config: DetectConfig) -> StartAt {
         let starts = self.clone();
         StartAt::Owner(Arc::new(move |partition: &TopicPartition, committed: Option<i64>| {
             let committed = committed.unwrap_or(0);
@@ -87,13 +86,14 @@ struct Owned {
 }
 
 /// DETECT.
-pub(crate) struct DetectStage {
+pub struct DetectStage {
     config: DetectConfig,
     starts: Starts,
     snapshots: SnapshotStore,
     snapshot_interval: Duration,
-    snapshot_due: Instant,
-    report_due: Instant,
+    snapshot_due: Duration,
+    report_due: Duration,
+    clock: Clock,
     owned: HashMap<i32, Owned>,
     changes: Vec<AlertChange>,
     unreadable: Unreadable,
@@ -102,12 +102,13 @@ pub(crate) struct DetectStage {
 }
 
 impl DetectStage {
-    pub(crate) fn new(
+    pub fn new(
         config: DetectConfig,
         starts: Starts,
         snapshots: SnapshotStore,
         snapshot_interval: Duration,
         topics: &Topics,
+        clock: Clock,
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -115,8 +116,9 @@ impl DetectStage {
             starts,
             snapshots,
             snapshot_interval,
-            snapshot_due: Instant::now() + snapshot_interval,
-            report_due: Instant::now(),
+            snapshot_due: clock.uptime() + snapshot_interval,
+            report_due: clock.uptime(),
+            clock,
             owned: HashMap::new(),
             changes: Vec::new(),
             unreadable: Unreadable::new("detect", &[&topics.observations], metrics.clone()),
@@ -126,7 +128,7 @@ impl DetectStage {
     }
 
     /// Saves the state of every partition that has moved.
-    pub(crate) fn save(&mut self) -> Result<(), StageError> {
+    pub fn save(&mut self) -> Result<(), StageError> {
         for (partition, owned) in &mut self.owned {
             if owned.next <= owned.snapshot_at || owned.next < owned.silent_before {
                 continue;
@@ -229,7 +231,7 @@ impl Stage for DetectStage {
     }
 
     fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {
-        let now = Instant::now();
+        let now = self.clock.uptime();
         if now >= self.report_due {
             self.report();
             self.report_due = now + Duration::from_secs(1);

@@ -2,25 +2,26 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow::array::{Array, AsArray};
 use event::{EventBatch, EventTime, LogTopic, Positions, RawLog, SourceProgress, ipc};
-use kafka::OutRecord;
 use normalize::{Counts, Normalized, Normalizer};
 use pipeline::metrics::{OutputLabel, ReasonLabel, TenantLabel};
-use pipeline::{Metrics, Polled, Reader, RecordView, SourceError, Stage, StageError, TopicPartition};
+use pipeline::{
+    Clock, Metrics, OutRecord, Polled, Reader, RecordView, SourceError, Stage, StageError, TopicPartition,
+};
 use tracing::warn;
 
-use super::Topics;
+use crate::Topics;
 
 /// Rows and bytes of one record, about; more are cut, so that a record stays well under what our
 /// topics take.
 const ROWS_PER_RECORD: usize = 10_000;
-const BYTES_PER_RECORD: usize = super::super::serve::MESSAGE_BYTES_MAX / 4;
+const BYTES_PER_RECORD: usize = crate::MESSAGE_BYTES_MAX / 4;
 
 /// NORMALIZE.
-pub(crate) struct NormalizeStage {
+pub struct NormalizeStage {
     normalizer: Normalizer,
     sources: HashMap<Arc<str>, Option<LogTopic>>,
     event_partitions: i32,
@@ -32,14 +33,15 @@ pub(crate) struct NormalizeStage {
 }
 
 impl NormalizeStage {
-    pub(crate) fn new(
+    pub fn new(
         normalizer: Normalizer,
         topics: Topics,
         event_partitions: i32,
+        clock: Clock,
         metrics: Metrics,
     ) -> Self {
         // Active from the start: what an earlier run has read last may wait for time to pass.
-        let ticks = Ticks { idle_since: Instant::now(), last: Instant::now() };
+        let ticks = Ticks::new(clock);
         Self {
             normalizer,
             sources: HashMap::new(),
@@ -199,8 +201,9 @@ fn slices(
 /// close and sources be found idle. The pause between two grows with the silence, so that a quiet
 /// night costs some hundred records.
 struct Ticks {
-    idle_since: Instant,
-    last: Instant,
+    clock: Clock,
+    idle_since: Duration,
+    last: Duration,
 }
 
 const FIRST_TICK: Duration = Duration::from_secs(1);
@@ -208,17 +211,24 @@ const FIRST_TICK: Duration = Duration::from_secs(1);
 const LAST_TICK: Duration = Duration::from_secs(12 * 3_600);
 
 impl Ticks {
+    fn new(clock: Clock) -> Self {
+        let now = clock.uptime();
+        Self { clock, idle_since: now, last: now }
+    }
+
     fn worked(&mut self) {
-        *self = Self { idle_since: Instant::now(), last: Instant::now() };
+        self.idle_since = self.clock.uptime();
+        self.last = self.idle_since;
     }
 
     fn due(&mut self) -> bool {
-        let silence = self.idle_since.elapsed();
+        let now = self.clock.uptime();
+        let silence = now.saturating_sub(self.idle_since);
         let pause = (silence / 20).max(FIRST_TICK);
-        if silence > LAST_TICK || self.last.elapsed() < pause {
+        if silence > LAST_TICK || now.saturating_sub(self.last) < pause {
             return false;
         }
-        self.last = Instant::now();
+        self.last = now;
         true
     }
 }

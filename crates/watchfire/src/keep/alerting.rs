@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use ::alerting::Control;
 use event::{AlertChange, Change, Positions};
-use kafka::StartAt;
 use pipeline::{
-    Clock, Metrics, Polled, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError,
+    Clock, Metrics, Polled, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, StartAt,
     TopicPartition,
 };
+use stages::unreadable::Unreadable;
 use tokio::runtime::Handle;
-
-use super::unreadable::Unreadable;
 
 /// Where the database says a partition is to be read from.
 pub(crate) fn start_at(control: Control, runtime: Handle) -> StartAt {

@@ -3,24 +3,24 @@
 use std::sync::Arc;
 
 /// Partners' raw logs: `logs.<partner>.<feed>`.
-pub(crate) const LOGS: &str = r"^logs\.[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_.-]{1,64}$";
+pub const LOGS: &str = r"^logs\.[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_.-]{1,64}$";
 
 /// The topics that are ours, all under one prefix.
 #[derive(Clone, Debug)]
-pub(crate) struct Topics {
+pub struct Topics {
     /// Normalized events, Arrow batches.
-    pub(crate) events: Arc<str>,
+    pub events: Arc<str>,
     /// What could not be read, Arrow batches.
-    pub(crate) rejects: Arc<str>,
+    pub rejects: Arc<str>,
     /// What detectors count, Arrow batches by key.
-    pub(crate) observations: Arc<str>,
+    pub observations: Arc<str>,
     /// Alert changes, JSON, keyed by alert id.
-    pub(crate) alerts: Arc<str>,
+    pub alerts: Arc<str>,
 }
 
 impl Topics {
     /// `watchfire` gives `watchfire.events` and so on.
-    pub(crate) fn new(prefix: &str) -> Self {
+    pub fn new(prefix: &str) -> Self {
         let name = |name: &str| Arc::from(format!("{prefix}.{name}"));
         Self {
             events: name("events"),

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use ::store::{StoreError, Table, Tables};
 use arrow::record_batch::RecordBatch;
 use event::{AlertChange, EventBatch, Positions, RejectBatch, ipc};
-use kafka::StartAt;
 use pipeline::metrics::{OutputLabel, TableLabel};
 use pipeline::{
-    Metrics, Polled, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, TopicPartition,
+    Metrics, Polled, Reader, RecordView, Sink, SinkError, SourceError, Stage, StageError, StartAt,
+    TopicPartition,
 };
+use stages::Topics;
+use stages::unreadable::Unreadable;
 use tokio::runtime::Handle;
 use tracing::{info, warn};
-
-use super::Topics;
-use super::unreadable::Unreadable;
 
 /// Where the tables say a partition is to be read from.
 pub(crate) fn start_at(topics: Topics, tables: Tables, runtime: Handle) -> StartAt {

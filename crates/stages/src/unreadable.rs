@@ -9,14 +9,14 @@ use pipeline::{Metrics, RecordView, StageError};
 use tracing::error;
 
 /// What a stage met that it could not read.
-pub(crate) struct Unreadable {
+pub struct Unreadable {
     stage: &'static str,
     metrics: Metrics,
     stuck: Option<String>,
 }
 
 /// Whether a record is not ours at all, or ours and of a version that we do not know.
-pub(crate) trait IsForeign: Display {
+pub trait IsForeign: Display {
     fn is_foreign(&self) -> bool;
 }
 
@@ -34,7 +34,7 @@ impl IsForeign for serde_json::Error {
 
 impl Unreadable {
     /// The counters of these topics are there from the start, so that a rate can be told of the first.
-    pub(crate) fn new(stage: &'static str, topics: &[&Arc<str>], metrics: Metrics) -> Self {
+    pub fn new(stage: &'static str, topics: &[&Arc<str>], metrics: Metrics) -> Self {
         let unreadable = Self { stage, metrics, stuck: None };
         for topic in topics {
             unreadable.count(topic, 0);
@@ -50,7 +50,7 @@ impl Unreadable {
     /// Notes a record. Foreign bytes are counted and passed over: whoever can write to our topics
     /// must not be able to stop us with them. A whole record of another version holds rows, so the
     /// stage stops rather than lose them.
-    pub(crate) fn note(&mut self, record: &RecordView<'_>, why: &impl IsForeign) {
+    pub fn note(&mut self, record: &RecordView<'_>, why: &impl IsForeign) {
         let place = format!("{}/{} at offset {}", record.topic, record.partition, record.offset);
         self.count(record.topic, 1);
         if why.is_foreign() {
@@ -63,7 +63,7 @@ impl Unreadable {
     }
 
     /// Fails if a record was met that must not be passed over.
-    pub(crate) fn check(&mut self) -> Result<(), StageError> {
+    pub fn check(&mut self) -> Result<(), StageError> {
         self.stuck.take().map_or(Ok(()), |why| Err(StageError::Stuck(why)))
     }
 }

@@ -1,0 +1,106 @@
+//! The columns, and which fields each comes from.
+
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
+
+use super::CHOICE;
+use super::paths::{Paths, from_of};
+use crate::columns::{Cell, Column, FILLABLE, fillable};
+use crate::mapping::{ColumnRule, Convert, FromSlot};
+use crate::schema::SchemaError;
+use crate::schema::reader::Entry;
+use crate::stamp::StampFormat;
+
+pub(super) fn leftover(columns: &[ColumnRule], paths: &Paths) -> Vec<(usize, String)> {
+    let taken: BTreeSet<usize> = columns.iter().flat_map(|rule| &rule.from).map(|from| from.slot).collect();
+    paths.sorted.iter().cloned().enumerate().filter(|(slot, _)| !taken.contains(slot)).collect()
+}
+
+pub(super) fn columns(entry: Entry<'_>, paths: &Paths) -> Result<Vec<ColumnRule>, SchemaError> {
+    let mut rules = Vec::new();
+    entry.members()?.each(|name, rule| {
+        rules.push(column_rule(named_column(name, &rule)?, rule, paths)?);
+        Ok(())
+    })?;
+    // A field that several columns come from is taken by the last of them.
+    let mut uses: HashMap<usize, usize> = HashMap::new();
+    for rule in rules.iter_mut().rev() {
+        for from in rule.from.iter_mut().rev() {
+            let uses = uses.entry(from.slot).or_default();
+            from.last_use = *uses == 0;
+            *uses += 1;
+        }
+    }
+    for from in rules.iter_mut().flat_map(|rule| &mut rule.from) {
+        from.shared = uses[&from.slot] > 1;
+    }
+    Ok(rules)
+}
+
+fn column_rule(column: Column, rule: Entry<'_>, paths: &Paths) -> Result<ColumnRule, SchemaError> {
+    let slot = |path: String, flag| FromSlot {
+        slot: paths.slot(&path).expect("its path was collected"),
+        path,
+        last_use: true,
+        shared: false,
+        flag,
+    };
+    let mut from: Vec<FromSlot> = from_of(rule)?.into_iter().map(|path| slot(path, None)).collect();
+    let mut convert = Convert::Plain;
+    let mut words = HashMap::new();
+    let mut only_words = false;
+    let mut prefix = String::new();
+    if rule.is_mapping() {
+        let members = rule.members()?;
+        members.only(&["from", "as", "words", "only_words", "prefix", "flags"])?;
+        only_words = members.get("only_words", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(false);
+        convert = members.get("as", |entry| conversion(entry, column))?.unwrap_or(Convert::Plain);
+        members.get("words", |entry| {
+            entry.members()?.each(|word, ours| {
+                words.insert(word.to_ascii_lowercase(), ours.text()?);
+                Ok(())
+            })
+        })?;
+        prefix = members.get("prefix", |entry| entry.text())?.unwrap_or_default();
+        members.get("flags", |entry| {
+            entry.members()?.each(|path, flag| {
+                let from = from.iter_mut().find(|from| from.path == path).ok_or_else(|| {
+                    flag.wrong("no such field in `from`", "name a field that the column comes from")
+                })?;
+                from.flag = Some(flag.text()?);
+                Ok(())
+            })
+        })?;
+    }
+    if let (Cell::Time(_), Convert::Plain) = (column.cell, convert) {
+        convert = Convert::Stamp(StampFormat::Rfc3339);
+    }
+    Ok(ColumnRule { column, from, convert, words, only_words, prefix })
+}
+
+fn conversion(entry: Entry<'_>, column: Column) -> Result<Convert, SchemaError> {
+    let stamps = StampFormat::NAMES.map(|(name, format)| (name, Convert::Stamp(format)));
+    let names: Vec<(&str, Convert)> = Convert::NAMES.into_iter().chain(stamps).collect();
+    let convert = entry.one_of("conversion", &names)?;
+    let fits = match (column.cell, convert) {
+        (Cell::Time(_), Convert::Stamp(_)) | (Cell::Int(_), Convert::Seconds) => true,
+        (Cell::Text(_), Convert::Stamp(_) | Convert::Seconds) => false,
+        (Cell::Text(_), _) => true,
+        _ => false,
+    };
+    match fits {
+        true => Ok(convert),
+        false => Err(entry.wrong(
+            format!("it makes nothing that column `{}` can hold", column.name),
+            "use a time format for times, `seconds` for milliseconds, the others for text",
+        )),
+    }
+}
+
+pub(super) fn named_column(name: &str, entry: &Entry<'_>) -> Result<Column, SchemaError> {
+    fillable(name).ok_or_else(|| {
+        let known: Vec<&str> = FILLABLE.iter().map(|column| column.name).collect();
+        entry.wrong("no such column to fill", format!("use one of: {}", known.join(", ")))
+    })
+}

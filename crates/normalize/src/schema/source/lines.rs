@@ -1,0 +1,94 @@
+//! How lines are recognised and taken apart.
+
+use super::paths::Paths;
+use super::settings::settings;
+use super::{REQUEST_PARTS, Recognise};
+use crate::formats::patterns::{Pattern, group_names};
+use crate::formats::template::{Template, parts};
+use crate::formats::{Place, syslog};
+use crate::schema::SchemaError;
+use crate::schema::reader::{Entry, Members};
+
+pub(super) fn overlap(_top: &Members, file: &str, path: &str) -> SchemaError {
+    SchemaError {
+        file: file.to_owned(),
+        key: path.to_owned(),
+        problem: "the field lies inside another that is named too".to_owned(),
+        cure: "name either the whole object or its members".to_owned(),
+    }
+}
+
+pub(super) fn recognise(top: &Members, format: &str) -> Result<Recognise, SchemaError> {
+    let found = top.get("recognise", |entry| {
+        if !entry.is_mapping() {
+            return entry.one_of("way to recognise", &[("by_name", false), ("by_format", true)]).map(
+                |readable| {
+                    if readable && format != "json" { Recognise::Readable } else { Recognise::Never }
+                },
+            );
+        }
+        let members = entry.members()?;
+        members.only(&["keys"])?;
+        let keys = members.need("keys", "list keys that every line has", |keys| keys.texts())?;
+        let keys = keys.into_iter().map(|key| format!("\"{key}\"")).collect();
+        if format == "json" {
+            Ok(Recognise::Keys(keys))
+        } else {
+            Err(entry.wrong("only JSON has keys", "write `recognise: by_format`"))
+        }
+    })?;
+    Ok(found.unwrap_or(Recognise::Never))
+}
+
+pub(super) fn template(top: &Members, paths: &Paths) -> Result<Template, SchemaError> {
+    let tail = top
+        .get("rest", |entry| entry.one_of("choice", &[("keep", true), ("refuse", false)]))?
+        .unwrap_or(false)
+        .then(|| Place::Rest("rest".to_owned()));
+    let hex =
+        top.get("escapes", |entry| entry.one_of("way to escape", &[("nginx", true), ("none", false)]))?;
+    top.need("template", "write the log format with $variables", |entry| {
+        let text = entry.text()?;
+        let cure = "write it as in nginx's log_format";
+        let (_, variables) = parts(&text).map_err(|problem| entry.wrong(problem, cure))?;
+        known_fields(entry, paths, &variables.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>())?;
+        Template::compile(&text, tail, hex.unwrap_or(false), |name| paths.place(name))
+            .map_err(|problem| entry.wrong(problem, cure))
+    })
+}
+
+/// Every field that columns ask for has to be there; a misspelt one would stay empty for ever.
+fn known_fields(entry: Entry<'_>, paths: &Paths, names: &[&str]) -> Result<(), SchemaError> {
+    let unknown = |path: &&String| !names.contains(&path.as_str()) && !REQUEST_PARTS.contains(&path.as_str());
+    match paths.sorted.iter().find(unknown) {
+        None => Ok(()),
+        Some(path) => Err(entry.wrong(
+            format!("nothing here is named `{path}`, which the description asks for"),
+            format!("use one of: {}", names.join(", ")),
+        )),
+    }
+}
+
+pub(super) fn patterns(top: &Members, paths: &Paths) -> Result<Vec<Pattern>, SchemaError> {
+    let mut names: Vec<String> = syslog::NAMES.map(str::to_owned).to_vec();
+    let found = top.need("patterns", "list expressions as `- match: '^…'`", |entry| {
+        let patterns = entry.items(|item| {
+            let members = item.members()?;
+            members.only(&["match", "programs", "set"])?;
+            let programs = members.get("programs", |programs| programs.texts())?.unwrap_or_default();
+            let settings = members.get("set", settings)?.unwrap_or_default();
+            members.need("match", "write a regular expression", |expression| {
+                let text = expression.text()?;
+                let wrong = |error: regex::Error| {
+                    expression.wrong(error.to_string(), "write an expression of Rust's regex crate")
+                };
+                names.extend(group_names(&text).map_err(wrong)?);
+                Pattern::compile(&text, programs, settings, |name| paths.place(name)).map_err(wrong)
+            })
+        })?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        known_fields(entry, paths, &names)?;
+        Ok(patterns)
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,71 @@
+//! The fields that a description names, and the slot of each.
+
+use std::collections::BTreeSet;
+
+use super::REQUEST_PARTS;
+use crate::formats::Place;
+use crate::redact::secret_name;
+use crate::schema::SchemaError;
+use crate::schema::reader::{Entry, Members};
+
+/// Every field that the description names, in order; a field's place in it is its slot.
+pub(super) struct Paths {
+    pub(super) sorted: Vec<String>,
+    pub(super) ignored: Vec<String>,
+}
+
+impl Paths {
+    pub(super) fn collect(top: &Members) -> Result<Self, SchemaError> {
+        let mut paths = BTreeSet::new();
+        top.get("time", |entry| {
+            paths.extend(entry.members()?.get("from", |from| from.texts())?.unwrap_or_default());
+            Ok(())
+        })?;
+        for key in ["required", "request_line"] {
+            paths.extend(top.get(key, |entry| entry.texts())?.unwrap_or_default());
+        }
+        if top.get("request_line", |_| Ok(()))?.is_some() {
+            paths.extend(REQUEST_PARTS.map(str::to_owned));
+        }
+        top.get("columns", |entry| {
+            entry.members()?.each(|_, rule| {
+                paths.extend(from_of(rule)?);
+                Ok(())
+            })
+        })?;
+        let ignored = top.get("ignore", |entry| entry.texts())?.unwrap_or_default();
+        paths.extend(ignored.iter().cloned());
+        Ok(Self { sorted: paths.into_iter().collect(), ignored })
+    }
+
+    pub(super) fn slot(&self, path: &str) -> Option<usize> {
+        self.sorted.binary_search_by(|known| known.as_str().cmp(path)).ok()
+    }
+
+    pub(super) fn place(&self, name: &str) -> Place {
+        // A secret that nobody needs has to be known all the same: the line holds it.
+        if self.ignored.iter().any(|ignored| ignored == name) && secret_name(name.as_bytes()).is_none() {
+            return Place::Nowhere;
+        }
+        self.slot(name).map_or_else(|| Place::Rest(name.to_owned()), Place::Slot)
+    }
+}
+
+/// The fields of a column's rule, which is a field's name or a mapping.
+pub(super) fn from_of(rule: Entry<'_>) -> Result<Vec<String>, SchemaError> {
+    if !rule.is_mapping() {
+        return rule.texts();
+    }
+    rule.members()?.need("from", "name the field that the column comes from", |from| {
+        if from.is_mapping() {
+            let members = from.members()?;
+            let mut names = Vec::new();
+            members.each(|name, _| {
+                names.push(name.to_owned());
+                Ok(())
+            })?;
+            return Ok(names);
+        }
+        from.texts()
+    })
+}

@@ -1,0 +1,14 @@
+//! The two stages that decide: NORMALIZE and DETECT, as [`pipeline::Stage`]s.
+//!
+//! They know neither Kafka nor any table, so that the same code runs over a real log and over a
+//! simulated one. Start reading at [`normalize::NormalizeStage`].
+
+pub mod detect;
+pub mod normalize;
+pub mod topics;
+pub mod unreadable;
+
+pub use topics::Topics;
+
+/// The largest record that our topics take, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
