@@ -166,7 +166,7 @@ fn batch() -> Outcome<Bytes> {
         producer_epoch: -1,
         timestamp_type: TimestampType::Creation,
         timestamp: 1_700_000_000_000,
-        sequence: -1,
+        sequence: offset as i32, // or each would be a batch of its own
         offset: offset as i64,
         key: None,
         value: Some(Bytes::from(vec![b'x'; RECORD_BYTES])),

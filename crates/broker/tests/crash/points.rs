@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tempfile::TempDir;
@@ -27,12 +28,22 @@ struct Traffic<'a> {
     plain: String,
     source: String,
     target: String,
+    marked: String,
     stop: AtomicBool,
     moved: AtomicUsize,
 }
 
 /// The values that were sent to each partition, in order.
 type Sent = Vec<Vec<String>>;
+
+/// What a producer knows of its transaction in the end.
+#[derive(PartialEq)]
+enum Fate {
+    Committed,
+    Aborted,
+    /// The answer was lost with the producer.
+    Unknown,
+}
 
 impl Traffic<'_> {
     fn is_on(&self) -> bool {
@@ -78,6 +89,26 @@ impl Traffic<'_> {
         }
     }
 
+    /// Transactions of a producer that reads nothing; one in four is aborted.
+    fn mark(&self) -> Vec<(Vec<String>, Fate)> {
+        let start = || self.kafka.transactional("marker", &[("linger.ms", "0")]);
+        let mut producer = start();
+        let mut transactions = Vec::new();
+        while self.is_on() {
+            let count = transactions.len();
+            let batch = values(&format!("tx{count:05}-"), 6);
+            producer.begin_transaction().unwrap();
+            producer.queue(&self.marked, 0, &batch[..3]);
+            producer.queue(&self.marked, 1, &batch[3..]);
+            let fate = end(&producer, count % 4 != 0);
+            if fate == Fate::Unknown {
+                producer = start();
+            }
+            transactions.push((batch, fate));
+        }
+        transactions
+    }
+
     /// Commits offsets, each higher than the last, and never finds less than was acknowledged.
     fn commit(&self) -> usize {
         let consumer = self.kafka.consumer("committer", &[]);
@@ -118,6 +149,41 @@ impl Traffic<'_> {
     }
 }
 
+/// Commits or aborts, however often it takes.
+fn end(producer: &Producer, commits: bool) -> Fate {
+    loop {
+        let ended = match commits {
+            true => producer.commit_transaction(PATIENCE),
+            false => producer.abort_transaction(PATIENCE),
+        };
+        match ended {
+            Ok(()) if commits => return Fate::Committed,
+            Ok(()) => return Fate::Aborted,
+            Err(KafkaError::Transaction(error)) if error.is_retriable() => {}
+            Err(KafkaError::Transaction(error)) if commits && error.txn_requires_abort() => {
+                return end(producer, false);
+            }
+            Err(_) => return Fate::Unknown,
+        }
+    }
+}
+
+/// How many of these values were lost and how many are doubled; a transaction is there as a whole,
+/// or not at all.
+fn count_torn(transactions: &[(Vec<String>, Fate)], found: &[String]) -> (usize, usize) {
+    let there: BTreeSet<_> = found.iter().collect();
+    let mut lost = 0;
+    for (batch, fate) in transactions {
+        let seen = batch.iter().filter(|value| there.contains(value)).count();
+        match fate {
+            Fate::Committed => lost += batch.len() - seen,
+            Fate::Aborted => assert_eq!(seen, 0, "{batch:?} was aborted"),
+            Fate::Unknown => assert!(seen == 0 || seen == batch.len(), "half of {batch:?} is there"),
+        }
+    }
+    (lost, found.len() - there.len())
+}
+
 /// How long the broker lives this time: mostly not long enough to settle.
 fn moment(seed: u64, point: usize) -> Duration {
     let mut mixed = (seed << 32 | point as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -143,13 +209,15 @@ fn nothing_is_lost_or_doubled_at_many_points() {
         plain: kafka.topic_with(PARTITIONS, &rolling),
         source: kafka.topic(1),
         target: kafka.topic_with(2, &rolling),
+        marked: kafka.topic_with(2, &rolling),
         stop: AtomicBool::new(false),
         moved: AtomicUsize::new(0),
     };
-    let (sent, to_move, commits, victim) = std::thread::scope(|scope| {
+    let (sent, to_move, transactions, commits, victim) = std::thread::scope(|scope| {
         let mut victim = victim;
         let producing = scope.spawn(|| traffic.produce());
         let transacting = scope.spawn(|| traffic.transact());
+        let marking = scope.spawn(|| traffic.mark());
         let committing = scope.spawn(|| traffic.commit());
         for point in 0..points {
             std::thread::sleep(moment(seed, point));
@@ -159,7 +227,7 @@ fn nothing_is_lost_or_doubled_at_many_points() {
         traffic.stop.store(true, Ordering::Relaxed);
         let (sent, to_move) = producing.join().unwrap();
         transacting.join().unwrap();
-        (sent, to_move, committing.join().unwrap(), victim)
+        (sent, to_move, marking.join().unwrap(), committing.join().unwrap(), victim)
     });
     let mut worker = Worker::start(kafka, &traffic.source, &traffic.target);
     let deadline = Instant::now() + 2 * PATIENCE;
@@ -167,13 +235,16 @@ fn nothing_is_lost_or_doubled_at_many_points() {
         assert!(Instant::now() < deadline, "the worker is stuck");
         worker.work(kafka);
     }
-    let (lost, doubled) = traffic.count_losses(&sent, to_move);
+    let (mut lost, mut doubled) = traffic.count_losses(&sent, to_move);
+    let torn = count_torn(&transactions, &kafka.committed(&traffic.marked));
+    (lost, doubled) = (lost + torn.0, doubled + torn.1);
     // Written past the test's own output, which is shown of failed tests only.
     let records: usize = sent.iter().map(Vec::len).sum();
     writeln!(
         std::io::stderr(),
-        "kill -9: {points} points, lost {lost}, doubled {doubled} (seed {seed}; {records} records, {to_move} in \
-         transactions, {commits} commits)"
+        "kill -9: {points} points, lost {lost}, doubled {doubled} (seed {seed}; {records} records, {to_move} moved in \
+         transactions, {} transactions more, {commits} commits)",
+        transactions.len()
     )
     .unwrap();
     assert_eq!((lost, doubled), (0, 0));
