@@ -1,8 +1,8 @@
 //! How long a start takes on a large log.
 //!
 //! ```text
-//! cargo run --release --example restart -- fill DIR GIBIBYTES    fills a broker, and kills it with -9
-//! cargo run --release --example restart -- start DIR             times a start, and stops it cleanly
+//! cargo run --release --example restart -- fill DIR GIBIBYTES PARTITIONS   fills a broker, kills it with -9
+//! cargo run --release --example restart -- start DIR                       times a start, stops it cleanly
 //! ```
 //!
 //! So the first `start` after `fill` is one after a crash, the second one after a clean stop.
@@ -25,7 +25,6 @@ use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEnc
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-const PARTITIONS: i32 = 4;
 /// Batches of about 15 kB: many, so that there is much to index.
 const RECORDS: usize = 50;
 const RECORD_BYTES: usize = 300;
@@ -34,10 +33,12 @@ const UNANSWERED_MAX: u64 = 32;
 fn main() -> Outcome<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["fill", dir, gibibytes] => fill(dir, gibibytes.parse::<u64>()? << 30),
+        ["fill", dir, gibibytes, partitions] => {
+            fill(dir, gibibytes.parse::<u64>()? << 30, partitions.parse()?)
+        }
         ["serve", dir] => serve(dir),
         ["start", dir] => start(dir),
-        _ => Err("restart fill DIR GIBIBYTES, or restart start DIR".into()),
+        _ => Err("restart fill DIR GIBIBYTES PARTITIONS, or restart start DIR".into()),
     }
 }
 
@@ -68,23 +69,23 @@ fn serve(dir: &str) -> Outcome<()> {
     })
 }
 
-fn fill(dir: &str, bytes: u64) -> Outcome<()> {
+fn fill(dir: &str, bytes: u64, partitions: i32) -> Outcome<()> {
     let mut process =
         Command::new(std::env::current_exe()?).args(["serve", dir]).stdout(Stdio::piped()).spawn()?;
     let mut address = String::new();
     BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut address)?;
     let address = address.trim().parse()?;
     let began = Instant::now();
-    let filled = create_topic(address).and_then(|()| fill_all(address, bytes));
+    let filled = create_topic(address, partitions).and_then(|()| fill_all(address, bytes, partitions));
     println!("filled in {:.0} s", began.elapsed().as_secs_f64());
     process.kill()?;
     process.wait()?;
     filled
 }
 
-fn fill_all(address: SocketAddr, bytes: u64) -> Outcome<()> {
-    let fillers = (0..PARTITIONS).map(|partition| {
-        std::thread::spawn(move || fill_partition(address, partition, bytes / PARTITIONS as u64))
+fn fill_all(address: SocketAddr, bytes: u64, partitions: i32) -> Outcome<()> {
+    let fillers = (0..partitions).map(|partition| {
+        std::thread::spawn(move || fill_partition(address, partition, bytes / partitions as u64))
     });
     for filler in fillers.collect::<Vec<_>>() {
         filler.join().map_err(|_| "a filler panicked")??;
@@ -92,10 +93,10 @@ fn fill_all(address: SocketAddr, bytes: u64) -> Outcome<()> {
     Ok(())
 }
 
-fn create_topic(address: SocketAddr) -> Outcome<()> {
+fn create_topic(address: SocketAddr, partitions: i32) -> Outcome<()> {
     let topic = CreatableTopic::default()
         .with_name(name())
-        .with_num_partitions(PARTITIONS)
+        .with_num_partitions(partitions)
         .with_replication_factor(1);
     let mut stream = TcpStream::connect(address)?;
     let create = CreateTopicsRequest::default().with_topics(vec![topic]);

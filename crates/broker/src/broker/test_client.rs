@@ -197,7 +197,6 @@ impl Reading {
         while let Ok(header) = BatchHeader::read_whole(bytes) {
             let batch = &bytes[..header.total_bytes];
             bytes = &bytes[header.total_bytes..];
-            assert!(header.record_count > 0, "a filler in the place of records at {}", header.base_offset);
             assert!(header.next_offset() > next, "offset {} comes again", header.base_offset);
             next = header.next_offset();
             while self.aborted.front().is_some_and(|(first, _)| *first <= header.last_offset()) {
