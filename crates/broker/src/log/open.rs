@@ -154,7 +154,11 @@ impl Log {
     /// Offsets that readers may have seen are not given away again, so an empty batch takes the
     /// place of what was lost at the end. Without it a reader would wait there for the next record.
     fn fill_until(&mut self, end_offset: i64) {
+        if end_offset <= self.end_offset {
+            return;
+        }
         let Some(span) = span_between(self.end_offset, end_offset) else {
+            self.end_offset = end_offset; // more than a batch can take: billions of records
             return;
         };
         let batch = repair::filler(span);
