@@ -94,10 +94,13 @@ impl Log {
 }
 
 impl Snapshot {
-    /// Replaces the checkpoint and brings the indexes up to date, durably.
+    /// Replaces the checkpoint and brings the indexes up to date, durably. An index may be gone with
+    /// its segment, or because that is damaged; a start does without it.
     pub(crate) fn write(&self) -> io::Result<()> {
-        for (segment, frame) in &self.frames {
-            frame.append_to(segment)?;
+        for (segment, frame) in self.frames.iter().filter(|(segment, _)| segment.exists()) {
+            if let Err(error) = frame.append_to(segment) {
+                tracing::warn!(segment = %segment.display(), %error, "cannot write to the index of this segment");
+            }
         }
         let mut file = DataFile::create(&self.dir.join("checkpoint.next"))?;
         file.append(&self.encode(), &[])?;
