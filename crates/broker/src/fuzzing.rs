@@ -68,7 +68,9 @@ fn recover(dir: &Path) {
     });
     let (mut expected, mut log) =
         healthy.expect("damage is taken out of the log by the start after it was met");
-    let next = sealed(&[0; HEADER_BYTES]);
+    let mut next = vec![0; HEADER_BYTES];
+    next[43..57].fill(0xff); // from no producer in particular
+    let next = sealed(&next);
     let header = BatchHeader::read_whole(&next).expect("it was sealed");
     if log.end_offset() < i64::MAX - 1 {
         let placed = log.append(header, &next, u64::MAX).expect("the log can be written");

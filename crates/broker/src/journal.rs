@@ -185,8 +185,10 @@ impl Inner {
     }
 }
 
+#[cfg(test)]
+pub(crate) use self::file::encode_all as encode_records;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::file::{encode_all as encode_records, encode_state};
+pub(crate) use self::file::encode_state;
 
 #[cfg(test)]
 pub(crate) mod tests;

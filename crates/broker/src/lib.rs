@@ -18,6 +18,9 @@
 //!   that was acknowledged lies behind that. What is cut is kept for a while, see `set_aside`.
 //! - *A bit flips.* The batch is not served, and readers are told `CORRUPT_MESSAGE`; the next start
 //!   takes it out of the log, says so, and what follows it can be read.
+//!
+//! How that is tested can be turned up: `KILL_POINTS=200` for `kill -9` (`tests/crash/points.rs`),
+//! `POWER_CUT_SEEDS=3000` for power cuts (`broker/power_cut.rs`), and the targets in `fuzz/`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may"))]
 

@@ -19,7 +19,7 @@ pub(crate) mod varint;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kafka_protocol::error::ResponseError;
 
@@ -31,10 +31,6 @@ use self::read::Slice;
 use self::segment::Segment;
 use self::unstable::Transactions;
 use crate::disk::{DataFile, sync_directory};
-
-/// A checkpoint is written after so many bytes, or so much time, and whenever a segment is full.
-const CHECKPOINT_EVERY_BYTES: u64 = 16 * 1024 * 1024;
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// The batches of one partition. Callers hold the partition's lock.
 #[derive(Debug)]
@@ -194,43 +190,6 @@ impl Log {
     /// Whether creating or deleting segments has left something to sync.
     pub(crate) fn has_unsynced(&self) -> bool {
         !self.unsynced.is_empty()
-    }
-
-    fn position(&self) -> Checkpoint {
-        let last = self.segments.last();
-        Checkpoint {
-            segment: last.map_or(0, Segment::base_offset),
-            position: last.map_or(0, Segment::bytes),
-            end_offset: self.end_offset,
-        }
-    }
-
-    /// Whether enough has happened since the last checkpoint.
-    pub(crate) fn is_checkpoint_due(&self, now: Instant) -> bool {
-        let (position, last) = (self.position(), self.checkpointed);
-        position != last
-            && (position.segment != last.segment
-                || position.position >= last.position + CHECKPOINT_EVERY_BYTES
-                || now.duration_since(self.checkpointed_at) >= CHECKPOINT_EVERY)
-    }
-
-    /// Everything that a start needs to know of the log as it is, unless it was told.
-    fn snapshot(&mut self, now: Instant) -> Option<Snapshot> {
-        let checkpoint = self.position();
-        let is_told = checkpoint == self.checkpointed && self.segments.iter().all(Segment::is_indexed);
-        if is_told || self.segments.is_empty() {
-            return None;
-        }
-        let state = postcard::to_stdvec(&(&self.producers, &self.transactions)).ok()?;
-        let unindexed = |segment: &mut Segment| Some((segment.path().to_owned(), segment.take_unindexed()?));
-        let frames = self.segments.iter_mut().filter_map(unindexed).collect();
-        (self.checkpointed, self.checkpointed_at) = (checkpoint, now);
-        Some(Snapshot { dir: self.dir.clone(), checkpoint, state, frames })
-    }
-
-    /// The last checkpoint, of a log that is wholly synced.
-    pub(crate) fn last_snapshot(&mut self) -> Option<Snapshot> {
-        if self.unsynced.is_empty() { self.snapshot(Instant::now()) } else { None }
     }
 
     pub(crate) fn start_offset(&self) -> i64 {

@@ -12,6 +12,7 @@ mod admin;
 mod connections;
 mod crash;
 mod frames;
+mod full_disk;
 mod groups;
 mod idempotence;
 mod metrics;

@@ -93,6 +93,7 @@ impl Drop for Told {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "no one hands a test its environment")]
 fn a_power_cut_loses_nothing_that_was_acknowledged() {
     let told = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match told("POWER_CUT_SEED") {

@@ -39,7 +39,10 @@ pub(super) fn retain(node: &Node) {
 /// Deletes what repairs have set aside, when no one has missed it for long.
 pub(super) async fn watch_set_aside(node: Arc<Node>) {
     let kept_ms = node.config.set_aside_ms;
-    while kept_ms >= 0 {
+    if kept_ms < 0 {
+        return;
+    }
+    loop {
         let data_dir = node.config.data_dir.clone();
         let looked =
             tokio::task::spawn_blocking(move || set_aside::delete_before(&data_dir, now_ms() - kept_ms));

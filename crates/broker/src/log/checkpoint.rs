@@ -6,12 +6,18 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use super::Log;
 use super::index::Frame;
 use super::producers::Producers;
+use super::segment::Segment;
 use super::unstable::Transactions;
 use crate::disk::{DataFile, sync_directory};
 
+/// A checkpoint is written after so many bytes, or so much time, and whenever a segment is full.
+const CHECKPOINT_EVERY_BYTES: u64 = 16 * 1024 * 1024;
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 const NAME: &str = "checkpoint";
 const POSITION_BYTES: usize = 24;
 const CRC_BYTES: usize = 4;
@@ -48,11 +54,53 @@ pub(crate) struct Snapshot {
     pub(super) frames: Vec<(PathBuf, Frame)>,
 }
 
+impl Log {
+    fn position(&self) -> Checkpoint {
+        let last = self.segments.last();
+        Checkpoint {
+            segment: last.map_or(0, Segment::base_offset),
+            position: last.map_or(0, Segment::bytes),
+            end_offset: self.end_offset,
+        }
+    }
+
+    /// Whether enough has happened since the last checkpoint.
+    pub(crate) fn is_checkpoint_due(&self, now: Instant) -> bool {
+        let (position, last) = (self.position(), self.checkpointed);
+        position != last
+            && (position.segment != last.segment
+                || position.position >= last.position + CHECKPOINT_EVERY_BYTES
+                || now.duration_since(self.checkpointed_at) >= CHECKPOINT_EVERY)
+    }
+
+    /// Everything that a start needs to know of the log as it is, unless it was told.
+    pub(super) fn snapshot(&mut self, now: Instant) -> Option<Snapshot> {
+        let checkpoint = self.position();
+        let is_told = checkpoint == self.checkpointed && self.segments.iter().all(Segment::is_indexed);
+        if is_told || self.segments.is_empty() {
+            return None;
+        }
+        let state = postcard::to_stdvec(&(&self.producers, &self.transactions)).ok()?;
+        let unindexed = |segment: &mut Segment| Some((segment.path().to_owned(), segment.take_unindexed()?));
+        let frames = self.segments.iter_mut().filter_map(unindexed).collect();
+        (self.checkpointed, self.checkpointed_at) = (checkpoint, now);
+        Some(Snapshot { dir: self.dir.clone(), checkpoint, state, frames })
+    }
+
+    /// The last checkpoint, of a log that is wholly synced.
+    pub(crate) fn last_snapshot(&mut self) -> Option<Snapshot> {
+        if self.unsynced.is_empty() { self.snapshot(Instant::now()) } else { None }
+    }
+}
+
 impl Snapshot {
-    /// Replaces the checkpoint and brings the indexes up to date, durably.
+    /// Replaces the checkpoint and brings the indexes up to date, durably. An index may be gone with
+    /// its segment, or because that is damaged; a start does without it.
     pub(crate) fn write(&self) -> io::Result<()> {
-        for (segment, frame) in &self.frames {
-            frame.append_to(segment)?;
+        for (segment, frame) in self.frames.iter().filter(|(segment, _)| segment.exists()) {
+            if let Err(error) = frame.append_to(segment) {
+                tracing::warn!(segment = %segment.display(), %error, "cannot write to the index of this segment");
+            }
         }
         let mut file = DataFile::create(&self.dir.join("checkpoint.next"))?;
         file.append(&self.encode(), &[])?;

@@ -49,6 +49,7 @@ impl Log {
         }
         log.end_offset = log.end_offset.max(log.start_offset);
         log.transactions.forget_before(log.start_offset);
+        log.fill_last_gap();
         log.fill_until(checkpoint.end_offset);
         std::mem::take(&mut log.unsynced).sync()?;
         log.checkpoint_anew();
@@ -131,10 +132,33 @@ impl Log {
         Ok(next_offset.map_or(Loaded::Whole, Loaded::Split))
     }
 
+    /// When everything was deleted and the power went, some of it may be there again, with a gap
+    /// before the empty segment that remembers the end. A reader must be able to come across it.
+    fn fill_last_gap(&mut self) {
+        let [.., before, last] = self.segments.as_mut_slice() else { return };
+        let Some(span) = span_between(before.next_offset(), last.base_offset()) else { return };
+        if last.bytes() > 0 {
+            return; // its records take a reader on
+        }
+        let batch = repair::filler(span);
+        let mut header = BatchHeader::read(&batch).expect("an encoded filler is a batch");
+        header.base_offset = before.next_offset();
+        match before.append(&header, &batch) {
+            Ok(()) => self.unsynced.files.push(before.file().clone()),
+            Err(error) => {
+                tracing::warn!(dir = %self.dir.display(), %error, "cannot fill the place of deleted records");
+            }
+        }
+    }
+
     /// Offsets that readers may have seen are not given away again, so an empty batch takes the
     /// place of what was lost at the end. Without it a reader would wait there for the next record.
     fn fill_until(&mut self, end_offset: i64) {
+        if end_offset <= self.end_offset {
+            return;
+        }
         let Some(span) = span_between(self.end_offset, end_offset) else {
+            self.end_offset = end_offset; // more than a batch can take: billions of records
             return;
         };
         let batch = repair::filler(span);

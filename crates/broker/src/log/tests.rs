@@ -285,6 +285,26 @@ fn deleting_everything_remembers_the_end() {
 }
 
 #[test]
+fn a_reader_comes_across_what_is_there_again_after_everything_was_deleted() {
+    let dir = TempDir::new().unwrap();
+    let mut log = Log::open(dir.path(), 0).unwrap();
+    for _ in 0..30 {
+        append(&mut log, &batch(1, 200));
+    }
+    let oldest = files(dir.path(), "log")[0].clone();
+    let bytes = std::fs::read(&oldest).unwrap();
+    log.delete_before(30).unwrap();
+    drop(log);
+    std::fs::write(oldest, bytes).unwrap(); // a power cut took back its deletion
+    for _ in 0..2 {
+        let log = Log::open(dir.path(), 0).unwrap();
+        let last = *base_offsets(&log).last().unwrap();
+        assert_eq!((log.start_offset(), log.end_offset()), (0, 30));
+        assert!(last < 30 && log.segments[0].next_offset() == 30);
+    }
+}
+
+#[test]
 fn what_an_open_transaction_may_need_is_kept() {
     let dir = TempDir::new().unwrap();
     let mut log = Log::open(dir.path(), 0).unwrap();

@@ -99,6 +99,22 @@ fn an_index_goes_with_its_segment() {
 }
 
 #[test]
+fn a_checkpoint_is_written_though_an_index_is_gone() {
+    let dir = TempDir::new().unwrap();
+    let mut log = Log::open(dir.path(), 0).unwrap();
+    append(&mut log, &numbered_batch(5, 0));
+    checkpoint(&mut log);
+    index::forget(log.segments[0].path()).unwrap();
+    append(&mut log, &numbered_batch(5, 1));
+    checkpoint(&mut log);
+    drop(log);
+    assert_eq!(Checkpoint::read(dir.path()).end_offset, 2);
+    let log = Log::open(dir.path(), 0).unwrap();
+    assert_eq!(base_offsets(&log), [0, 1]);
+    assert_eq!(files(dir.path(), "index").len(), 1);
+}
+
+#[test]
 fn what_a_crash_left_half_done_is_removed() {
     let dir = TempDir::new().unwrap();
     checkpointed(dir.path());
