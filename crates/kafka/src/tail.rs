@@ -4,14 +4,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message};
 
 use crate::Connection;
-use crate::admin::{Admin, AdminError, Place, TIMEOUT, Topic, refused};
+use crate::admin::{Admin, AdminError, Partition, Place, TIMEOUT, Topic, refused};
 
 /// How long a wait for records is divided into.
 const STEP: Duration = Duration::from_millis(100);
@@ -49,7 +49,10 @@ pub struct Tail {
     admin: Admin,
     /// As it was when it was asked; only the partitions to look at.
     topic: Topic,
-    consumer: BaseConsumer,
+    config: ClientConfig,
+    /// A new one wherever reading begins anew: the client does not take an assignment well while it is
+    /// still about an earlier one, and has been seen to abort the process.
+    consumer: Option<BaseConsumer>,
     /// Partitions that are read, and whether they were read to where they ended then.
     at_end: HashMap<i32, bool>,
 }
@@ -71,20 +74,20 @@ impl Tail {
             .set("isolation.level", if look.uncommitted { "read_uncommitted" } else { "read_committed" })
             .set("fetch.wait.max.ms", "100")
             .set("queued.max.messages.kbytes", "16384");
-        let consumer = config.create().map_err(|error| refused("read", &error))?;
-        Ok(Self { admin, topic, consumer, at_end: HashMap::new() })
+        Ok(Self { admin, topic, config, consumer: None, at_end: HashMap::new() })
     }
 
     /// The last `count` records of all partitions together, the newest last. Reading goes on behind
-    /// them.
+    /// them, as it does if nothing else is asked for.
     pub fn last(&mut self, count: usize) -> Result<Vec<Record>, AdminError> {
         let mut kept: HashMap<i32, VecDeque<Record>> = HashMap::new();
         let mut unfinished = self.topic.partitions.clone();
         // Markers and records of aborted transactions take offsets, so some are looked at further back.
         let mut back = i64::try_from(count).unwrap_or(i64::MAX);
         while count > 0 && !unfinished.is_empty() {
-            let starts: Vec<_> =
-                unfinished.iter().map(|one| (*one, one.end.saturating_sub(back).max(one.first))).collect();
+            let start = |one: Partition| (one, one.end.saturating_sub(back).max(one.first));
+            let has_records = |(one, start): &(Partition, i64)| *start < one.end;
+            let starts: Vec<_> = unfinished.into_iter().map(start).filter(has_records).collect();
             for (partition, _) in &starts {
                 kept.remove(&partition.partition);
             }
@@ -104,7 +107,7 @@ impl Tail {
                 .collect();
             back = back.saturating_mul(4);
         }
-        self.begin(Place::End)?;
+        self.consumer = None;
         Ok(merged(kept.into_values(), count))
     }
 
@@ -122,7 +125,11 @@ impl Tail {
         }
         self.at_end =
             starts.iter().map(|&(partition, start)| (partition, start >= self.end(partition))).collect();
-        self.consumer.assign(&list).map_err(|error| refused("read", &error))
+        self.consumer = None;
+        let consumer: BaseConsumer = self.config.create().map_err(|error| refused("read", &error))?;
+        consumer.assign(&list).map_err(|error| refused("read", &error))?;
+        self.consumer = Some(consumer);
+        Ok(())
     }
 
     /// The next record that was there when the topic was opened; `None` after the last.
@@ -164,7 +171,11 @@ impl Tail {
     }
 
     fn poll(&mut self, wait: Duration) -> Result<Option<Record>, AdminError> {
-        let record = match self.consumer.poll(wait) {
+        if self.consumer.is_none() {
+            self.begin(Place::End)?;
+        }
+        let consumer = self.consumer.as_ref().expect("reading has begun, here or before");
+        let record = match consumer.poll(wait) {
             Some(Ok(message)) => Record::of(&message),
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 self.at_end.insert(partition, true);
