@@ -202,6 +202,8 @@ fn reader(address: &str, topic: &str, from: Offset) -> Outcome<BaseConsumer> {
         .set("group.id", "load")
         .set("enable.auto.commit", "false")
         .set("queued.max.messages.kbytes", "32768")
+        // Else a client whose queue is full waits a second before it asks again, however fast it empties.
+        .set("fetch.queue.backoff.ms", "1")
         .create()?;
     let mut list = TopicPartitionList::new();
     for (partition, end) in (0..).zip(ends(address, topic)?) {
