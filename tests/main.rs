@@ -12,6 +12,7 @@ mod bad_input;
 mod commands;
 mod dashboards;
 mod on_call;
+mod operator;
 mod real_logs;
 mod restarts;
 mod tokens;

@@ -33,5 +33,5 @@ pub use metrics::ApiMetrics;
 pub use openapi::openapi;
 pub use partners::{KnownPartner, Partners};
 pub use routes::router;
-pub use server::serve;
+pub use server::{serve, serve_metrics};
 pub use state::ApiState;

@@ -7,7 +7,7 @@ mod detectors;
 mod docs;
 mod health;
 mod logs;
-mod metrics;
+pub(crate) mod metrics;
 mod outbox;
 mod partners;
 mod query;

@@ -18,11 +18,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
+use crate::routes::metrics;
 use crate::stall::StallTimeout;
 use crate::{ApiConfig, ApiState, router};
 
@@ -55,7 +57,24 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), io::Error> {
     let config = Arc::clone(&state.config);
-    let app = router(state);
+    serve_router(listener, router(state), config, shutdown).await
+}
+
+/// Serves `/metrics` and nothing else, to whoever reaches `listener`: for a process without an API.
+pub async fn serve_metrics(
+    listener: TcpListener,
+    registry: Registry,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), io::Error> {
+    serve_router(listener, metrics::router(registry), Arc::new(ApiConfig::default()), shutdown).await
+}
+
+async fn serve_router(
+    listener: TcpListener,
+    app: Router,
+    config: Arc<ApiConfig>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), io::Error> {
     let (close, closing) = watch::channel(false);
     let slots = Arc::new(Semaphore::new(config.connections_max));
     let mut connections = JoinSet::new();

@@ -1,5 +1,7 @@
 //! Runs a broker on its own: `cargo run --example serve -- DATA_DIR [PORT]`. Ctrl-C stops it.
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use broker::{Broker, BrokerConfig, BrokerError};
 
 #[tokio::main]
@@ -11,7 +13,14 @@ async fn main() -> Result<(), BrokerError> {
     }
     let broker = Broker::start(config).await?;
     println!("listening on {}", broker.local_addr());
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
     tokio::select! {
+        () = terminated => {}
         pressed = tokio::signal::ctrl_c() => {
             if let Err(error) = pressed {
                 eprintln!("cannot listen for Ctrl-C, stopping: {error}");
@@ -20,5 +29,6 @@ async fn main() -> Result<(), BrokerError> {
         error = broker.failed() => eprintln!("cannot go on, stopping: {error}"),
     }
     println!("{:?}", broker.metrics());
-    broker.shutdown().await
+    println!("{}", broker.shutdown().await?);
+    Ok(())
 }

@@ -4,31 +4,36 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::now_ms;
 use crate::config::BrokerConfig;
+use crate::disk::create_directory;
 use crate::error::BrokerError;
+use crate::format;
 use crate::groups::Groups;
 use crate::handlers::FETCH_BYTES_MAX;
 use crate::journal::Journal;
 use crate::metrics::{BrokerMetrics, Counters};
 use crate::node::Node;
-use crate::syncer::{SyncQueue, Syncer};
+use crate::open_files;
+use crate::syncer::{Pace, SyncQueue, Syncer};
 use crate::topic_admin::TopicAdmin;
 use crate::topics::{self, Topics};
 use crate::transactions::Transactions;
 
 mod accept;
 mod doors;
+mod stopped;
+mod upkeep;
 
 use self::doors::Doors;
 pub use self::doors::OwnAccess;
+pub use self::stopped::Stopped;
 
 /// A running broker. Dropped without [`Broker::shutdown`], it stops like a killed process
 /// would: nothing that was acknowledged is lost.
@@ -47,13 +52,14 @@ impl Broker {
     /// Opens the data directory, recovers what a crash left, and listens.
     pub async fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
         check(&config)?;
-        std::fs::create_dir_all(&config.data_dir)
-            .map_err(BrokerError::storage("create", &config.data_dir))?;
+        create_directory(&config.data_dir).map_err(BrokerError::storage("create", &config.data_dir))?;
         let lock = lock(&config.data_dir)?;
+        format::check(&config.data_dir)?;
+        open_files::raise_limit();
         let doors = Doors::open(&config).await?;
         let (local_addr, own_access) = (doors.local_addr, doors.own_access.clone());
         let counters = Arc::new(Counters::default());
-        let queue = Arc::new(SyncQueue::default());
+        let queue = Arc::new(SyncQueue::new(Pace::of(&config)));
         let opening = {
             let (queue, counters) = (Arc::clone(&queue), Arc::clone(&counters));
             tokio::task::spawn_blocking(move || open(config, queue, counters)).await
@@ -67,7 +73,8 @@ impl Broker {
         tasks.extend([
             tokio::spawn(watch_groups(Arc::clone(&node))),
             tokio::spawn(Arc::clone(&node.transactions).watch_timeouts()),
-            tokio::spawn(watch_retention(Arc::clone(&node))),
+            tokio::spawn(upkeep::watch_retention(Arc::clone(&node))),
+            tokio::spawn(upkeep::watch_set_aside(Arc::clone(&node))),
             tokio::spawn(watch_journal(Arc::clone(&node))),
         ]);
         tracing::info!(%local_addr, data_dir = %node.config.data_dir.display(), "broker started");
@@ -101,7 +108,8 @@ impl Broker {
     }
 
     /// Takes no new requests, answers those under way, makes everything durable and closes.
-    pub async fn shutdown(mut self) -> Result<(), BrokerError> {
+    pub async fn shutdown(mut self) -> Result<Stopped, BrokerError> {
+        let (began, connections) = (Instant::now(), self.connections.len());
         self.node.stopping.cancel();
         self.connections.close();
         self.connections.wait().await;
@@ -127,8 +135,10 @@ impl Broker {
         if let Some(error) = self.node.journal.failure() {
             return Err(self.node.journal_failed(&error));
         }
-        tracing::info!("broker stopped");
-        Ok(())
+        let BrokerMetrics { partitions, log_bytes, .. } = self.metrics();
+        let stopped = Stopped { connections, partitions, log_bytes, took: began.elapsed() };
+        tracing::info!(%stopped, "broker stopped");
+        Ok(stopped)
     }
 }
 
@@ -225,30 +235,9 @@ async fn watch_groups(node: Arc<Node>) {
     node.groups.watch_deadlines().await;
 }
 
-/// Deletes old records now and then.
-async fn watch_retention(node: Arc<Node>) {
-    let pause = Duration::from_millis(node.config.retention_check_ms.max(10));
-    loop {
-        tokio::time::sleep(pause).await;
-        let node = Arc::clone(&node);
-        let looked = tokio::task::spawn_blocking(move || retain(&node));
-        if looked.await.is_err() {
-            tracing::error!("looking for old records panicked");
-        }
-    }
-}
-
-fn retain(node: &Node) {
-    let now = now_ms();
-    for topic in node.topics.all() {
-        for partition in topic.partitions() {
-            if let Ok(segments @ 1..) = partition.retain(topic.config().retention, now) {
-                let (topic, partition) = (partition.topic(), partition.index());
-                tracing::info!(%topic, partition, segments, "deleted old segments");
-            }
-        }
-    }
-}
-
+#[cfg(test)]
+mod power_cut;
+#[cfg(test)]
+mod test_client;
 #[cfg(test)]
 mod tests;

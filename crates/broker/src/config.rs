@@ -45,6 +45,11 @@ pub struct BrokerConfig {
     /// Wait for the disk before a write is acknowledged. Without it a power cut loses
     /// acknowledged records; a crash of the process alone does not.
     pub fsync: bool,
+    /// How long a write waits for others to share its fsync with, counted from the first of them.
+    /// Zero waits for no one: writes that come while the disk is busy share the next fsync anyway.
+    pub sync_interval_ms: u64,
+    /// So many bytes that wait for an fsync end the wait early.
+    pub sync_bytes: u64,
     /// The largest request; a connection that announces more is closed.
     pub request_bytes_max: usize,
     /// The largest record batch, unless a topic says otherwise.
@@ -79,6 +84,10 @@ pub struct BrokerConfig {
     pub retention_bytes: i64,
     /// How often to look for records to delete.
     pub retention_check_ms: u64,
+    /// How long is kept what a repair has set aside, for someone to look at: torn or damaged bytes in
+    /// files that end in `.cut`, topics that the journal does not know in `removed`. Negative keeps
+    /// it for ever.
+    pub set_aside_ms: i64,
     /// The longest transaction timeout a producer may ask for.
     pub transaction_timeout_ms_max: i32,
     /// How long the first member of an empty consumer group waits for others, so that a group
@@ -102,6 +111,8 @@ impl BrokerConfig {
             default_partitions: 1,
             auto_create_topics: true,
             fsync: true,
+            sync_interval_ms: 0,
+            sync_bytes: MIB as u64,
             request_bytes_max: 100 * MIB,
             message_bytes_max: 10 * MIB,
             request_bytes_in_flight_max: 512 * MIB,
@@ -118,6 +129,7 @@ impl BrokerConfig {
             retention_ms: 7 * DAY_MS,
             retention_bytes: -1,
             retention_check_ms: 30_000,
+            set_aside_ms: 30 * DAY_MS,
             transaction_timeout_ms_max: 15 * 60 * 1000,
             group_initial_delay_ms: 100,
             allow_insecure_listen: false,

@@ -6,7 +6,6 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use self::frames::{Frames, Memory};
 use crate::frame::{FrameError, Request};
 use crate::handlers;
+use crate::metrics::{Closing, Counters};
 use crate::node::Node;
 use crate::security::client::Client;
 use crate::security::sasl::{self, Progress};
@@ -43,6 +43,7 @@ pub(crate) type Reply = Pin<Box<dyn Future<Output = Result<Option<Bytes>, FrameE
 
 /// A reply to come, and the memory that its request takes until then.
 struct Pending {
+    key: ApiKey,
     reply: Reply,
     _memory: Memory,
 }
@@ -73,7 +74,7 @@ pub(crate) async fn serve(node: Arc<Node>, stream: TcpStream, client: Client) {
     };
     match opened {
         Ok((input, output)) => converse(node, input, output, client).await,
-        Err(closed) => report(&client, Err(closed)),
+        Err(closed) => report(&node.counters, &client, Err(closed)),
     }
 }
 
@@ -99,20 +100,20 @@ async fn converse(node: Arc<Node>, input: Input, output: Output, client: Arc<Cli
     let (replies, unanswered) = mpsc::channel(UNANSWERED_MAX);
     let mut writing = tokio::spawn(write(Arc::clone(&node), output, unanswered));
     tokio::select! {
-        read = read(Arc::clone(&node), input, &client, replies) => report(&client, read),
-        written = &mut writing => return join(&client, written),
+        read = read(Arc::clone(&node), input, &client, replies) => report(&node.counters, &client, read),
+        written = &mut writing => return join(&node.counters, &client, written),
     }
     // What was asked is still done, though the client may not hear of it: it may have left its
     // group, or committed offsets, and hung up. Unless that waits for others.
     match tokio::time::timeout(GRACE, &mut writing).await {
-        Ok(written) => join(&client, written),
+        Ok(written) => join(&node.counters, &client, written),
         Err(_) => writing.abort(),
     }
 }
 
-fn join(client: &Client, written: Result<Result<(), Closed>, tokio::task::JoinError>) {
+fn join(counters: &Counters, client: &Client, written: Result<Result<(), Closed>, tokio::task::JoinError>) {
     match written {
-        Ok(written) => report(client, written),
+        Ok(written) => report(counters, client, written),
         Err(error) if error.is_panic() => {
             tracing::error!(peer = %client.peer, %error, "a request panicked; its connection is closed")
         }
@@ -120,15 +121,22 @@ fn join(client: &Client, written: Result<Result<(), Closed>, tokio::task::JoinEr
     }
 }
 
-fn report(client: &Client, ended: Result<(), Closed>) {
+fn report(counters: &Counters, client: &Client, ended: Result<(), Closed>) {
     let peer = client.peer;
     match ended {
         Ok(()) => {}
         Err(Closed::Io(error)) => tracing::debug!(%peer, %error, "connection lost"),
-        Err(closed @ Closed::Stalled(..)) => tracing::info!(%peer, %closed, "connection closed"),
-        Err(Closed::Frame(error)) => tracing::warn!(%peer, %error, "connection closed"),
+        Err(closed @ Closed::Stalled(..)) => {
+            counters.count_closing(Closing::Stalled);
+            tracing::info!(%peer, %closed, "connection closed");
+        }
+        Err(Closed::Frame(error)) => {
+            counters.count_closing(Closing::Malformed);
+            tracing::warn!(%peer, %error, "connection closed");
+        }
         Err(closed @ (Closed::Handshake(_) | Closed::Unknown(_))) => {
-            tracing::warn!(%peer, %closed, "connection refused")
+            counters.count_closing(Closing::Unidentified);
+            tracing::warn!(%peer, %closed, "connection refused");
         }
     }
 }
@@ -154,14 +162,15 @@ async fn read(
             () = node.stopping.cancelled() => None,
         };
         let Some((place, frame, memory)) = next else { return Ok(()) };
-        node.counters.requests.fetch_add(1, Ordering::Relaxed);
-        node.counters.bytes_in.fetch_add(4 + frame.len() as u64, Ordering::Relaxed);
+        let bytes = 4 + frame.len();
         let request = Request::read(frame)?;
-        let reply: Reply = match request.key {
+        let key = request.key;
+        node.counters.count_request(key, bytes);
+        let reply: Reply = match key {
             ApiKey::SaslHandshake | ApiKey::SaslAuthenticate => {
                 let answer = sasl::answer(&node, client, &mut progress, request).await?;
                 let response = answer.response;
-                place.send(Pending { reply: Box::pin(async { Ok(Some(response)) }), _memory: memory });
+                place.send(Pending { key, reply: Box::pin(async { Ok(Some(response)) }), _memory: memory });
                 if answer.goes_on {
                     continue;
                 }
@@ -171,7 +180,7 @@ async fn read(
             key if key != ApiKey::ApiVersions && client.role().is_none() => return Err(Closed::Unknown(key)),
             _ => handlers::begin(&node, request, client)?,
         };
-        place.send(Pending { reply, _memory: memory });
+        place.send(Pending { key, reply, _memory: memory });
     }
 }
 
@@ -187,8 +196,9 @@ async fn write(
         let response = pending.reply.await?;
         if let (Some(response), Ok(())) = (response, &sent) {
             sent = send(&node, &mut output, &response).await;
-            if sent.is_err() {
-                unanswered.close();
+            match sent {
+                Ok(()) => node.counters.count_response(pending.key, response.len()),
+                Err(_) => unanswered.close(),
             }
         }
     }
@@ -209,6 +219,5 @@ async fn send(node: &Node, output: &mut Output, response: &[u8]) -> Result<(), C
             .await
             .map_err(|_| Closed::Stalled("response was not read", patience))??;
     }
-    node.count_bytes_out(response.len());
     Ok(())
 }

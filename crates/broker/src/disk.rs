@@ -1,5 +1,5 @@
-//! The files that records and the journal live in. All writing and syncing goes through here, so
-//! that a test can let the disk refuse.
+//! The files that records and the journal live in. All writing, syncing and naming goes through
+//! here, so that a test can let the disk refuse, or cut the power.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Write};
@@ -20,6 +20,7 @@ impl DataFile {
         faults::check(Operation::Create, path)?;
         let file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         file.set_len(0)?;
+        power::was_cut(&file, path, 0);
         Ok(Self { file, path: path.to_owned() })
     }
 
@@ -45,6 +46,9 @@ impl DataFile {
     /// not take a later success for more than it says.
     pub(crate) fn sync(&self) -> io::Result<()> {
         faults::check(Operation::Sync, &self.path)?;
+        if power::sync(&self.file, &self.path) {
+            return Ok(());
+        }
         self.file.sync_data()
     }
 
@@ -54,12 +58,14 @@ impl DataFile {
             return Ok(()); // cutting nothing would still touch the time of the last change
         }
         faults::check(Operation::Cut, &self.path)?;
-        self.file.set_len(bytes)
+        self.file.set_len(bytes)?;
+        power::was_cut(&self.file, &self.path, bytes);
+        Ok(())
     }
 
     /// Takes another name; the caller makes the directory durable.
     pub(crate) fn rename(&mut self, to: &Path) -> io::Result<()> {
-        std::fs::rename(&self.path, to)?;
+        rename(&self.path, to)?;
         to.clone_into(&mut self.path);
         Ok(())
     }
@@ -98,10 +104,42 @@ fn millis(time: SystemTime) -> i64 {
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Gives a file another name; whoever had that name is gone. The caller makes it durable.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    faults::check(Operation::Rename, to)?;
+    power::will_lose_name(from);
+    power::will_lose_name(to);
+    std::fs::rename(from, to)
+}
+
+/// Takes a file away; the caller makes it durable.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    faults::check(Operation::Remove, path)?;
+    power::will_lose_name(path);
+    std::fs::remove_file(path)
+}
+
 /// Makes created, renamed and deleted names in a directory durable.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     faults::check(Operation::SyncDirectory, directory)?;
+    if power::sync_directory(directory) {
+        return Ok(());
+    }
     File::open(directory)?.sync_all()
+}
+
+/// A directory, and those above it, that outlast a power cut.
+pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    create_directory(parent)?;
+    match std::fs::create_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_directory(parent),
+    }
 }
 
 /// What a disk may refuse.
@@ -111,58 +149,39 @@ pub(crate) enum Operation {
     Append,
     Sync,
     Cut,
+    Rename,
+    Remove,
     SyncDirectory,
 }
 
+#[cfg(test)]
+pub(crate) mod faults;
+#[cfg(test)]
+pub(crate) mod power;
+
+/// The disk as it comes.
 #[cfg(not(test))]
 mod faults {
-    use super::Operation;
-
-    pub(super) fn check(_: Operation, _: &std::path::Path) -> std::io::Result<()> {
+    pub(super) fn check(_: super::Operation, _: &std::path::Path) -> std::io::Result<()> {
         Ok(())
     }
 }
 
-/// Lets the disk refuse, in tests.
-#[cfg(test)]
-pub(crate) mod faults {
-    use std::io;
-    use std::path::{Path, PathBuf};
-    use std::sync::Mutex;
+/// The power as it comes.
+#[cfg(not(test))]
+mod power {
+    use std::fs::File;
+    use std::path::Path;
 
-    use super::Operation;
-
-    struct Fault {
-        below: PathBuf,
-        operation: Operation,
-        kind: io::ErrorKind,
-        times: usize,
+    pub(super) fn sync(_: &File, _: &Path) -> bool {
+        false
     }
 
-    static FAULTS: Mutex<Vec<Fault>> = Mutex::new(Vec::new());
-
-    /// The next so many operations of that kind on files in or below `below` fail.
-    pub(crate) fn fail(below: &Path, operation: Operation, kind: io::ErrorKind, times: usize) {
-        let fault = Fault { below: below.to_owned(), operation, kind, times };
-        FAULTS.lock().unwrap().push(fault);
+    pub(super) fn sync_directory(_: &Path) -> bool {
+        false
     }
 
-    /// The disk is well again.
-    pub(crate) fn heal(below: &Path) {
-        FAULTS.lock().unwrap().retain(|fault| fault.below != below);
-    }
+    pub(super) fn was_cut(_: &File, _: &Path, _: u64) {}
 
-    pub(super) fn check(operation: Operation, path: &Path) -> io::Result<()> {
-        let mut faults = FAULTS.lock().unwrap();
-        let hits = |fault: &&mut Fault| {
-            fault.times > 0 && fault.operation == operation && path.starts_with(&fault.below)
-        };
-        match faults.iter_mut().find(hits) {
-            Some(fault) => {
-                fault.times -= 1;
-                Err(fault.kind.into())
-            }
-            None => Ok(()),
-        }
-    }
+    pub(super) fn will_lose_name(_: &Path) {}
 }

@@ -56,6 +56,19 @@ pub enum BrokerError {
     /// What is on disk contradicts itself, and starting would make it worse.
     #[error("data directory is damaged: {0}")]
     Damaged(String),
+    /// A newer version of this program has used the data directory.
+    #[error(
+        "data directory {} has format {found}, and this program knows formats up to {known}: a newer version \
+         has written it; start that version, or choose another data_dir", .data_dir.display()
+    )]
+    NewerFormat {
+        /// The directory.
+        data_dir: PathBuf,
+        /// The format that it is stamped with.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
     /// A setting makes no sense.
     #[error("configuration is wrong: {0}")]
     Misconfigured(&'static str),

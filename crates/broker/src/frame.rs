@@ -63,6 +63,13 @@ impl Request {
         Q::decode(&mut self.body, self.version).map_err(|_| FrameError::Body(self.key))
     }
 
+    /// Reads the body, whatever it is.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn decode_any(&mut self) -> Result<kafka_protocol::messages::RequestKind, FrameError> {
+        let decoded = kafka_protocol::messages::RequestKind::decode(self.key, &mut self.body, self.version);
+        decoded.map_err(|_| FrameError::Body(self.key))
+    }
+
     /// The response to this request, ready to send.
     pub(crate) fn encode<R: Encodable + HeaderVersion>(&self, response: &R) -> Result<Bytes, FrameError> {
         encode(self.key, self.version, self.correlation_id, response)

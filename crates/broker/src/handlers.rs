@@ -17,6 +17,8 @@ mod transaction_admin;
 mod transactions;
 
 pub(crate) use self::fetch::FETCH_BYTES_MAX;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::produce::check as check_batch;
 
 use std::sync::Arc;
 

@@ -76,7 +76,7 @@ impl Journal {
         counters: Arc<Counters>,
     ) -> Result<Self, BrokerError> {
         state.cluster_id.get_or_insert_with(|| fresh_id()[..22].to_owned());
-        let content = file::encode_all(&state.to_records());
+        let content = file::encode_state(&state);
         let mut file = file::prepare(path, &content).map_err(BrokerError::storage("rewrite", path))?;
         file::replace(path, &mut file).map_err(BrokerError::storage("replace", path))?;
         let inner = Inner { state, unwritten: Vec::new(), appended: 0, wanted: 0, synced: 0, closed: false };
@@ -186,4 +186,9 @@ impl Inner {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) use self::file::encode_all as encode_records;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::file::encode_state;
+
+#[cfg(test)]
+pub(crate) mod tests;

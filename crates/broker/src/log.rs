@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod checkpoint;
 mod codec;
+mod index;
 pub(crate) mod lookup;
 pub(crate) mod marker;
 mod open;
@@ -14,27 +15,23 @@ pub(crate) mod retention;
 mod scan;
 mod segment;
 pub(crate) mod unstable;
-mod varint;
+pub(crate) mod varint;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kafka_protocol::error::ResponseError;
 
 use self::batch::BatchHeader;
-use self::checkpoint::Checkpoint;
+use self::checkpoint::{Checkpoint, Snapshot};
 use self::marker::{Outcome, Producer};
 use self::producers::{Producers, Verdict};
 use self::read::Slice;
 use self::segment::Segment;
 use self::unstable::Transactions;
 use crate::disk::{DataFile, sync_directory};
-
-/// A checkpoint is written after so many bytes, or so much time, and whenever a segment is full.
-const CHECKPOINT_EVERY_BYTES: u64 = 16 * 1024 * 1024;
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// The batches of one partition. Callers hold the partition's lock.
 #[derive(Debug)]
@@ -56,6 +53,14 @@ pub(crate) struct Log {
 pub(crate) struct Unsynced {
     files: Vec<Arc<DataFile>>,
     directory: Option<PathBuf>,
+}
+
+/// How far the log reaches.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    pub(crate) end_offset: i64,
+    /// To be written once the log is synced up to there, if it is time for that.
+    pub(crate) snapshot: Option<Snapshot>,
 }
 
 /// Where a batch is in the log.
@@ -122,6 +127,7 @@ impl Log {
         // Inside a segment offsets have no gaps, or recovery could not tell one from damage.
         let has_gap = |last: &Segment| last.next_offset() != self.end_offset;
         if self.segments.last().is_none_or(|last| full(last) || has_gap(last)) {
+            self.sync_last().map_err(AppendError::Storage)?;
             // Without room, or file descriptors, the log goes on with the segments it has.
             self.roll().map_err(AppendError::NotWritten)?;
         }
@@ -133,6 +139,15 @@ impl Log {
         Ok(())
     }
 
+    /// After a power cut there must be no segment without all of the one before it: what comes
+    /// behind lost records would be taken for what follows them. So it is durable before a roll.
+    fn sync_last(&self) -> io::Result<()> {
+        let Some(last) = self.segments.last() else { return Ok(()) };
+        last.file().sync()?;
+        sync_directory(&self.dir)
+    }
+
+    /// Begins a new segment, once the last one is durable.
     fn roll(&mut self) -> io::Result<()> {
         self.segments.push(Segment::create(&self.dir, self.end_offset)?);
         self.unsynced.directory = Some(self.dir.clone());
@@ -167,44 +182,15 @@ impl Log {
     }
 
     /// Hands over what must be synced for the log to be durable up to its present end.
-    pub(crate) fn take_unsynced(&mut self) -> (Unsynced, Checkpoint) {
-        (std::mem::take(&mut self.unsynced), self.reached())
+    pub(crate) fn take_unsynced(&mut self, now: Instant) -> (Unsynced, Reached) {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        let snapshot = if self.is_checkpoint_due(now) { self.snapshot(now) } else { None };
+        (unsynced, Reached { end_offset: self.end_offset, snapshot })
     }
 
     /// Whether creating or deleting segments has left something to sync.
     pub(crate) fn has_unsynced(&self) -> bool {
         !self.unsynced.is_empty()
-    }
-
-    /// How far the log reaches; a checkpoint, once it is synced.
-    pub(crate) fn reached(&self) -> Checkpoint {
-        let last = self.segments.last();
-        Checkpoint {
-            segment: last.map_or(0, Segment::base_offset),
-            position: last.map_or(0, Segment::bytes),
-            end_offset: self.end_offset,
-        }
-    }
-
-    /// The directory to write `synced` into, if it is time for that.
-    pub(crate) fn checkpoint_due(&mut self, synced: Checkpoint, now: Instant) -> Option<PathBuf> {
-        let last = self.checkpointed;
-        let is_due = synced.segment != last.segment
-            || synced.position >= last.position + CHECKPOINT_EVERY_BYTES
-            || now.duration_since(self.checkpointed_at) >= CHECKPOINT_EVERY;
-        if synced == last || !is_due {
-            return None;
-        }
-        self.checkpointed = synced;
-        self.checkpointed_at = now;
-        Some(self.dir.clone())
-    }
-
-    /// The directory to write the last checkpoint into, unless it says all there is to say.
-    pub(crate) fn last_checkpoint_due(&mut self) -> Option<(PathBuf, Checkpoint)> {
-        let reached = self.reached();
-        let is_due = self.unsynced.is_empty() && !self.segments.is_empty() && reached != self.checkpointed;
-        is_due.then(|| (self.dir.clone(), reached))
     }
 
     pub(crate) fn start_offset(&self) -> i64 {
@@ -217,6 +203,10 @@ impl Log {
 
     pub(crate) fn bytes(&self) -> u64 {
         self.segments.iter().map(Segment::bytes).sum()
+    }
+
+    pub(crate) fn segment_count(&self) -> usize {
+        self.segments.len()
     }
 
     pub(crate) fn producers(&self) -> &Producers {

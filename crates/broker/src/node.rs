@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use kafka_protocol::error::ResponseError;
 use tokio::sync::Semaphore;
@@ -12,7 +11,7 @@ use crate::config::BrokerConfig;
 use crate::error::BrokerError;
 use crate::groups::Groups;
 use crate::journal::Journal;
-use crate::metrics::{BrokerMetrics, Counters};
+use crate::metrics::Counters;
 use crate::topic_admin::TopicAdmin;
 use crate::topics::Topics;
 use crate::transactions::Transactions;
@@ -39,22 +38,6 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Counters and sizes now.
-    pub(crate) fn metrics(&self) -> BrokerMetrics {
-        let topics = self.topics.all();
-        let partitions = || topics.iter().flat_map(|topic| topic.partitions());
-        let mut groups = self.groups.ids();
-        groups.extend(self.journal.read(|state| state.groups.keys().cloned().collect::<Vec<_>>()));
-        BrokerMetrics {
-            topics: topics.len() as u64,
-            partitions: partitions().count() as u64,
-            log_bytes: partitions().map(|partition| partition.bytes()).sum(),
-            groups: groups.len() as u64,
-            open_transactions: self.transactions.open_count() as u64,
-            ..self.counters.snapshot()
-        }
-    }
-
     /// Refuses offsets of one more group than there may be.
     pub(crate) fn check_group_limit(&self, id: &str) -> Result<(), ResponseError> {
         let is_within = self
@@ -67,9 +50,5 @@ impl Node {
     pub(crate) fn journal_failed(&self, error: &Arc<io::Error>) -> BrokerError {
         let source = io::Error::new(error.kind(), Arc::clone(error));
         BrokerError::storage("write", self.config.data_dir.join("journal"))(source)
-    }
-
-    pub(crate) fn count_bytes_out(&self, bytes: usize) {
-        self.counters.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }

@@ -4,19 +4,19 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use kafka_protocol::error::ResponseError;
 use tokio::sync::{Notify, watch};
 
 use crate::guarded::Guarded;
 use crate::log::batch::BatchHeader;
-use crate::log::checkpoint::Checkpoint;
 use crate::log::lookup::TimeSearch;
-use crate::log::marker::{Outcome, Producer};
+use crate::log::marker::{MARKER_BYTES, Outcome, Producer};
 use crate::log::producers::Seen;
 use crate::log::read::Slice;
 use crate::log::unstable::{Aborted, OpenTransaction};
-use crate::log::{AppendError, Log, Placed, Unsynced};
+use crate::log::{AppendError, Log, Placed, Reached, Unsynced};
 use crate::syncer::SyncQueue;
 
 mod upkeep;
@@ -117,7 +117,7 @@ impl Partition {
             Err(failed) => return Err(self.append_failed("append", failed)),
         };
         if !placed.repeated {
-            self.enqueue();
+            self.enqueue(batch.len());
         }
         Ok(placed)
     }
@@ -133,7 +133,7 @@ impl Partition {
         self.refuse_if_ended()?;
         let appended = self.log.lock().append_marker(producer, outcome, now_ms, segment_bytes);
         let end = appended.map_err(|failed| self.append_failed("append a marker", failed))?;
-        self.enqueue();
+        self.enqueue(MARKER_BYTES);
         Ok(end)
     }
 
@@ -174,20 +174,23 @@ impl Partition {
         }
     }
 
+    /// Neither written to nor cleaned up any more.
     fn refuse_if_ended(&self) -> Result<(), ResponseError> {
         self.watermark.borrow().ended.map_or(Ok(()), Err)
     }
 
-    fn enqueue(self: &Arc<Self>) {
+    /// Has what was appended synced.
+    fn enqueue(self: &Arc<Self>, bytes: usize) {
         if !self.queued.swap(true, Ordering::AcqRel) {
             self.queue.push(Arc::clone(self));
         }
+        self.queue.count(bytes);
     }
 
     /// Takes what is to be synced; the partition may be queued again from here on.
-    pub(crate) fn take_unsynced(&self) -> (Unsynced, Checkpoint) {
+    pub(crate) fn take_unsynced(&self) -> (Unsynced, Reached) {
         self.queued.store(false, Ordering::Release);
-        self.log.lock().take_unsynced()
+        self.log.lock().take_unsynced(Instant::now())
     }
 
     /// Whether a write or sync failed. A later sync may succeed all the same, and means nothing.
@@ -257,9 +260,12 @@ impl Partition {
         self.offsets_of(&self.log.lock())
     }
 
+    /// A failed disk takes nothing from readers: what is below the high watermark was synced before.
     fn offsets_of(&self, log: &Log) -> Result<Offsets, ResponseError> {
         let watermark = *self.watermark.borrow();
-        if let Some(reason) = watermark.ended {
+        if let Some(reason) = watermark.ended
+            && !watermark.has_failed()
+        {
             return Err(reason);
         }
         let unstable = log.transactions().first_unstable();
@@ -321,6 +327,11 @@ impl Partition {
 
     pub(crate) fn bytes(&self) -> u64 {
         self.log.lock().bytes()
+    }
+
+    /// How many files hold the log.
+    pub(crate) fn segment_count(&self) -> usize {
+        self.log.lock().segment_count()
     }
 
     pub(crate) fn topic(&self) -> &Arc<str> {

@@ -274,4 +274,4 @@ fn present(length: i64) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

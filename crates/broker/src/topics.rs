@@ -2,21 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use kafka_protocol::error::ResponseError;
 
 use crate::config::BrokerConfig;
-use crate::disk::sync_directory;
+use crate::disk::{create_directory, rename, sync_directory};
 use crate::error::BrokerError;
 use crate::journal::record::{PartitionName, TopicRecord};
 use crate::journal::state::State;
 use crate::partition::Partition;
+use crate::set_aside;
 use crate::syncer::SyncQueue;
 use crate::topic_config::TopicConfig;
 
 const NAME_BYTES_MAX: usize = 249;
+/// Partitions that a start opens at a time.
+const OPENED_AT_ONCE: usize = 8;
 const UNPOISONED: &str = "no one panics while holding a lock of the topics";
 
 /// A topic and its partitions.
@@ -66,12 +70,13 @@ impl Topics {
         broker: &BrokerConfig,
         state: &State,
     ) -> Result<Self, BrokerError> {
-        std::fs::create_dir_all(&dir).map_err(BrokerError::storage("create", &dir))?;
+        create_directory(&dir).map_err(BrokerError::storage("create", &dir))?;
         let topics = Self { dir, queue, by_name: RwLock::default() };
         topics.set_strangers_aside(state)?;
+        let mut partitions = topics.restore(state)?.into_iter();
         for record in state.topics.values() {
-            let topic = topics.restore(record, broker, &state.log_starts)?;
-            topics.publish(topic);
+            let its_own = partitions.by_ref().take(record.partitions as usize).collect();
+            topics.publish(Topic::new(record.clone(), broker, its_own));
         }
         Ok(topics)
     }
@@ -88,35 +93,48 @@ impl Topics {
             if known.contains(&name) {
                 continue;
             }
-            std::fs::create_dir_all(&removed).map_err(BrokerError::storage("create", &removed))?;
+            create_directory(&removed).map_err(BrokerError::storage("create", &removed))?;
             let to = free_name(&removed, &name);
-            std::fs::rename(entry.path(), &to).map_err(BrokerError::storage("move", entry.path()))?;
+            rename(&entry.path(), &to).map_err(BrokerError::storage("move", entry.path()))?;
+            set_aside::mark(&to);
             tracing::warn!(path = %entry.path().display(), to = %to.display(),
                 "moved aside a topic that the journal does not know; delete it if no one misses it");
         }
         Ok(())
     }
 
-    /// Opens a topic that was there before.
-    fn restore(
+    /// Opens every partition that was there before, in order. Several at a time: after a crash each
+    /// of them reads some of its records, and waits for the disk.
+    fn restore(&self, state: &State) -> Result<Vec<Arc<Partition>>, BrokerError> {
+        let each =
+            state.topics.values().flat_map(|record| (0..record.partitions).map(move |at| (record, at)));
+        let each: Vec<_> = each.collect();
+        let share = each.len().div_ceil(OPENED_AT_ONCE).max(1);
+        let open = |share: &[(&TopicRecord, i32)]| {
+            let open = |&(record, index): &_| self.restore_partition(record, index, &state.log_starts);
+            share.iter().map(open).collect::<Result<Vec<_>, _>>()
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = each.chunks(share).map(|share| scope.spawn(move || open(share))).collect();
+            let joined =
+                threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            Ok(joined.collect::<Result<Vec<_>, _>>()?.concat())
+        })
+    }
+
+    fn restore_partition(
         &self,
         record: &TopicRecord,
-        broker: &BrokerConfig,
+        index: i32,
         log_starts: &BTreeMap<PartitionName, i64>,
-    ) -> Result<Topic, BrokerError> {
-        let dir = self.dir.join(directory_name(record));
-        let open = |index: i32| {
-            let partition_dir = dir.join(index.to_string());
-            if !partition_dir.is_dir() {
-                return Err(missing(&partition_dir));
-            }
-            let of = PartitionName { topic: record.name.clone(), partition: index };
-            let log_start = log_starts.get(&of).copied().unwrap_or(0);
-            self.open_partition(record, index, &partition_dir, log_start)
-                .map_err(BrokerError::storage("open", partition_dir))
-        };
-        let partitions = (0..record.partitions).map(open).collect::<Result<_, _>>()?;
-        Ok(Topic::new(record.clone(), broker, partitions))
+    ) -> Result<Arc<Partition>, BrokerError> {
+        let dir = self.dir.join(directory_name(record)).join(index.to_string());
+        if !dir.is_dir() {
+            return Err(missing(&dir));
+        }
+        let of = PartitionName { topic: record.name.clone(), partition: index };
+        let log_start = log_starts.get(&of).copied().unwrap_or(0);
+        self.open_partition(record, index, &dir, log_start).map_err(BrokerError::storage("open", dir))
     }
 
     fn open_partition(

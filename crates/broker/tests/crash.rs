@@ -14,6 +14,8 @@ use tempfile::TempDir;
 
 use crate::harness::{Kafka, PATIENCE, Producer, values};
 
+mod points;
+
 /// Tells the child which directory and port to serve.
 const CHILD: &str = "BROKER_TEST_CHILD";
 
@@ -112,7 +114,9 @@ fn consume_transform_produce_is_exactly_once_through_crashes() {
     let (source, target) = (kafka.topic(1), kafka.topic(2));
     kafka.producer(&[]).send(&source, 0, &values("in", 2000));
     let mut worker = Worker::start(&kafka, &source, &target);
-    let victim = through_crashes(dir.path(), victim, 6, || worker.work(&kafka));
+    let victim = through_crashes(dir.path(), victim, 6, || {
+        worker.work(&kafka);
+    });
     let deadline = Instant::now() + 2 * PATIENCE;
     while kafka.committed(&target).len() < 2000 {
         assert!(Instant::now() < deadline, "stuck at {}", kafka.committed(&target).len());
@@ -141,15 +145,17 @@ impl Worker {
         Self { source: source.into(), target: target.into(), consumer, producer, round: 0 }
     }
 
-    /// One transaction. After any error it is thrown away, and a new worker takes over.
-    fn work(&mut self, kafka: &Kafka) {
-        if let Err(error) = self.transact() {
+    /// One transaction; returns how many records it moved. After any error it is thrown away, and a
+    /// new worker takes over.
+    fn work(&mut self, kafka: &Kafka) -> usize {
+        self.transact().unwrap_or_else(|error| {
             eprintln!("worker starts again: {error}");
             *self = Self::start(kafka, &self.source, &self.target);
-        }
+            0
+        })
     }
 
-    fn transact(&mut self) -> KafkaResult<()> {
+    fn transact(&mut self) -> KafkaResult<usize> {
         let mut batch = Vec::new();
         let mut next = 0;
         while batch.len() < 25 {
@@ -164,7 +170,7 @@ impl Worker {
             }
         }
         if batch.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         self.round += 1;
         self.producer.begin_transaction()?;
@@ -173,6 +179,7 @@ impl Worker {
         positions.add_partition_offset(&self.source, 0, Offset::Offset(next))?;
         let metadata = self.consumer.group_metadata().ok_or(KafkaError::Canceled)?;
         self.producer.send_offsets_to_transaction(&positions, &metadata, PATIENCE)?;
-        self.producer.commit_transaction(PATIENCE)
+        self.producer.commit_transaction(PATIENCE)?;
+        Ok(batch.len())
     }
 }

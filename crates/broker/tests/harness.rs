@@ -62,8 +62,16 @@ impl Kafka {
         Some(Self::start_own(change))
     }
 
+    /// Our own broker, with its data below this directory.
+    pub(crate) fn own_in(parent: &std::path::Path) -> Self {
+        Self::start_in(TempDir::new_in(parent).unwrap(), |_| {})
+    }
+
     fn start_own(change: impl FnOnce(&mut BrokerConfig)) -> Self {
-        let dir = TempDir::new().unwrap();
+        Self::start_in(TempDir::new().unwrap(), change)
+    }
+
+    fn start_in(dir: TempDir, change: impl FnOnce(&mut BrokerConfig)) -> Self {
         let mut config = BrokerConfig::new(dir.path());
         config.listen.set_port(0);
         change(&mut config);

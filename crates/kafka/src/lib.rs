@@ -2,12 +2,15 @@
 //!
 //! [`KafkaSource`] reads in a group and tells a stage what it is assigned; [`TransactionSink`]
 //! writes a stage's records and its positions in one transaction; [`LogWriter`] appends raw logs;
-//! [`topics`] makes the topics that stages need.
+//! [`topics`] makes the topics that stages need. [`admin`] and [`tail`] are for operators, who look
+//! at any topic and group.
 
+pub mod admin;
 mod connection;
 mod context;
 mod lag;
 mod source;
+pub mod tail;
 pub mod topics;
 mod transaction;
 mod writer;

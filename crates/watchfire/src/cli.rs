@@ -32,6 +32,12 @@ enum Command {
     Query(commands::query::QueryArgs),
     /// Make, list and remove the broker's users; also while it runs.
     User(commands::user::UserArgs),
+    /// Make, describe, configure and delete topics.
+    Topics(commands::topics::TopicsArgs),
+    /// Show how far consumer groups are, and move or delete them.
+    Groups(commands::groups::GroupsArgs),
+    /// Show the last records of a topic, and those to come.
+    Tail(commands::tail::TailArgs),
     /// Run the embedded Kafka broker alone.
     Broker(commands::broker::BrokerArgs),
     /// Measure what reading and parsing alone cost, to hold other figures against.
@@ -121,6 +127,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Token(args) => commands::token::run(args),
         Command::Query(args) => commands::query::run(&args),
         Command::User(args) => commands::user::run(&args),
+        Command::Topics(args) => commands::topics::run(&args),
+        Command::Groups(args) => commands::groups::run(&args),
+        Command::Tail(args) => commands::tail::run(&args),
         Command::Broker(args) => commands::broker::run(&args),
         Command::BenchLimits(args) => commands::bench_limits::run(&args),
     }

@@ -4,18 +4,27 @@ pub(crate) mod bench_limits;
 pub(crate) mod broker;
 pub(crate) mod check;
 pub(crate) mod generate;
+pub(crate) mod groups;
 pub(crate) mod query;
 pub(crate) mod send;
+pub(crate) mod tail;
 pub(crate) mod token;
+pub(crate) mod topics;
 pub(crate) mod user;
 
+mod confirm;
+mod place;
+mod printable;
+mod table;
+
 use kafka::Connection;
+use kafka::admin::AdminError;
 
 /// How to reach Kafka from a command without a configuration.
 #[derive(clap::Args, Clone)]
 pub(crate) struct KafkaArgs {
     /// Bootstrap servers.
-    #[arg(long, value_name = "HOST:PORT,...", default_value = "127.0.0.1:9092")]
+    #[arg(long, visible_alias = "brokers", value_name = "HOST:PORT,...", default_value = "127.0.0.1:9092")]
     kafka: String,
     /// A librdkafka property, e.g. -X security.protocol=ssl; may be given several times.
     #[arg(short = 'X', value_name = "KEY=VALUE")]
@@ -33,4 +42,17 @@ impl KafkaArgs {
         }
         Ok(connection)
     }
+}
+
+/// What went wrong with a cluster, and what may help.
+fn with_cure(error: AdminError) -> anyhow::Error {
+    let cure = match &error {
+        AdminError::Unreachable { .. } => "is it running there? Another address: --kafka HOST:PORT",
+        AdminError::Missing(what) if what.starts_with("group") => {
+            "`watchfire groups list` shows those there are"
+        }
+        AdminError::Missing(_) => "`watchfire topics list` and `describe` show what there is",
+        AdminError::Refused { .. } => return error.into(),
+    };
+    anyhow::anyhow!("{error}; {cure}")
 }

@@ -1,5 +1,7 @@
 //! Our own log lines and the process's own metrics.
 
+pub(crate) mod broker;
+
 use std::io::IsTerminal;
 
 use prometheus_client::collector::Collector;

@@ -1,5 +1,6 @@
 //! Measurements. Each prints a Markdown table that can go into the README as it is.
 
+mod broker;
 mod end_to_end;
 mod figures;
 mod process;
@@ -13,10 +14,13 @@ pub(crate) enum Bench {
     /// Normalize, detect, store and alerting together, from a full topic to lag 0: CPU, memory,
     /// speed, stored bytes, and which of the labelled attacks were found.
     EndToEnd(end_to_end::EndToEnd),
+    /// The embedded broker beside Apache Kafka: speed, latency, CPU and memory, with the same load.
+    Broker(broker::BrokerBench),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     match bench {
         Bench::EndToEnd(options) => end_to_end::run(options),
+        Bench::Broker(options) => broker::run(options),
     }
 }

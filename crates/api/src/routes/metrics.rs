@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use prometheus_client::encoding::text;
+use axum::routing::get;
+use axum::{Extension, Router};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 
 use crate::auth::is_operator;
 use crate::error::ApiError;
@@ -35,8 +37,18 @@ pub(crate) async fn print(
             "metrics are for loopback, or for a token that reads every partner's data",
         ));
     }
+    text(&app.registry)
+}
+
+/// `/metrics` alone, for everybody.
+pub(crate) fn router(registry: Registry) -> Router {
+    let registry = Arc::new(registry);
+    Router::new().route("/metrics", get(async move || text(&registry)))
+}
+
+fn text(registry: &Registry) -> Result<Response, ApiError> {
     let mut text = String::new();
-    text::encode(&mut text, &app.registry).map_err(ApiError::internal)?;
+    encode(&mut text, registry).map_err(ApiError::internal)?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(CONTENT_TYPE, content_type)], text).into_response())
 }

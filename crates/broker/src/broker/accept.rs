@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -10,7 +9,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::BrokerConfig;
 use crate::connection;
+use crate::metrics::Closing;
 use crate::node::Node;
+use crate::open_files;
 use crate::security::client::{Client, Door};
 
 /// Takes connections by one door until the broker stops.
@@ -36,6 +37,7 @@ pub(super) async fn accept(
             }
         };
         if connections.len() >= connections_max {
+            node.counters.count_closing(Closing::Rejected);
             tracing::warn!(%peer, connections_max, "too many connections; closed one");
             continue;
         }
@@ -46,14 +48,14 @@ pub(super) async fn accept(
 
 async fn serve(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, door: Arc<Door>) {
     let Ok(local) = stream.local_addr() else { return }; // it is gone already
-    node.counters.connections.fetch_add(1, Ordering::Relaxed);
+    node.counters.connection_began();
     connection::serve(Arc::clone(&node), stream, Client::new(peer, local, door)).await;
-    node.counters.connections.fetch_sub(1, Ordering::Relaxed);
+    node.counters.connection_ended();
 }
 
 /// Connections leave the log the open files that it needs.
 fn connections_max(config: &BrokerConfig) -> usize {
-    let Some(open_files_max) = open_files_max() else { return config.connections_max };
+    let Some(open_files_max) = open_files::limit() else { return config.connections_max };
     let connections_max = config.connections_max.min(open_files_max / 2);
     if connections_max < config.connections_max {
         tracing::warn!(
@@ -63,11 +65,4 @@ fn connections_max(config: &BrokerConfig) -> usize {
         );
     }
     connections_max
-}
-
-/// How many files this process may open, where the system says it in a file.
-fn open_files_max() -> Option<usize> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
 }

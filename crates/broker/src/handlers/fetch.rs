@@ -57,6 +57,9 @@ pub(super) async fn fetch(
     let mut responses: Vec<_> =
         topics.into_iter().map(|topic| FetchableTopicResponse::default().with_topic(topic)).collect();
     for (topic, data) in read {
+        if let Some(error) = ResponseError::try_from_code(data.error_code) {
+            node.counters.count_error("Fetch", error);
+        }
         responses[topic].partitions.push(data);
     }
     let response = request.encode(&FetchResponse::default().with_responses(responses))?;
@@ -240,5 +243,8 @@ fn fill(data: PartitionData, records: Bytes, readable: Readable) -> PartitionDat
 fn unreadable(one: &Wanted, error: &io::Error) -> ResponseError {
     let topic = one.partition.as_ref().map(|partition| partition.topic().to_string()).unwrap_or_default();
     tracing::error!(%topic, partition = one.index, %error, "cannot read the log");
-    ResponseError::KafkaStorageError
+    match error.kind() {
+        io::ErrorKind::InvalidData => ResponseError::CorruptMessage,
+        _ => ResponseError::KafkaStorageError,
+    }
 }

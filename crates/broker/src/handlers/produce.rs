@@ -18,6 +18,7 @@ use crate::log::Placed;
 use crate::log::batch::{BatchError, BatchHeader};
 use crate::log::marker::Producer;
 use crate::log::records;
+use crate::metrics::Counters;
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::security::client::{Access, Client};
@@ -44,6 +45,7 @@ pub(super) fn begin(node: &Arc<Node>, request: &mut Request, client: &Client) ->
     let (key, version, correlation_id) = (request.key, request.version, request.correlation_id);
     let acks = produce.acks;
     let transactional_id = produce.transactional_id;
+    let counters = Arc::clone(&node.counters);
     let may_transact = transactional_id.as_ref().map_or(Ok(()), |id| client.may(Access::Transaction(id)));
     let outcomes: Vec<_> = produce
         .topic_data
@@ -64,7 +66,7 @@ pub(super) fn begin(node: &Arc<Node>, request: &mut Request, client: &Client) ->
     Ok(Box::pin(async move {
         let mut responses = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
-            responses.push(respond(outcome, acks).await);
+            responses.push(respond(outcome, acks, &counters).await);
         }
         let response = ProduceResponse::default().with_responses(responses);
         frame::encode(key, version, correlation_id, &response).map(Some)
@@ -125,7 +127,7 @@ fn in_produce(refusal: ResponseError) -> ResponseError {
 }
 
 /// Refuses anything but one whole, plausible batch.
-fn check(batch: &Bytes, bytes_max: usize) -> Result<BatchHeader, ResponseError> {
+pub(crate) fn check(batch: &Bytes, bytes_max: usize) -> Result<BatchHeader, ResponseError> {
     let header = BatchHeader::read_whole(batch).map_err(|error| match error {
         // Message sets of old, and nothing whole at all.
         BatchError::Magic(0 | 1) | BatchError::Short | BatchError::Count => ResponseError::InvalidRecord,
@@ -148,7 +150,7 @@ fn check(batch: &Bytes, bytes_max: usize) -> Result<BatchHeader, ResponseError> 
     }
 }
 
-async fn respond(outcome: Outcome, acks: i16) -> TopicProduceResponse {
+async fn respond(outcome: Outcome, acks: i16, counters: &Counters) -> TopicProduceResponse {
     let mut partitions = Vec::with_capacity(outcome.partitions.len());
     for (index, appended) in outcome.partitions {
         let answered = match appended {
@@ -157,6 +159,9 @@ async fn respond(outcome: Outcome, acks: i16) -> TopicProduceResponse {
             }
             other => other,
         };
+        if let Err(error) = &answered {
+            counters.count_error("Produce", *error);
+        }
         let base_offset = answered.as_ref().map_or(-1, |appended| appended.placed.base_offset);
         let response = PartitionProduceResponse::default()
             .with_index(index)

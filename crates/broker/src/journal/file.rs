@@ -45,8 +45,8 @@ fn whole_body(bytes: &[u8]) -> Option<&[u8]> {
     (!body.is_empty() && crc32c::crc32c(body) == u32::from_le_bytes(*crc)).then_some(body)
 }
 
-/// What a journal amounts to. The end may be torn, and is then kept beside it; anything else that
-/// cannot be read is damage, and not for us to guess about.
+/// What a journal amounts to. What was not synced may be torn, and is then kept beside it; anything
+/// else that cannot be read is damage, and not for us to guess about.
 pub(crate) fn load(path: &Path) -> Result<State, BrokerError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -54,15 +54,18 @@ pub(crate) fn load(path: &Path) -> Result<State, BrokerError> {
         Err(error) => return Err(BrokerError::storage("read", path)(error)),
     };
     let mut state = State::default();
-    let mut at = 0;
+    let (mut at, mut synced_bytes) = (0, 0);
     while at < bytes.len() {
         match decode(&bytes[at..]) {
             Ok((record, length)) => {
+                if let Record::Synced { bytes } = record {
+                    synced_bytes = bytes;
+                }
                 state.apply(&record);
                 at += length;
             }
-            Err(Broken::Torn) if !anything_whole(&bytes[at + 1..]) => {
-                set_aside(path, &bytes[at..]);
+            Err(Broken::Torn) if at as u64 >= synced_bytes && !is_synced_beyond(at, &bytes) => {
+                set_aside(path, at, &bytes[at..]);
                 break;
             }
             Err(broken) => return Err(damaged(path, at, broken)),
@@ -71,15 +74,19 @@ pub(crate) fn load(path: &Path) -> Result<State, BrokerError> {
     Ok(state)
 }
 
-/// Whether a frame begins anywhere; records are JSON objects.
-fn anything_whole(bytes: &[u8]) -> bool {
-    let begins = |at: &usize| bytes.get(at + FRAME_BYTES) == Some(&b'{');
-    (0..bytes.len()).filter(begins).any(|at| whole_body(&bytes[at..]).is_some())
+/// Whether something behind says that what is at `at` was synced. A journal gets its name once its
+/// first record is synced, so before that nothing can be torn.
+fn is_synced_beyond(at: usize, bytes: &[u8]) -> bool {
+    let says_so = |from: usize| {
+        let begins = bytes.get(from + FRAME_BYTES) == Some(&b'{');
+        begins && matches!(decode(&bytes[from..]), Ok((Record::Synced { bytes }, _)) if bytes > at as u64)
+    };
+    at == 0 || (at + 1..bytes.len()).any(says_so)
 }
 
-fn set_aside(path: &Path, torn: &[u8]) {
+fn set_aside(path: &Path, position: usize, torn: &[u8]) {
     let (cut, lost_bytes) = (path.with_extension("cut"), torn.len());
-    tracing::warn!(path = %path.display(), lost_bytes, cut = %cut.display(),
+    tracing::warn!(path = %path.display(), position, lost_bytes, cut = %cut.display(),
         "journal was torn; cut after its last whole record");
     if let Err(error) = std::fs::write(&cut, torn) {
         tracing::warn!(%error, cut = %cut.display(), "cannot keep what was cut off the journal");
@@ -89,7 +96,7 @@ fn set_aside(path: &Path, torn: &[u8]) {
 fn damaged(path: &Path, at: usize, broken: Broken) -> BrokerError {
     let path = path.display();
     let what = match broken {
-        Broken::Torn => "its checksum does not hold, and there are whole records behind it",
+        Broken::Torn => "its checksum does not hold, though it was synced",
         Broken::Unknown => "it is not a record that this version knows; a newer version may have written it",
     };
     BrokerError::Damaged(format!(
@@ -106,6 +113,19 @@ pub(crate) fn encode_all(records: &[Record]) -> Vec<u8> {
         encode(record, &mut bytes);
     }
     bytes
+}
+
+/// A whole journal: what the state amounts to, and first that all of it is synced.
+pub(crate) fn encode_state(state: &State) -> Vec<u8> {
+    let records = encode_all(&state.to_records());
+    let (mut head, mut bytes) = (Vec::new(), 0);
+    // How long the number is adds to what it counts.
+    while bytes != (head.len() + records.len()) as u64 {
+        bytes = (head.len() + records.len()) as u64;
+        head.clear();
+        encode(&Record::Synced { bytes }, &mut head);
+    }
+    [head, records].concat()
 }
 
 /// A journal that may take the old one's place, durable and open for appending.

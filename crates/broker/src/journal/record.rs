@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// A change to what the broker knows besides the partitions' records.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Record {
+    /// So many bytes of this journal were durable when this was written. What is bad below is
+    /// damage; what is bad above may have been torn by a crash.
+    Synced { bytes: u64 },
     /// The cluster's name, drawn once.
     Cluster { id: String },
     /// A topic as it now is: created, extended or configured.

@@ -37,6 +37,7 @@ impl State {
     /// Takes in one record.
     pub(crate) fn apply(&mut self, record: &Record) {
         match record {
+            Record::Synced { .. } => {}
             Record::Cluster { id } => self.cluster_id = Some(id.clone()),
             Record::Topic(topic) => {
                 self.topics.insert(topic.name.clone(), topic.clone());

@@ -24,7 +24,7 @@ fn decision(id: u64, commit: bool) -> Decision {
 }
 
 /// A life: a topic, a committed and an open transaction, a decision that is not completed.
-fn life() -> Vec<Record> {
+pub(crate) fn life() -> Vec<Record> {
     let topic = TopicRecord { name: "t".into(), id: 1, partitions: 3, configs: BTreeMap::new() };
     let owner = ProducerRecord {
         transactional_id: "tx".into(),
@@ -148,6 +148,47 @@ fn a_flipped_bit_in_the_middle_is_told_and_not_cut() {
 }
 
 #[test]
+fn what_was_not_synced_is_cut_from_its_first_torn_record_on() {
+    let first = file::encode_all(&life()[..1]).len();
+    let left = damaged(|bytes| bytes[first + 20] ^= 0x10).unwrap();
+    assert_eq!(left, amounts_to(&life()[..1]));
+}
+
+#[test]
+fn what_was_synced_is_not_cut_though_nothing_but_that_is_said_behind_it() {
+    let refusal = damaged(|bytes| {
+        let (last, synced) = (last_frame(bytes), bytes.len() as u64);
+        file::encode(&Record::Synced { bytes: synced }, bytes);
+        bytes[last + 20] ^= 0x10;
+    });
+    assert!(refusal.unwrap_err().to_string().contains("though it was synced"));
+}
+
+#[test]
+fn a_rewritten_journal_begins_with_how_much_of_it_is_synced() {
+    for name_bytes in 1..200 {
+        let state = State { cluster_id: Some("x".repeat(name_bytes)), ..State::default() };
+        let bytes = file::encode_state(&state);
+        let (first, _) = file::decode(&bytes).unwrap();
+        assert_eq!(first, Record::Synced { bytes: bytes.len() as u64 });
+    }
+}
+
+#[tokio::test]
+async fn a_closed_journal_says_that_all_of_it_is_synced() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("journal");
+    let journal = Journal::open(&path, true, Arc::default()).unwrap();
+    journal.commit(&life()).await.unwrap();
+    drop(journal);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 80;
+    bytes[last] ^= 0x10;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(file::load(&path).unwrap_err().to_string().contains("though it was synced"));
+}
+
+#[test]
 fn a_record_of_a_newer_version_is_told_and_not_cut() {
     let refusal = damaged(|bytes| {
         let body = br#"{"Invented":{}}"#;
@@ -225,7 +266,8 @@ proptest! {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("journal");
         let bytes = file::encode_all(&life());
-        std::fs::write(&path, &bytes[..cut.index(bytes.len() + 1)]).unwrap();
+        let first = file::encode_all(&life()[..1]).len(); // synced before the journal had its name
+        std::fs::write(&path, &bytes[..first + cut.index(bytes.len() - first + 1)]).unwrap();
         let state = file::load(&path).unwrap();
         let is_prefix = |count| amounts_to(&life()[..count]) == state;
         prop_assert!((0..=life().len()).any(is_prefix));

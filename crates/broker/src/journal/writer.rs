@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::record::Record;
 use super::{Inner, Shared, file};
 use crate::disk::DataFile;
 use crate::metrics::Counters;
@@ -22,6 +23,9 @@ pub(super) struct Writer {
     path: PathBuf,
     file: DataFile,
     bytes: u64,
+    /// So many of them are synced, and so many are said to be.
+    synced_bytes: u64,
+    said_bytes: u64,
     /// It is rewritten when it has grown beyond this.
     rewrite_at: u64,
     fsync: bool,
@@ -39,7 +43,7 @@ struct Work {
 }
 
 impl Writer {
-    /// A writer for a journal that holds so many bytes.
+    /// A writer for a journal that holds so many bytes, all of them synced.
     pub(super) fn new(
         shared: Arc<Shared>,
         path: &Path,
@@ -48,7 +52,17 @@ impl Writer {
         fsync: bool,
         counters: Arc<Counters>,
     ) -> Self {
-        Self { shared, path: path.to_owned(), file, bytes, rewrite_at: rewrite_at(bytes), fsync, counters }
+        Self {
+            shared,
+            path: path.to_owned(),
+            file,
+            bytes,
+            synced_bytes: bytes,
+            said_bytes: bytes,
+            rewrite_at: rewrite_at(bytes),
+            fsync,
+            counters,
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -84,7 +98,7 @@ impl Writer {
         let bytes = std::mem::take(&mut inner.unwritten);
         let is_large = self.bytes + bytes.len() as u64 > self.rewrite_at;
         Work {
-            content: is_large.then(|| file::encode_all(&inner.state.to_records())),
+            content: is_large.then(|| file::encode_state(&inner.state)),
             records: inner.appended,
             must_sync: inner.wanted > inner.synced || inner.closed,
             is_last: inner.closed && bytes.is_empty(),
@@ -92,10 +106,15 @@ impl Writer {
         }
     }
 
-    /// Appends; waits while the disk is full. Retention may make room, or someone else.
+    /// Appends, and before that how far the journal is synced, if that is news. Waits while the disk
+    /// is full: retention may make room, or someone else.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut said = Vec::new();
+        if self.said_bytes < self.synced_bytes {
+            file::encode(&Record::Synced { bytes: self.synced_bytes }, &mut said);
+        }
         let mut has_waited = false;
-        while let Err(error) = self.file.append(bytes, &[]) {
+        while let Err(error) = self.file.append(&said, bytes) {
             self.file.cut_to(self.bytes)?;
             if !is_full(&error) || !self.wait_for_room() {
                 return Err(error);
@@ -105,7 +124,8 @@ impl Writer {
                 has_waited = true;
             }
         }
-        self.bytes += bytes.len() as u64;
+        self.bytes += (said.len() + bytes.len()) as u64;
+        self.said_bytes = self.synced_bytes;
         Ok(())
     }
 
@@ -120,11 +140,12 @@ impl Writer {
         may_wait(&mut inner)
     }
 
-    fn sync(&self) -> io::Result<()> {
+    fn sync(&mut self) -> io::Result<()> {
         if self.fsync {
             let began = Instant::now();
             self.file.sync()?;
             self.counters.count_syncs(1, began.elapsed());
+            self.synced_bytes = self.bytes;
         }
         Ok(())
     }
@@ -143,6 +164,7 @@ impl Writer {
         }
         file::replace(&self.path, &mut self.file)?;
         self.bytes = content.len() as u64;
+        (self.synced_bytes, self.said_bytes) = (self.bytes, self.bytes);
         self.rewrite_at = rewrite_at(self.bytes);
         Ok(true)
     }

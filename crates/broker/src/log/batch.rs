@@ -142,6 +142,11 @@ pub(crate) fn stored_prefix(header: &BatchHeader, base_offset: i64) -> [u8; 16] 
     prefix
 }
 
+/// The leader's epoch is always zero here. It lies outside the checksum.
+pub(crate) fn clear_leader_epoch(batch: &mut [u8]) {
+    batch[12..16].fill(0);
+}
+
 fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes[at..at + N].try_into().expect("the slice is N long, and the caller checked the header's length")
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use super::Log;
 use super::batch::{BatchHeader, HEADER_BYTES};
-use super::scan::{Scan, scan};
+use super::scan::scan;
 use super::segment::Stretch;
 use super::varint;
 
@@ -46,11 +46,12 @@ impl TimeSearch {
     /// the batch's first record: a reader may see a few earlier records, never miss one.
     pub(crate) fn run(&self, until: i64) -> io::Result<Option<Found>> {
         for stretch in &self.stretches {
-            let mut found = None;
-            scan(stretch, Scan::Whole, None, |header, batch| {
+            let (mut found, mut next) = (None, (stretch.begin, stretch.first_offset));
+            let problem = scan(stretch, |header, batch| {
                 if header.base_offset >= until {
                     return false;
                 }
+                next = (next.0 + header.total_bytes as u64, header.next_offset());
                 if header.max_timestamp >= self.timestamp
                     && header.next_offset() > self.from
                     && !header.is_control()
@@ -59,6 +60,9 @@ impl TimeSearch {
                 }
                 found.is_none()
             })?;
+            if let Some(problem) = problem {
+                return Err(stretch.damaged(next.0, next.1, problem));
+            }
             if let Some(found) = found {
                 return Ok(Some(Found { offset: found.offset.max(self.from), ..found }));
             }

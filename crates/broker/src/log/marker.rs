@@ -18,13 +18,16 @@ pub(crate) struct Producer {
 }
 
 const TRANSACTIONAL_CONTROL: i16 = 0x30;
+/// What an encoded marker takes in the log.
+pub(crate) const MARKER_BYTES: usize = HEADER_BYTES + RECORD_BYTES;
+const RECORD_BYTES: usize = 17;
 
 /// A batch of one control record, with base offset zero.
 pub(crate) fn encode(producer: Producer, outcome: Outcome, timestamp_ms: i64) -> Vec<u8> {
     let kind: u8 = if outcome == Outcome::Commit { 1 } else { 0 };
     // Lengths in a record are zig-zag: 32 is 16 bytes of record, 8 is a key of 4, 12 a value of 6.
-    let record = [32, 0, 0, 0, 8, 0, 0, 0, kind, 12, 0, 0, 0, 0, 0, 0, 0];
-    let mut batch = Vec::with_capacity(HEADER_BYTES + record.len());
+    let record: [u8; RECORD_BYTES] = [32, 0, 0, 0, 8, 0, 0, 0, kind, 12, 0, 0, 0, 0, 0, 0, 0];
+    let mut batch = Vec::with_capacity(MARKER_BYTES);
     batch.extend_from_slice(&0_i64.to_be_bytes());
     batch.extend_from_slice(&((HEADER_BYTES - 12 + record.len()) as u32).to_be_bytes());
     batch.extend_from_slice(&0_i32.to_be_bytes());

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::batch::{BatchError, BatchHeader};
-use super::checkpoint::Checkpoint;
-use super::scan::{Scan, scan};
-use super::segment::{Segment, Stretch, path_of};
-use super::{Log, Unsynced, marker, producers::Producers, repair, unstable::Transactions};
+use super::checkpoint::{Checkpoint, Saved};
+use super::scan::scan;
+use super::segment::{Segment, path_of};
+use super::{Log, Unsynced, marker, repair};
+use crate::disk::remove;
 
 /// What was found in a segment.
 enum Loaded {
@@ -22,37 +23,44 @@ enum Loaded {
 
 impl Log {
     /// Opens the log in `dir`, whose records before `start_offset` were deleted. Above the
-    /// checkpoint it is cut after its last whole, valid batch; below, bad batches are skipped.
+    /// checkpoint it is cut after its last whole, valid batch; below, the indexes are believed, and
+    /// where there is none, bad batches are skipped.
     pub(crate) fn open(dir: &Path, start_offset: i64) -> io::Result<Self> {
+        let Saved { checkpoint, state } = Saved::read(dir)?;
+        let files = segment_files(dir)?;
+        // The state is that of the checkpoint's end, so it is of use if the records go on from there.
+        let state = state.filter(|_| goes_on(&files, checkpoint));
+        let is_known = state.is_some();
+        let (producers, transactions) = state.unwrap_or_default();
         let mut log = Self {
             dir: dir.to_owned(),
             segments: Vec::new(),
             start_offset,
             end_offset: start_offset,
-            producers: Producers::default(),
-            transactions: Transactions::default(),
+            producers,
+            transactions,
             unsynced: Unsynced::default(),
-            checkpointed: Checkpoint::default(),
+            checkpointed: if is_known { checkpoint } else { Checkpoint::default() },
             checkpointed_at: Instant::now(),
         };
-        let checkpoint = Checkpoint::read(dir)?;
-        log.load_all(checkpoint)?;
+        log.load_all(files, checkpoint, is_known)?;
         if let Some(first) = log.segments.first() {
             log.start_offset = log.start_offset.max(first.base_offset());
         }
         log.end_offset = log.end_offset.max(log.start_offset);
         log.transactions.forget_before(log.start_offset);
-        log.fill_until(checkpoint.end_offset)?;
-        log.checkpoint_anew(checkpoint);
+        log.fill_last_gap();
+        log.fill_until(checkpoint.end_offset);
+        std::mem::take(&mut log.unsynced).sync()?;
+        log.checkpoint_anew();
         Ok(log)
     }
 
-    fn load_all(&mut self, mut checkpoint: Checkpoint) -> io::Result<()> {
-        let mut files = segment_files(&self.dir)?;
+    fn load_all(&mut self, mut files: Files, mut checkpoint: Checkpoint, is_known: bool) -> io::Result<()> {
         while let Some((base_offset, path)) = files.pop_front() {
             let segment = Segment::open(&path, base_offset)?;
             let position_before = segment.file().bytes()?;
-            match self.load(segment, &checkpoint, files.is_empty())? {
+            match self.load(segment, &checkpoint, is_known)? {
                 Loaded::Whole => {}
                 Loaded::Split(rest) => {
                     let path = path_of(&self.dir, rest);
@@ -72,27 +80,27 @@ impl Log {
         Ok(())
     }
 
-    fn load(&mut self, mut segment: Segment, checkpoint: &Checkpoint, is_last: bool) -> io::Result<Loaded> {
-        self.end_offset = self.end_offset.max(segment.base_offset());
+    /// Notes a segment's batches; those before a checkpoint whose state is known, from the index.
+    fn load(&mut self, mut segment: Segment, checkpoint: &Checkpoint, is_known: bool) -> io::Result<Loaded> {
         let file_bytes = segment.file().bytes()?;
         let synced_bytes = checkpoint.synced_bytes(segment.base_offset(), file_bytes);
-        let stretch = Stretch { file: segment.file().clone(), begin: 0, end: file_bytes };
-        let first_offset = Some(segment.base_offset());
-        // What was synced and sealed long ago is read by its headers alone, or every start would
-        // take as long as the log is large. Clients check what they fetch.
-        let is_sealed = segment.base_offset() < checkpoint.segment && !is_last;
-        let may_skim = is_sealed && scan(&stretch, Scan::Headers, first_offset, |_, _| true)?.is_none();
-        let how = if may_skim { Scan::Headers } else { Scan::Whole };
-        let problem = scan(&stretch, how, first_offset, |header, bytes| {
+        let known_bytes = if is_known { synced_bytes } else { 0 };
+        segment.note_indexed(known_bytes)?;
+        let problem = scan(&segment.stretch_behind(file_bytes), |header, bytes| {
+            let is_new = segment.bytes() >= known_bytes;
             segment.note(header);
-            self.note(header, marker::decode(header, bytes));
+            if is_new {
+                self.note(header, marker::decode(header, bytes));
+            }
             true
         })?;
+        self.end_offset = self.end_offset.max(segment.next_offset());
         let loaded = match problem {
             None => {
                 if synced_bytes < file_bytes {
                     // What a crash left unsynced becomes durable before it is served.
                     segment.truncate_to_noted()?;
+                    self.unsynced.directory = Some(self.dir.clone());
                 }
                 Loaded::Whole
             }
@@ -124,11 +132,34 @@ impl Log {
         Ok(next_offset.map_or(Loaded::Whole, Loaded::Split))
     }
 
+    /// When everything was deleted and the power went, some of it may be there again, with a gap
+    /// before the empty segment that remembers the end. A reader must be able to come across it.
+    fn fill_last_gap(&mut self) {
+        let [.., before, last] = self.segments.as_mut_slice() else { return };
+        let Some(span) = span_between(before.next_offset(), last.base_offset()) else { return };
+        if last.bytes() > 0 {
+            return; // its records take a reader on
+        }
+        let batch = repair::filler(span);
+        let mut header = BatchHeader::read(&batch).expect("an encoded filler is a batch");
+        header.base_offset = before.next_offset();
+        match before.append(&header, &batch) {
+            Ok(()) => self.unsynced.files.push(before.file().clone()),
+            Err(error) => {
+                tracing::warn!(dir = %self.dir.display(), %error, "cannot fill the place of deleted records");
+            }
+        }
+    }
+
     /// Offsets that readers may have seen are not given away again, so an empty batch takes the
     /// place of what was lost at the end. Without it a reader would wait there for the next record.
-    fn fill_until(&mut self, end_offset: i64) -> io::Result<()> {
-        let Some(span) = i32::try_from(end_offset - self.end_offset).ok().filter(|&span| span > 0) else {
-            return Ok(());
+    fn fill_until(&mut self, end_offset: i64) {
+        if end_offset <= self.end_offset {
+            return;
+        }
+        let Some(span) = span_between(self.end_offset, end_offset) else {
+            self.end_offset = end_offset; // more than a batch can take: billions of records
+            return;
         };
         let batch = repair::filler(span);
         let mut header = BatchHeader::read(&batch).expect("an encoded filler is a batch");
@@ -136,24 +167,25 @@ impl Log {
         if let Err(error) = self.write(&header, &batch, u64::MAX) {
             tracing::warn!(dir = %self.dir.display(), %error, "cannot fill the place of lost records");
             self.end_offset = end_offset;
-            return Ok(());
+            return;
         }
         self.note(&header, None);
-        self.take_unsynced().0.sync()?;
-        Ok(())
     }
 
     /// Everything that was recovered has been synced.
-    fn checkpoint_anew(&mut self, before: Checkpoint) {
-        let now = self.reached();
-        self.checkpointed = now;
-        if now != before
-            && !self.segments.is_empty()
-            && let Err(error) = now.write(&self.dir)
+    fn checkpoint_anew(&mut self) {
+        if let Some(snapshot) = self.last_snapshot()
+            && let Err(error) = snapshot.write()
         {
             tracing::warn!(dir = %self.dir.display(), %error, "cannot write a checkpoint");
         }
     }
+}
+
+/// How many offsets lie between, if any, and if one batch can take them.
+fn span_between(from: i64, until: i64) -> Option<i32> {
+    let span = until.checked_sub(from).filter(|&span| span > 0)?;
+    i32::try_from(span).ok()
 }
 
 fn report_torn(segment: &Segment, file_bytes: u64, problem: BatchError) {
@@ -163,19 +195,31 @@ fn report_torn(segment: &Segment, file_bytes: u64, problem: BatchError) {
     tracing::warn!(%path, lost_bytes, end_offset, %problem, "log was torn; cut after its last whole batch");
 }
 
-/// The segments in a directory, by base offset.
-fn segment_files(dir: &Path) -> io::Result<VecDeque<(i64, PathBuf)>> {
+/// Segments by base offset.
+type Files = VecDeque<(i64, PathBuf)>;
+
+/// Whether no segment that went on from the checkpoint has been deleted since.
+fn goes_on(files: &Files, checkpoint: Checkpoint) -> bool {
+    let is_next = |base_offset| base_offset == checkpoint.segment || base_offset == checkpoint.end_offset;
+    files.iter().any(|&(base_offset, _)| is_next(base_offset))
+}
+
+/// The segments in a directory. What a crash left half-done beside them is removed.
+fn segment_files(dir: &Path) -> io::Result<Files> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "log") {
-            continue;
-        }
-        let base_offset = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-        if let Some(base_offset) = base_offset {
-            files.push((base_offset, path));
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("log") => files.extend(base_offset(&path).map(|base_offset| (base_offset, path))),
+            Some("next") => remove(&path)?,
+            Some("index") if !path.with_extension("log").exists() => remove(&path)?,
+            _ => {}
         }
     }
     files.sort_unstable_by_key(|&(base_offset, _)| base_offset);
     Ok(files.into())
+}
+
+fn base_offset(path: &Path) -> Option<i64> {
+    path.file_stem()?.to_str()?.parse().ok()
 }

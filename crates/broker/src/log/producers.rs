@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use kafka_protocol::error::ResponseError;
+use serde::{Deserialize, Serialize};
 
 use super::batch::{BatchHeader, sequence_after};
 use super::marker::Producer;
@@ -23,7 +24,7 @@ pub(crate) enum Verdict {
     },
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Written {
     base_sequence: i32,
     last_sequence: i32,
@@ -31,7 +32,7 @@ struct Written {
     next_offset: i64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct ProducerState {
     epoch: i16,
     batches: VecDeque<Written>,
@@ -49,7 +50,7 @@ pub(crate) struct Seen {
 }
 
 /// The producers of one partition.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Producers {
     by_id: HashMap<i64, ProducerState>,
 }

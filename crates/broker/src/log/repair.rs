@@ -1,14 +1,18 @@
 //! What becomes of a segment in which something is not a batch. Nothing is thrown away: what is cut
-//! off or skipped is kept beside it, in files that end in `.cut`.
+//! off or skipped is kept beside it, in files that end in `.cut`, see [`crate::set_aside`].
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::batch::HEADER_BYTES;
+use super::index;
 use super::scan::{Found, find_batch};
-use super::segment::{Segment, Stretch, path_of};
-use crate::disk::sync_directory;
+use super::segment::{Segment, path_of};
+use crate::disk::{DataFile, rename, sync_directory};
+use crate::set_aside;
+
+const COPY_BYTES: usize = 64 * 1024;
 
 /// Cuts a segment after the batches noted so far. What a crash has torn was never acknowledged, so
 /// it is cut even when there is no room to keep it.
@@ -26,7 +30,7 @@ pub(super) fn cut(segment: &Segment) -> io::Result<()> {
 /// there are any, become a segment of their own: inside a segment, offsets have no gaps.
 pub(super) fn take_out_bad(segment: &Segment, dir: &Path, end_offset: i64) -> io::Result<Option<Found>> {
     let (bad_at, file_bytes) = (segment.bytes(), segment.file().bytes()?);
-    let stretch = Stretch { file: segment.file().clone(), begin: bad_at, end: file_bytes };
+    let stretch = segment.stretch_behind(file_bytes);
     let behind = find_batch(&stretch, segment.next_offset()..end_offset)?;
     keep(segment, bad_at, behind.map_or(file_bytes, |found| found.position))?;
     if let Some(found) = behind {
@@ -35,7 +39,7 @@ pub(super) fn take_out_bad(segment: &Segment, dir: &Path, end_offset: i64) -> io
         if !rest.exists() {
             let next = rest.with_extension("next");
             copy(segment, found.position, file_bytes, &next)?;
-            std::fs::rename(&next, &rest)?;
+            rename(&next, &rest)?;
             sync_directory(dir)?;
         }
     }
@@ -49,7 +53,9 @@ pub(super) fn set_aside(dir: &Path, segments: impl Iterator<Item = PathBuf>) -> 
     for path in segments {
         let cut = path.with_extension("log.cut");
         tracing::warn!(path = %path.display(), kept = %cut.display(), "log was torn before this segment");
-        std::fs::rename(&path, &cut)?;
+        index::forget(&path)?;
+        rename(&path, &cut)?;
+        set_aside::mark(&cut);
     }
     sync_directory(dir)
 }
@@ -73,7 +79,15 @@ fn keep(segment: &Segment, from: u64, until: u64) -> io::Result<()> {
 fn copy(segment: &Segment, from: u64, until: u64, to: &Path) -> io::Result<()> {
     let mut source = File::open(segment.path())?;
     source.seek(SeekFrom::Start(from))?;
-    let mut copied = File::create(to)?;
-    io::copy(&mut source.take(until - from), &mut copied)?;
-    copied.sync_all()
+    let copied = DataFile::create(to)?;
+    let (mut left, mut part) = (until - from, vec![0; COPY_BYTES]);
+    while left > 0 {
+        let bytes = source.read(&mut part[..COPY_BYTES.min(usize::try_from(left).unwrap_or(COPY_BYTES))])?;
+        if bytes == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        copied.append(&part[..bytes], &[])?;
+        left -= bytes as u64;
+    }
+    copied.sync()
 }

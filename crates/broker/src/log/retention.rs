@@ -18,9 +18,17 @@ pub(crate) struct Retention {
 
 impl Log {
     /// Deletes the oldest segments that are too old, or too many, and hold nothing from
-    /// `stable_until` on. Returns how many.
-    pub(crate) fn retain(&mut self, keep: Retention, now_ms: i64, stable_until: i64) -> io::Result<usize> {
-        self.roll_if_old(keep, now_ms)?;
+    /// `stable_until` on; the log is durable up to `durable_until`. Returns how many.
+    pub(crate) fn retain(
+        &mut self,
+        keep: Retention,
+        now_ms: i64,
+        stable_until: i64,
+        durable_until: i64,
+    ) -> io::Result<usize> {
+        if self.end_offset <= durable_until {
+            self.roll_if_old(keep, now_ms)?;
+        }
         let expired_before = if keep.age_ms < 0 { i64::MIN } else { now_ms.saturating_sub(keep.age_ms) };
         let mut surplus = if keep.bytes < 0 { 0 } else { self.bytes().saturating_sub(keep.bytes as u64) };
         let mut doomed = 0;

@@ -8,18 +8,6 @@ use super::segment::Stretch;
 use crate::disk::DataFile;
 
 const WINDOW_BYTES: usize = 64 * 1024;
-/// A header, and the record of a marker.
-const PEEK_BYTES: usize = HEADER_BYTES + 32;
-
-/// How closely to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scan {
-    /// Headers only: for what was checked and synced long ago.
-    Headers,
-    /// Every byte against its checksum: for what a crash may have torn.
-    Whole,
-}
-
 /// A file read through a buffer, at any position.
 struct Window<'a> {
     file: &'a DataFile,
@@ -79,41 +67,35 @@ pub(crate) fn find_batch(stretch: &Stretch, offsets: Range<i64>) -> io::Result<O
     Ok(None)
 }
 
-/// Calls `visit` with each batch's header and first bytes (all of them with [`Scan::Whole`])
-/// until it answers false. Offsets must follow on each other, beginning with `first_offset` if that
-/// is known: they lie outside the checksum. Returns why the walk ended early, if it met something that is not a batch.
+/// Calls `visit` with each batch until it answers false. Offsets must follow on each other: they lie
+/// outside the checksum. Returns why the walk ended early, if it met something that is not a batch.
 pub(crate) fn scan(
     stretch: &Stretch,
-    how: Scan,
-    first_offset: Option<i64>,
     mut visit: impl FnMut(&BatchHeader, &[u8]) -> bool,
 ) -> io::Result<Option<BatchError>> {
     let mut window =
         Window { file: &stretch.file, file_bytes: stretch.end, begin: stretch.begin, bytes: Vec::new() };
     let mut position = stretch.begin;
-    let mut next_offset = first_offset;
+    let mut next_offset = stretch.first_offset;
     while position < stretch.end {
-        let header = match BatchHeader::read(window.at(position, PEEK_BYTES)?) {
+        let header = match BatchHeader::read(window.at(position, HEADER_BYTES)?) {
             Ok(header) => header,
             Err(error) => return Ok(Some(error)),
         };
         if header.total_bytes as u64 > stretch.end - position {
             return Ok(Some(BatchError::Short));
         }
-        if next_offset.is_some_and(|next| header.base_offset != next) {
+        if header.base_offset != next_offset {
             return Ok(Some(BatchError::Count));
         }
-        let seen = if how == Scan::Whole { header.total_bytes } else { PEEK_BYTES.min(header.total_bytes) };
-        let bytes = window.at(position, seen)?;
-        if how == Scan::Whole
-            && let Err(error) = BatchHeader::read_whole(bytes)
-        {
+        let batch = window.at(position, header.total_bytes)?;
+        if let Err(error) = BatchHeader::read_whole(batch) {
             return Ok(Some(error));
         }
-        if !visit(&header, bytes) {
+        if !visit(&header, batch) {
             return Ok(None);
         }
-        next_offset = Some(header.next_offset());
+        next_offset = header.next_offset();
         position += header.total_bytes as u64;
     }
     Ok(None)

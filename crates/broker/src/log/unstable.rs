@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::batch::BatchHeader;
 use super::marker::{Outcome, Producer};
 
 /// A transaction whose records readers of committed data must skip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Aborted {
     pub(crate) producer_id: i64,
     pub(crate) first_offset: i64,
@@ -14,7 +16,7 @@ pub(crate) struct Aborted {
     pub(crate) marker_offset: i64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Open {
     first_offset: i64,
     epoch: i16,
@@ -28,7 +30,7 @@ pub(crate) struct OpenTransaction {
 }
 
 /// The transactions of one partition.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Transactions {
     open: BTreeMap<i64, Open>,
     /// In the order of their markers.

@@ -13,7 +13,7 @@ fn name() -> StrBytes {
 }
 
 /// A request of this key with something in every array.
-fn filled(key: ApiKey, version: i16) -> BytesMut {
+pub(crate) fn filled(key: ApiKey, version: i16) -> BytesMut {
     let mut bytes = BytesMut::new();
     let text = name();
     let topic = TopicName(text.clone());

@@ -8,13 +8,14 @@ use kafka::Connection;
 use tokio::sync::mpsc;
 
 use crate::config::{Config, variable};
+use crate::telemetry::broker::Held;
 
 /// How to reach Kafka, and the embedded broker if it is ours.
 pub(crate) struct Kafka {
     /// Where others reach it.
     pub(crate) address: String,
     pub(crate) connection: Connection,
-    pub(crate) embedded: Option<Arc<Mutex<Option<Broker>>>>,
+    pub(crate) embedded: Option<Held>,
 }
 
 /// Starts the embedded broker, unless a cluster is configured.
@@ -75,7 +76,7 @@ impl Kafka {
         let embedded =
             self.embedded.and_then(|held| held.lock().expect("no holder of this lock panics").take());
         match embedded {
-            Some(broker) => broker.shutdown().await.context("stop the embedded broker"),
+            Some(broker) => broker.shutdown().await.map(drop).context("stop the embedded broker"),
             None => Ok(()),
         }
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use alerting::{Control, ControlError, DestinationStats, OutboxCounters};
 use api::{Health, PartHealth};
-use broker::Broker;
 use event::Severity;
 use pipeline::metrics::SeverityLabel;
 use pipeline::{Metrics, StageState, StageStatus};
@@ -14,7 +13,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetri
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -80,49 +79,6 @@ impl Health for ProcessHealth {
             PartHealth { name: (*name).to_owned(), ready: report.state == StageState::Running, detail }
         };
         self.stages.iter().map(part).chain([self.outbox(), self.control()]).collect()
-    }
-}
-
-/// The embedded broker's numbers, read when asked.
-pub(crate) struct BrokerCollector(pub(crate) Arc<Mutex<Option<Broker>>>);
-
-impl std::fmt::Debug for BrokerCollector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("BrokerCollector")
-    }
-}
-
-impl Collector for BrokerCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let held = self.0.lock().expect("no holder of this lock panics");
-        let Some(now) = held.as_ref().map(Broker::metrics) else { return Ok(()) };
-        drop(held);
-        let counters = [
-            ("requests", "Requests from clients", now.requests as f64),
-            ("bytes_in", "Bytes from clients", now.bytes_in as f64),
-            ("bytes_out", "Bytes to clients", now.bytes_out as f64),
-            ("fsyncs", "Times the log was synced", now.fsyncs as f64),
-            ("fsync_seconds", "Seconds spent syncing", now.fsync_seconds),
-        ];
-        for (name, help, value) in counters {
-            let name = format!("watchfire_broker_{name}");
-            let descriptor = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
-            ConstCounter::new(value).encode(descriptor)?;
-        }
-        let gauges = [
-            ("connections", "Clients connected", now.connections),
-            ("topics", "Topics", now.topics),
-            ("partitions", "Partitions", now.partitions),
-            ("log_bytes", "Bytes in the log", now.log_bytes),
-            ("groups", "Consumer groups", now.groups),
-            ("open_transactions", "Transactions begun and not ended", now.open_transactions),
-        ];
-        for (name, help, value) in gauges {
-            let name = format!("watchfire_broker_{name}");
-            let descriptor = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
-            ConstGauge::new(value as i64).encode(descriptor)?;
-        }
-        Ok(())
     }
 }
 

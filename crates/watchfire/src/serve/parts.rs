@@ -126,7 +126,9 @@ impl Parts {
         let taken = self.registry.lock().expect("no holder of this lock panics").take();
         let mut registry = taken.expect("the API is served once");
         if let Some(embedded) = &broker.embedded {
-            registry.register_collector(Box::new(super::health::BrokerCollector(Arc::clone(embedded))));
+            registry.register_collector(Box::new(crate::telemetry::broker::BrokerCollector(Arc::clone(
+                embedded,
+            ))));
         }
         let gauges = super::health::ControlGauges::register(&mut registry, &self.metrics);
         let health = ProcessHealth::new(threads.statuses(), gauges.report(), outbox);

@@ -164,7 +164,7 @@ impl<'a> Bench<'a> {
 }
 
 /// Where cargo puts what it builds.
-fn target_dir() -> anyhow::Result<PathBuf> {
+pub(super) fn target_dir() -> anyhow::Result<PathBuf> {
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .current_dir(command::root())
@@ -177,7 +177,7 @@ fn target_dir() -> anyhow::Result<PathBuf> {
 }
 
 /// Bytes of all files below.
-fn size_of(folder: &Path) -> anyhow::Result<u64> {
+pub(super) fn size_of(folder: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
         let entry = entry?;

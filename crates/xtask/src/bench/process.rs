@@ -48,25 +48,36 @@ fn pause() {
     std::thread::sleep(SAMPLE_EVERY);
 }
 
-/// User and system time of the children that were waited for: fields 16 and 17 of `stat`, in
-/// hundredths of a second.
+/// User and system time of the children that were waited for: fields 16 and 17 of `stat`.
 fn cpu_seconds_of_children() -> anyhow::Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").context("read /proc/self/stat; this needs Linux")?;
+    cpu_seconds("self", 13)
+}
+
+/// User and system time of a process that runs: fields 14 and 15 of its `stat`.
+pub(crate) fn cpu_seconds_of(pid: u32) -> anyhow::Result<f64> {
+    cpu_seconds(&pid.to_string(), 11)
+}
+
+/// Two fields of a process's `stat` that follow so many others behind its name, in hundredths of a
+/// second.
+fn cpu_seconds(process: &str, skip: usize) -> anyhow::Result<f64> {
+    let path = format!("/proc/{process}/stat");
+    let stat = fs::read_to_string(&path).with_context(|| format!("read {path}; this needs Linux"))?;
     let ticks: Vec<u64> = stat
         .rsplit(')')
         .next()
         .unwrap_or_default()
         .split_whitespace()
-        .skip(13)
+        .skip(skip)
         .take(2)
         .filter_map(|field| field.parse().ok())
         .collect();
-    ensure!(ticks.len() == 2, "/proc/self/stat is not as expected: {stat}");
+    ensure!(ticks.len() == 2, "{path} is not as expected: {stat}");
     Ok(ticks.iter().sum::<u64>() as f64 / 100.0)
 }
 
-/// 0 once the process is gone.
-fn high_water_mark(pid: u32) -> u64 {
+/// The most memory that a process has had resident, in bytes; 0 once it is gone.
+pub(crate) fn high_water_mark(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
@@ -92,6 +103,18 @@ impl Background {
             }
         }
         bail!("{command:?} ended before it said \"{ready}\"");
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Asks it to stop, as an init system does, and waits until it has.
+    pub(crate) fn terminate(mut self) -> anyhow::Result<()> {
+        crate::command::run("kill", &["-TERM", &self.id().to_string()])?;
+        let status = self.0.wait().context("wait for it to stop")?;
+        ensure!(status.success(), "it stopped with {status}");
+        Ok(())
     }
 }
 
