@@ -43,7 +43,8 @@ pub struct BrokerConfig {
     /// Create a topic when a client asks about one that does not exist.
     pub auto_create_topics: bool,
     /// Wait for the disk before a write is acknowledged. Without it a power cut loses
-    /// acknowledged records; a crash of the process alone does not.
+    /// acknowledged records; a crash of the process alone does not. A start then looks through all
+    /// records: nothing says what is on the disk.
     pub fsync: bool,
     /// How long a write waits for others to share its fsync with, counted from the first of them.
     /// Zero waits for no one: writes that come while the disk is busy share the next fsync anyway.

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::batch::{BatchError, BatchHeader};
 use super::checkpoint::{Checkpoint, Saved};
+use super::producers::Producers;
 use super::scan::scan;
 use super::segment::{Segment, path_of};
 use super::{Log, Unsynced, marker, repair};
@@ -85,6 +86,11 @@ impl Log {
         let file_bytes = segment.file().bytes()?;
         let synced_bytes = checkpoint.synced_bytes(segment.base_offset(), file_bytes);
         let known_bytes = if is_known { synced_bytes } else { 0 };
+        let follows = self.segments.last().is_none_or(|last| last.next_offset() == segment.base_offset());
+        if !follows && (!is_known || segment.base_offset() > checkpoint.end_offset) {
+            // What lay between was deleted, so what was sent last is not known: no one is judged by it.
+            self.producers = Producers::default();
+        }
         segment.note_indexed(known_bytes)?;
         let problem = scan(&segment.stretch_behind(file_bytes), |header, bytes| {
             let is_new = segment.bytes() >= known_bytes;

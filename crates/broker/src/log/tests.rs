@@ -11,6 +11,7 @@ use crate::log::retention::Retention;
 
 mod flips;
 mod restarts;
+mod told;
 
 const SEGMENT_BYTES: u64 = 2000;
 

@@ -112,7 +112,9 @@ impl Promises {
                 );
             }
             visible.extend(committed.into_iter().map(|(_, value)| value));
-            there.extend(all.into_iter().map(|(offset, value)| (value, offset)));
+            // What was deleted may be there again, without the end of its transaction.
+            let kept = all.into_iter().filter(|(offset, _)| *offset >= promised.start);
+            there.extend(kept.map(|(offset, value)| (value, offset)));
         }
         self.check_transactions(&there, &visible, client);
         for (place, committed) in &mut self.committed {
@@ -169,7 +171,6 @@ impl PartitionPromises {
         }
         // It was recovered, so it is durable now like everything else.
         self.acked = there;
-        self.start = start;
     }
 }
 

@@ -89,6 +89,22 @@ fn a_checkpoint_from_before_records_that_are_deleted_judges_no_producer() {
 }
 
 #[test]
+fn records_that_are_there_again_after_their_deletion_judge_no_producer() {
+    let dir = TempDir::new().unwrap();
+    let mut log = Log::open(dir.path(), 0).unwrap();
+    for sequence in 0..30 {
+        append(&mut log, &numbered_batch(5, sequence));
+    }
+    let oldest = files(dir.path(), "log")[0].clone();
+    let bytes = std::fs::read(&oldest).unwrap();
+    log.delete_before(30).unwrap();
+    drop(log);
+    std::fs::write(oldest, bytes).unwrap(); // a power cut took back its deletion
+    let mut log = Log::open(dir.path(), 0).unwrap();
+    assert_eq!(append(&mut log, &numbered_batch(5, 30)).base_offset, 30);
+}
+
+#[test]
 fn an_index_goes_with_its_segment() {
     let dir = TempDir::new().unwrap();
     checkpointed(dir.path());
