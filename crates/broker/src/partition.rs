@@ -157,7 +157,7 @@ impl Partition {
         let appended = log.append_marker(producer, Outcome::Abort, now_ms, segment_bytes);
         drop(log);
         let end = appended.map_err(|failed| self.append_failed("append a marker", failed))?;
-        self.enqueue();
+        self.enqueue(MARKER_BYTES);
         Ok(end)
     }
 

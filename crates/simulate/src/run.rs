@@ -132,7 +132,7 @@ fn processes(dice: &mut StdRng) -> Vec<Kind> {
 fn bad(dice: &mut StdRng) -> Weather {
     let mut often = |most: u32| [0, most / 10, most][dice.random_range(0..3)];
     Weather {
-        dies: often(400).max(40),
+        dies: often(150).max(30),
         sleeps: often(120),
         mishaps: Mishaps {
             commit_answer_lost: often(100),

@@ -25,10 +25,6 @@ pub(crate) const EVENT_PARTITIONS: i32 = 2;
 /// Snapshots are taken this often, of simulated time.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(5);
 const SNAPSHOTS_KEPT: usize = 3;
-/// Longer than the weather leaves any partition unread. A source that nobody reads for longer than
-/// this is taken for idle, and what it holds is late when it is read after all: that is a limit of
-/// the watermark, and not what is looked for here.
-const IDLE_AFTER_MS: i64 = 30 * 60 * 1000;
 
 /// Which stage a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,8 +93,7 @@ fn normalize(site: &Site, worker: usize) -> Result<(), Failure> {
 fn detect(site: &Site, worker: usize) -> Result<(), Failure> {
     let objects = Arc::new(SimObjects::new(&site.objects, &site.world, worker));
     let snapshots = SnapshotStore::new(objects, site.runtime.clone(), SNAPSHOTS_KEPT);
-    let (starts, mut config) = (Starts::default(), DetectConfig::default());
-    let _ = IDLE_AFTER_MS;
+    let (starts, config) = (Starts::default(), DetectConfig::default());
     let start_at = starts.start_at(snapshots.clone(), config.clone());
     let source = SimSource::join(&site.world, worker, "detect", is_observation, start_at, false);
     let sink = SimSink::new(&site.world, worker, &format!("detect-{worker}"), source.member().clone());

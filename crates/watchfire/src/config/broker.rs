@@ -27,6 +27,11 @@ pub(crate) struct Broker {
     pub(crate) allow_insecure_listen: bool,
     /// Whether an acknowledgement waits for the disk. Turning it off can lose logs.
     pub(crate) fsync: bool,
+    /// How long appends wait for others to share an fsync; 0 waits for no one. Acknowledgements come
+    /// that much later.
+    pub(crate) sync_interval_ms: u64,
+    /// So many bytes that wait end the wait.
+    pub(crate) sync_bytes: u64,
     /// How long raw logs are kept, in hours.
     pub(crate) retention_hours: u64,
     /// Partitions of a topic that a shipper's first record makes.
@@ -45,6 +50,8 @@ impl Default for Broker {
             users_file: PathBuf::new(),
             allow_insecure_listen: false,
             fsync: true,
+            sync_interval_ms: 0,
+            sync_bytes: 1 << 20,
             retention_hours: 168,
             default_partitions: 1,
         }
@@ -61,6 +68,8 @@ impl Broker {
         settings.users_file = given(&self.users_file);
         settings.allow_insecure_listen = self.allow_insecure_listen;
         settings.fsync = self.fsync;
+        settings.sync_interval_ms = self.sync_interval_ms;
+        settings.sync_bytes = self.sync_bytes;
         settings.default_partitions = self.default_partitions;
         settings.retention_ms = i64::try_from(self.retention_hours.saturating_mul(3_600_000))
             .context("broker.retention_hours is too many")?;
