@@ -132,3 +132,14 @@ fn an_announced_source_that_is_never_read_becomes_idle_however_often_it_is_annou
         Some(9 * MINUTE)
     );
 }
+
+#[test]
+fn a_tenant_that_is_heard_of_again_waits_for_all_of_its_sources() {
+    let mut w = Watermarks::default();
+    advance(&mut w, &[at("a", 0, 0), at("b", 0, 0)], 0);
+    assert_eq!(advance(&mut w, &[], 10 * MINUTE), Some(8 * MINUTE), "all are silent");
+    // Shippers send what they had kept back, and one partition is read before the other.
+    assert_eq!(advance(&mut w, &[at("a", 60 * MINUTE, 60 * MINUTE)], 60 * MINUTE), Some(8 * MINUTE));
+    let later = 60 * MINUTE + 500;
+    assert_eq!(advance(&mut w, &[at("b", 30 * MINUTE, 60 * MINUTE)], later), Some(28 * MINUTE));
+}
