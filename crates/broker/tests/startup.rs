@@ -44,7 +44,9 @@ fn topics_without_a_journal_are_not_thrown_away() {
     kafka.topic(1);
     kafka.stop();
     std::fs::remove_file(kafka.data_dir().join("journal")).unwrap();
-    let refusal = start(BrokerConfig::new(kafka.data_dir())).unwrap_err();
+    let mut config = BrokerConfig::new(kafka.data_dir());
+    config.listen.set_port(0);
+    let refusal = start(config).unwrap_err();
     assert!(matches!(refusal, BrokerError::Damaged(_)), "{refusal}");
 }
 
