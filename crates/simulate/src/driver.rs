@@ -86,7 +86,9 @@ impl Driver {
 
     fn turn(&mut self, weather: Weather) {
         self.counts.turns += 1;
-        assert!(self.counts.turns < TURNS_MAX, "stuck: nothing comes to an end");
+        if self.counts.turns > TURNS_MAX {
+            panic!("stuck: nothing comes to an end\n{}", self.site.world.last_of_story());
+        }
         let world = &self.site.world;
         world.clock.advance(world.shared().dice.random_range(0..20));
         self.expire();

@@ -98,6 +98,13 @@ impl World {
         }
     }
 
+    /// The last that was told.
+    pub(crate) fn last_of_story(&self) -> String {
+        let shared = self.shared();
+        let story = shared.story.as_deref().unwrap_or_default();
+        story[story.len().saturating_sub(40)..].join("\n")
+    }
+
     /// A worker's step: the driver may let others go first, or end it here.
     pub(crate) fn step(&self, worker: usize) {
         if std::thread::panicking() {
