@@ -2,7 +2,10 @@
 //! on the cluster that `KAFKA_BROKERS` names.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may")]
-#![allow(clippy::disallowed_methods, reason = "tests read their environment and the clock")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read their environment and the clock, and can only ask another process again"
+)]
 
 mod harness;
 mod receivers;

@@ -4,7 +4,10 @@
 //! configure the broker say that they are skipped.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
-#![allow(clippy::disallowed_methods, reason = "no one hands a test its environment or its clock")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read their environment, and kill -9 comes at a moment that only time brings"
+)]
 
 mod harness;
 
