@@ -76,6 +76,8 @@ impl Home {
     }
 
     pub(crate) fn start_with(&mut self, flags: &[&str]) -> Server {
+        let stderr = self.dir.path().join("stderr.log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&stderr).unwrap();
         let mut child = watchfire()
             .arg("serve")
             .arg("--config")
@@ -83,19 +85,14 @@ impl Home {
             .args(flags)
             .env("WATCHFIRE_LOG_FILTER", "info")
             .stdout(Stdio::piped())
-            .stderr(
-                std::fs::OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(self.dir.path().join("stderr.log"))
-                    .unwrap(),
-            )
+            .stderr(log)
             .spawn()
             .unwrap();
         let lines = lines_of(&mut child);
         let mut server = Server {
             child,
             lines,
+            stderr,
             kafka: String::new(),
             api: String::new(),
             token: String::new(),
@@ -128,6 +125,7 @@ fn lines_of(child: &mut Child) -> Receiver<String> {
 pub(crate) struct Server {
     child: Child,
     lines: Receiver<String>,
+    stderr: PathBuf,
     pub(crate) kafka: String,
     pub(crate) api: String,
     pub(crate) token: String,
@@ -241,10 +239,21 @@ impl Server {
         let began = Instant::now();
         while !is_so(self) {
             let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the server ended while waiting for: {what}");
-            assert!(began.elapsed() < PATIENCE, "gave up waiting for: {what}");
+            assert!(ended.is_none(), "the server ended while waiting for: {what}\n{}", self.last_words());
+            assert!(began.elapsed() < PATIENCE, "gave up waiting for: {what}\n{}", self.last_words());
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// The end of what it wrote to standard error, and what it counted.
+    fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(&self.stderr).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let alive = self.get_status("/healthz") == 200;
+        let metrics = if alive { self.get_text("/metrics") } else { String::new() };
+        let counted = metrics.lines().filter(|line| !line.starts_with('#') && !line.ends_with(" 0"));
+        let counted: Vec<&str> = counted.filter(|line| !line.contains("_bucket{")).collect();
+        format!("{}\n{}", lines[lines.len().saturating_sub(60)..].join("\n"), counted.join("\n"))
     }
 
     /// Asks it to stop, as an init system does, and waits.

@@ -17,6 +17,7 @@ mod dashboards;
 mod on_call;
 mod operator;
 mod real_logs;
+mod replay;
 mod restarts;
 mod tokens;
 mod users;

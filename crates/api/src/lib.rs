@@ -35,3 +35,4 @@ pub use partners::{KnownPartner, Partners};
 pub use routes::router;
 pub use server::{serve, serve_metrics};
 pub use state::ApiState;
+pub use wire::Findings;

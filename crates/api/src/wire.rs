@@ -5,6 +5,7 @@ mod alert;
 mod change;
 mod log;
 
+pub use alert::Findings;
 pub(crate) use alert::{AlertView, SeverityName, StateName, VerdictName};
 pub(crate) use change::ChangeView;
 pub(crate) use log::AcceptedView;

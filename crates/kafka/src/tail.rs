@@ -151,6 +151,11 @@ impl Tail {
         Ok(None)
     }
 
+    /// The partitions that are looked at.
+    pub fn partitions(&self) -> impl Iterator<Item = i32> {
+        self.topic.partitions.iter().map(|one| one.partition)
+    }
+
     /// Where a partition ended when it was asked.
     fn end(&self, partition: i32) -> i64 {
         self.topic.partitions.iter().find(|one| one.partition == partition).map_or(0, |one| one.end)

@@ -25,6 +25,10 @@ pub(crate) const EVENT_PARTITIONS: i32 = 2;
 /// Snapshots are taken this often, of simulated time.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(5);
 const SNAPSHOTS_KEPT: usize = 3;
+/// The pauses of `pipeline::supervise`, the longest of them shorter, as simulated hours are.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 
 /// Which stage a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +62,12 @@ pub(crate) fn start(site: &Site, worker: usize, kind: Kind) -> JoinHandle<()> {
     })
 }
 
-/// Tries until it is asked to stop, as `pipeline::supervise` does, without its pauses.
+/// Tries until it is asked to stop, as `pipeline::supervise` does: with pauses, or those who fail
+/// one after the other leave no time to read in.
 fn live(site: &Site, worker: usize, kind: Kind) {
+    let mut wait = FIRST_WAIT;
     loop {
+        let began = site.world.now();
         let attempt = match kind {
             Kind::Normalize => normalize(site, worker),
             Kind::Detect => detect(site, worker),
@@ -68,8 +75,15 @@ fn live(site: &Site, worker: usize, kind: Kind) {
         match attempt {
             Ok(()) => return,
             Err(Failure::TryAgain(why)) => {
-                site.world.tell(|| format!("{kind:?} {worker} starts again: {why}"));
-                site.world.step(worker);
+                site.world.tell(|| format!("{kind:?} {worker} starts again in {wait:?}: {why}"));
+                let failed = site.world.now();
+                if failed - began > HEALTHY_AFTER {
+                    wait = FIRST_WAIT;
+                }
+                while site.world.now() < failed + wait && !site.shutdown.is_requested() {
+                    site.world.step(worker);
+                }
+                wait = (wait * 2).min(LONGEST_WAIT);
             }
             Err(Failure::GiveUp(why)) => panic!("{kind:?} gave up: {why}"),
         }

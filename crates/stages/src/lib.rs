@@ -5,6 +5,7 @@
 
 pub mod detect;
 pub mod normalize;
+pub mod replay;
 pub mod topics;
 pub mod unreadable;
 

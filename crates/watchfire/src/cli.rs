@@ -22,6 +22,9 @@ enum Command {
     Serve(ServeArgs),
     /// Send a log file, or standard input, line by line.
     Send(commands::send::SendArgs),
+    /// Run log files, or a stretch of a topic, through the normalizer and the detectors, without a
+    /// server and without telling anybody.
+    Replay(commands::replay::ReplayArgs),
     /// Make realistic partner traffic, with labelled attacks if you like.
     Generate(commands::generate::GenerateArgs),
     /// Check the configuration and the source descriptions, and say what they amount to.
@@ -122,6 +125,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             crate::serve::serve(config, &args)
         }
         Command::Send(args) => commands::send::run(&args),
+        Command::Replay(args) => commands::replay::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Token(args) => commands::token::run(args),

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod generate;
 pub(crate) mod groups;
 pub(crate) mod query;
+pub(crate) mod replay;
 pub(crate) mod send;
 pub(crate) mod tail;
 pub(crate) mod token;
@@ -13,6 +14,7 @@ pub(crate) mod topics;
 pub(crate) mod user;
 
 mod confirm;
+mod lines;
 mod place;
 mod printable;
 mod table;

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::terminal::alert_line;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Role};
 

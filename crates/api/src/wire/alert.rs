@@ -76,9 +76,9 @@ impl From<StateName> for AlertState {
     }
 }
 
-/// What a detector says of an episode.
+/// What a detector says of an episode, in the API's JSON.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Findings {
+pub struct Findings {
     #[schema(example = "alr_2dedb0c9e14eb74b93ba3e8670b03563")]
     alert_id: String,
     /// What receivers de-duplicate by.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use alerting::{AlertFilter, Control, PageRequest};
-use event::{Alert, AlertChange, Change, Scope, Severity};
+use event::{Alert, Change, Scope, Severity};
 use pipeline::StageStatus;
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
@@ -85,15 +85,16 @@ async fn tell(control: &Control, mut told: i64) -> i64 {
         for logged in &changes {
             // Informational alerts are signals for those who look for them, not news.
             if logged.change.change == Change::Create && logged.change.alert.severity > Severity::Info {
-                println!("{}", line(&logged.change));
+                println!("{}", alert_line(&logged.change.alert));
             }
         }
     }
     told
 }
 
-fn line(change: &AlertChange) -> String {
-    let Alert { severity, alert_id, title, triggered_at, .. } = &change.alert;
+/// An alert on one line of a terminal.
+pub(crate) fn alert_line(alert: &Alert) -> String {
+    let Alert { severity, alert_id, title, triggered_at, .. } = alert;
     // A log's words are not to be trusted with a terminal.
     let title: String = title.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
     format!("alert {:<8} {triggered_at} {title}  [{alert_id}]", severity.as_str())

@@ -1,0 +1,106 @@
+//! A stretch of raw logs through the normalizer and the detectors, in one thread and without a
+//! broker: what it was, or would have been, as alerts.
+//!
+//! The alerts are those of a running system by id, because nothing in them rests on when or by
+//! whom a line was read. Two things differ from a running system, and both make a replay see more
+//! rather than less: no source is ever taken for idle before its end, so nothing is late on account
+//! of it; and at the end time goes on until every window has closed, and every episode that ever does.
+
+use detect::{DetectConfig, Engine};
+use event::{
+    AlertChange, EventBatch, EventTime, ObservationBatchBuilder, RawLog, RejectBatch, SourceProgress,
+};
+use normalize::{Counts, Normalizer};
+
+/// After the end time goes on in such steps, until every window and episode has closed that ever does.
+const STEP_MS: i64 = 10 * 60 * 1000;
+const STEPS: i64 = 14 * 6;
+
+/// The stages of a replay. Read lines with [`Replay::read`], and ask for what became of them with
+/// [`Replay::batch`] every few thousand rows.
+pub struct Replay {
+    normalizer: Normalizer,
+    engine: Engine,
+    progress: Vec<SourceProgress>,
+    read_at: EventTime,
+}
+
+/// What became of some lines.
+pub struct Replayed {
+    /// Their events.
+    pub events: EventBatch,
+    /// Those that could not be read.
+    pub rejects: RejectBatch,
+    /// Both in numbers.
+    pub counts: Counts,
+    /// Alerts that opened, changed or closed.
+    pub changes: Vec<AlertChange>,
+    /// How far each source has come that was read.
+    pub progress: Vec<SourceProgress>,
+}
+
+impl Replay {
+    /// Nothing read yet. The normalizer must route observations into one partition. `sources` are
+    /// all that will be read, each `topic/partition`: event time waits for every one of them.
+    /// `read_at` is when the replay takes place; nothing in it can have happened later.
+    pub fn new(
+        normalizer: Normalizer,
+        config: &DetectConfig,
+        sources: impl IntoIterator<Item = String>,
+        read_at: EventTime,
+    ) -> Self {
+        let unread =
+            |source| SourceProgress { source, event_time_max: EventTime::MIN, broker_time: EventTime::MIN };
+        let progress = sources.into_iter().map(unread).collect();
+        Self { normalizer, engine: Engine::new(config), progress, read_at }
+    }
+
+    /// Reads one record.
+    pub fn read(&mut self, raw: &RawLog<'_>) {
+        self.normalizer.normalize(raw);
+    }
+
+    /// How many rows wait for [`Replay::batch`].
+    pub fn rows(&self) -> usize {
+        self.normalizer.rows()
+    }
+
+    /// There is no more of a source; the others need not wait for it.
+    pub fn ended(&mut self, source: String) {
+        self.progress.push(SourceProgress {
+            source,
+            event_time_max: self.read_at,
+            broker_time: self.read_at,
+        });
+    }
+
+    /// What became of the lines since the last batch.
+    pub fn batch(&mut self) -> Replayed {
+        let normalized = self.normalizer.finish();
+        // What ended has been read before.
+        let mut progress = normalized.progress.clone();
+        progress.append(&mut self.progress);
+        let mut changes = Vec::new();
+        for observations in &normalized.observations {
+            changes.extend(self.engine.on_record(observations, &progress, self.read_at));
+        }
+        Replayed {
+            events: normalized.events,
+            rejects: normalized.rejects,
+            counts: normalized.counts,
+            changes,
+            progress: normalized.progress,
+        }
+    }
+
+    /// Lets time go on until every window has closed, and every episode that ever does.
+    pub fn finish(mut self) -> Vec<AlertChange> {
+        let mut changes = self.batch().changes;
+        let nothing = ObservationBatchBuilder::default().finish();
+        for step in 1..=STEPS {
+            let at = EventTime(self.read_at.millis() + step * STEP_MS);
+            changes.extend(self.engine.on_record(&nothing, &[], at));
+        }
+        changes
+    }
+}

@@ -1,0 +1,155 @@
+//! `watchfire replay`: log files, or a stretch of a topic, through the normalizer and the
+//! detectors at full speed, into a report and never into on-call.
+
+mod files;
+mod report;
+mod topics;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use event::EventTime;
+use normalize::{Fingerprinter, Limits, Normalizer, Options};
+use pipeline::Clock;
+use rand::TryRngCore;
+use stages::replay::Replay;
+
+use self::report::Report;
+use super::place::{place, since};
+use crate::cli::ConfigArgs;
+use crate::commands::check::schemas;
+use crate::config::{self, Config, Overrides};
+
+/// Flags of `replay`.
+#[derive(clap::Args)]
+pub(crate) struct ReplayArgs {
+    /// Logs, also compressed with gzip or zstd; `-` is standard input. Each is read as a source of
+    /// its own, those side by side whose times are the same.
+    #[arg(required_unless_present = "topic", conflicts_with = "topic")]
+    files: Vec<PathBuf>,
+    /// Name the source description instead of having the lines recognised.
+    #[arg(long, value_name = "SOURCE", visible_alias = "format")]
+    source: Option<String>,
+    /// Whose logs the files are; it is part of what makes an alert's id.
+    #[arg(long, value_name = "PARTNER", default_value = "replay", conflicts_with = "topic")]
+    partner: String,
+    /// What the partner calls them.
+    #[arg(long, value_name = "FEED", default_value = "replay", conflicts_with = "topic")]
+    feed: String,
+    /// When the files were received: an RFC 3339 time, a day, or a time ago (2h, 7d). Stamps without
+    /// a year are taken for the last such day before it, and stamps after it for wrong [default: now].
+    #[arg(long, value_name = "WHEN", value_parser = since, conflicts_with = "topic")]
+    received: Option<i64>,
+    /// Replay this topic of a broker instead, logs.PARTNER.FEED; may be given several times.
+    #[arg(long, value_name = "TOPIC")]
+    topic: Vec<String>,
+    /// Where in the topics to begin: earliest, an offset, or a time.
+    #[arg(long, value_name = "PLACE", value_parser = place, default_value = "earliest", requires = "topic")]
+    from: kafka::admin::Place,
+    /// What the broker received from then on is left out [default: the end as it is now].
+    #[arg(long, value_name = "WHEN", value_parser = since, requires = "topic")]
+    until: Option<i64>,
+    /// Write the alerts there, JSON lines, each in its last state; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    alerts: Option<PathBuf>,
+    /// Write the events there, JSON lines.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    /// Write the lines that could not be read there, and why, JSON lines.
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    kafka: super::KafkaArgs,
+}
+
+/// Rows after which a batch is made of what was read.
+const ROWS_PER_BATCH: usize = 4_096;
+
+/// A file or a topic.
+trait Input {
+    /// Its sources, each `topic/partition`.
+    fn sources(&self) -> Vec<String>;
+
+    /// Reads about a batch; `false` if there is no more.
+    fn fill(&mut self, replay: &mut Replay) -> anyhow::Result<bool>;
+}
+
+pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
+    let mut config = args.config.load(Overrides::default())?;
+    config.tell_detectors_of_contracts();
+    let mut report = Report::create(args)?;
+    let now = args.received.map_or_else(|| Clock::system().now(), EventTime);
+    let (bar, inputs) = if args.topic.is_empty() { files::open(args, now)? } else { topics::open(args)? };
+    let replay = stages(args, &config, inputs.iter().flat_map(|input| input.sources()), now)?;
+    read(inputs, replay, &mut report)?;
+    bar.finish_and_clear();
+    report.end()
+}
+
+/// Reads on where event time is furthest behind, so that no input waits for another.
+fn read(inputs: Vec<Box<dyn Input>>, mut replay: Replay, report: &mut Report) -> anyhow::Result<()> {
+    let mut inputs: Vec<_> = inputs.into_iter().map(|input| (EventTime::MIN, input)).collect();
+    while let Some(place) = (0..inputs.len()).min_by_key(|&place| inputs[place].0) {
+        let (reached, input) = &mut inputs[place];
+        let has_more = input.fill(&mut replay)?;
+        let replayed = replay.batch();
+        let newest = replayed.progress.iter().map(|progress| progress.event_time_max).max();
+        *reached = newest.map_or(*reached, |newest| newest.max(*reached));
+        report.take(replayed)?;
+        if !has_more {
+            let (_, ended) = inputs.remove(place);
+            ended.sources().into_iter().for_each(|source| replay.ended(source));
+        }
+    }
+    report.changes(replay.finish());
+    Ok(())
+}
+
+/// The stages as the configuration has them.
+fn stages(
+    args: &ReplayArgs,
+    config: &Config,
+    sources: impl IntoIterator<Item = String>,
+    read_at: EventTime,
+) -> anyhow::Result<Replay> {
+    let schemas = schemas(config)?;
+    if let Some(source) = args.source.as_deref().filter(|source| !schemas.names().contains(source)) {
+        anyhow::bail!("--source {source}: there is none; there are {}", schemas.names().join(", "));
+    }
+    let fingerprinter = Fingerprinter::new(&config.privacy.key_id, &key(config)?)?;
+    let options = Options {
+        limits: Limits {
+            line_bytes_max: config.normalize.line_bytes_max,
+            depth_max: config.normalize.depth_max,
+            ..Limits::default()
+        },
+        observation_partitions: 1,
+        formats: config.normalize.formats.clone(),
+    };
+    let normalizer = Normalizer::new(Arc::new(schemas), fingerprinter, options);
+    Ok(Replay::new(normalizer, &config.detect.detectors, sources, read_at))
+}
+
+/// The privacy key of the server whose logs these are. Where no server was ever started, one for
+/// this run alone, so that nothing is left behind.
+fn key(config: &Config) -> anyhow::Result<Vec<u8>> {
+    let named = !config.privacy.key_env.is_empty() || !config.privacy.key_file.is_empty();
+    if named || config.server.data_dir.join("privacy.key").exists() {
+        return config::pepper(&config.privacy, &config.server.data_dir);
+    }
+    let (mut key, data) = (vec![0_u8; 32], config.server.data_dir.display());
+    rand::rngs::OsRng.try_fill_bytes(&mut key).context("read random bytes")?;
+    eprintln!(
+        "no server has kept data in {data}: tokens are fingerprinted with a key for this run alone, \
+         and the ids of alerts about them are no other run's"
+    );
+    Ok(key)
+}
+
+/// Whether an output is the terminal's, so that nothing else is printed there.
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
