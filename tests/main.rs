@@ -14,6 +14,7 @@ mod attacks;
 mod bad_input;
 mod commands;
 mod dashboards;
+mod machines;
 mod on_call;
 mod operator;
 mod real_logs;

@@ -23,7 +23,7 @@ pub struct Snapshot {
 
 /// Snapshots could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("snapshot store failed")]
+#[error("{0}")]
 pub struct SnapshotError(#[from] object_store::Error);
 
 /// Where snapshots live. Its calls block; they are for stage threads, not for async code.
@@ -42,7 +42,7 @@ impl SnapshotStore {
         Self { objects, runtime, kept: kept.max(1) }
     }
 
-    /// Writes a snapshot and expires old ones. Those that stand further on go too: offsets only
+    /// Writes a snapshot and expires old ones, if it can. Those that stand further on go too: offsets only
     /// grow, so they are of a log that is no more (its topic was made anew).
     pub fn save(&self, owner: &str, partition: i32, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let mut bytes = Vec::with_capacity(HASH_BYTES + snapshot.state.len());
@@ -51,15 +51,22 @@ impl SnapshotStore {
         let path = folder(owner, partition).join(format!("{:020}.snapshot", snapshot.offset));
         self.runtime.block_on(async {
             self.objects.put(&path, PutPayload::from(bytes)).await?;
-            let (mut foreign, mut ours) = (Vec::new(), Vec::new());
-            for (path, offset) in self.list(owner, partition).await? {
-                if offset > snapshot.offset { foreign.push(path) } else { ours.push(path) }
-            }
-            for old in foreign.into_iter().chain(ours.into_iter().skip(self.kept)) {
-                self.objects.delete(&old).await?;
+            if let Err(why) = self.expire(owner, partition, snapshot.offset).await {
+                warn!(%why, "old snapshots cannot be removed; they take up room");
             }
             Ok(())
         })
+    }
+
+    async fn expire(&self, owner: &str, partition: i32, newest: i64) -> Result<(), object_store::Error> {
+        let (mut foreign, mut ours) = (Vec::new(), Vec::new());
+        for (path, offset) in self.list(owner, partition).await? {
+            if offset > newest { foreign.push(path) } else { ours.push(path) }
+        }
+        for old in foreign.into_iter().chain(ours.into_iter().skip(self.kept)) {
+            self.objects.delete(&old).await?;
+        }
+        Ok(())
     }
 
     /// The newest snapshot that is whole and stands at or before `offset_max`.

@@ -166,6 +166,8 @@ pub(crate) struct Detect {
     pub(crate) commit_interval_ms: u64,
     /// How often state is snapshot, in seconds.
     pub(crate) snapshot_interval_seconds: u64,
+    /// Where it is kept, as a URL. Empty: `snapshots` in data_dir.
+    pub(crate) snapshots_url: String,
     /// The detectors' own parameters.
     pub(crate) detectors: detect::DetectConfig,
 }
@@ -175,6 +177,7 @@ impl Default for Detect {
         Self {
             commit_interval_ms: 100,
             snapshot_interval_seconds: 30,
+            snapshots_url: String::new(),
             detectors: detect::DetectConfig::default(),
         }
     }

@@ -7,6 +7,7 @@ mod health;
 mod intake;
 mod partners;
 mod parts;
+mod snapshots;
 mod terminal;
 mod threads;
 mod upkeep;

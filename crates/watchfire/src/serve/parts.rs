@@ -1,7 +1,6 @@
 //! The parts that stages and the API share, each built from its section.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alerting::{Control, Destination, OutboxCounters, OutboxOptions};
@@ -9,7 +8,6 @@ use anyhow::Context;
 use chrono::TimeDelta;
 use kafka::topics::Wanted;
 use kafka::{Connection, LogWriter};
-use object_store::local::LocalFileSystem;
 use pipeline::{Clock, Metrics, SnapshotStore};
 use prometheus_client::registry::Registry;
 use query::{QueryEngine, QueryLimits};
@@ -98,7 +96,7 @@ impl Parts {
             tables,
             control,
             query,
-            snapshots: open_snapshots(data_dir)?,
+            snapshots: super::snapshots::open(&config.detect.snapshots_url, data_dir)?,
             metrics,
             clock: Clock::system(),
             instance: instance(config)?,
@@ -213,14 +211,6 @@ async fn open_tables(config: &Config) -> anyhow::Result<Tables> {
         url => Url::parse(url).context("store.url")?,
     };
     Tables::open(&url, StoreOptions::default()).await.context("open the tables")
-}
-
-fn open_snapshots(data_dir: &Path) -> anyhow::Result<SnapshotStore> {
-    let dir: PathBuf = data_dir.join("snapshots");
-    std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
-    let objects =
-        LocalFileSystem::new_with_prefix(&dir).with_context(|| format!("open {}", dir.display()))?;
-    Ok(SnapshotStore::new(Arc::new(objects), Handle::current(), 3))
 }
 
 /// This instance's name: configured, or made once and kept.
