@@ -9,6 +9,9 @@ mod report;
 
 use clap::Subcommand;
 
+pub(crate) use self::end_to_end::target_dir;
+pub(crate) use self::process::Background;
+
 #[derive(Subcommand)]
 pub(crate) enum Bench {
     /// Normalize, detect, store and alerting together, from a full topic to lag 0: CPU, memory,

@@ -1,4 +1,5 @@
-//! The developer commands: `cargo xtask check`, `up`, `bless`, `simulate`, `bench`.
+//! The developer commands: `cargo xtask check`, `up`, `bless`, `simulate`, `faults`,
+//! `bench`.
 //!
 //! Start at `check.rs`. Each command is one file that says what it runs; none of them knows how
 //! Watchfire works inside.
@@ -6,6 +7,7 @@
 mod bench;
 mod check;
 mod command;
+mod faults;
 
 use clap::{Parser, Subcommand};
 
@@ -34,6 +36,9 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<String>,
     },
+    /// Kill, stop and starve the processes of a running system, and hold what is left against a
+    /// replay of the same log.
+    Faults(faults::Faults),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -54,6 +59,7 @@ fn main() -> anyhow::Result<()> {
             let build = ["run", "--quiet", "--release", "--package", "simulate", "--"];
             command::run("cargo", &[&build[..], &flags].concat())
         }
+        Command::Faults(options) => faults::run(&options),
         Command::Bench(bench) => bench::run(&bench),
     }
 }

@@ -164,7 +164,7 @@ impl<'a> Bench<'a> {
 }
 
 /// Where cargo puts what it builds.
-pub(super) fn target_dir() -> anyhow::Result<PathBuf> {
+pub(crate) fn target_dir() -> anyhow::Result<PathBuf> {
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .current_dir(command::root())

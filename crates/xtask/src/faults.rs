@@ -1,0 +1,92 @@
+//! `faults`: the whole system, several processes of it, through what may happen to them, held
+//! against a replay of the same log afterwards.
+//!
+//! A partner's traffic with attacks in it is sent while processes are killed, stopped and woken,
+//! added and taken away, and brokers lost. Then: every line that was acknowledged is stored once,
+//! no change of an alert is stored twice, and the alerts are those of `watchfire replay` by id.
+
+mod brokers;
+mod fleet;
+mod harm;
+mod verdict;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use clap::ValueEnum;
+
+use self::brokers::Brokers;
+use self::fleet::Fleet;
+use self::harm::Harm;
+use self::verdict::Verdict;
+use crate::bench::target_dir;
+use crate::command;
+
+/// Flags of `faults`.
+#[derive(clap::Args)]
+pub(crate) struct Faults {
+    /// Which ones [default: all].
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Harm>,
+    /// How often each.
+    #[arg(long, default_value_t = 1)]
+    runs: u64,
+    /// How many lines are sent meanwhile.
+    #[arg(long, default_value_t = 40_000)]
+    lines: u64,
+    /// How many a second.
+    #[arg(long, default_value_t = 1_000)]
+    rate: u64,
+    /// A script that starts Apache Kafka, three brokers of it, instead of our own broker.
+    #[arg(long, value_name = "SCRIPT")]
+    kafka: Option<PathBuf>,
+    /// The program, instead of one that is built.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+    /// Where everything is put; kept afterwards.
+    #[arg(long, default_value = "target/faults")]
+    dir: PathBuf,
+}
+
+pub(crate) fn run(options: &Faults) -> anyhow::Result<()> {
+    let binary = match &options.binary {
+        Some(binary) => binary.canonicalize().with_context(|| format!("find {}", binary.display()))?,
+        None => {
+            command::run("cargo", &["build", "--release", "--package", "watchfire"])?;
+            target_dir()?.join("release/watchfire")
+        }
+    };
+    let wanted = if options.only.is_empty() { Harm::value_variants() } else { &options.only };
+    println!(
+        "| fault | lines | lost | doubled | alerts | missing | other | changes doubled | caught up after |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+    let mut all_well = true;
+    for &harm in wanted {
+        for run in 1..=options.runs {
+            let name = harm.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+            let verdict = one(options, &binary, harm, run).with_context(|| format!("{name}, run {run}"))?;
+            println!("| {name} {}", verdict.row());
+            all_well &= verdict.is_well();
+        }
+    }
+    ensure!(all_well, "lines or alerts were lost, doubled or made up");
+    Ok(())
+}
+
+/// One fault, on an empty system.
+fn one(options: &Faults, binary: &std::path::Path, harm: Harm, run: u64) -> anyhow::Result<Verdict> {
+    let dir = command::root().join(&options.dir);
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).with_context(|| format!("empty {}", dir.display()))?;
+    }
+    std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+    let brokers = Brokers::start(binary, &dir, options.kafka.as_deref())?;
+    let mut fleet = Fleet::start(binary, &dir, brokers)?;
+    let sender = fleet.send(options.lines, options.rate, run)?;
+    harm.inflict(&mut fleet, run)?;
+    fleet.sent(sender)?;
+    let verdict = Verdict::reach(&mut fleet, options.lines)?;
+    fleet.stop()?;
+    Ok(verdict)
+}

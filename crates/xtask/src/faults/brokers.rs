@@ -1,0 +1,90 @@
+//! The brokers of a run: ours, or three of Apache Kafka.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+use crate::bench::Background;
+
+pub(super) struct Brokers {
+    pub(super) address: String,
+    kind: Kind,
+}
+
+enum Kind {
+    Ours { binary: PathBuf, data: PathBuf, process: Option<Background> },
+    Kafka { script: PathBuf },
+}
+
+impl Brokers {
+    pub(super) fn start(binary: &Path, dir: &Path, script: Option<&Path>) -> anyhow::Result<Self> {
+        if let Some(script) = script {
+            say(script, &["stop", "--wipe"])?;
+            let address = say(script, &["start", "--nodes", "3"])?;
+            return Ok(Self { address, kind: Kind::Kafka { script: script.to_owned() } });
+        }
+        // The same port after a restart, as clients expect of a broker.
+        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr())?.to_string();
+        let kind = Kind::Ours { binary: binary.to_owned(), data: dir.join("broker"), process: None };
+        let mut brokers = Self { address, kind };
+        brokers.revive()?;
+        Ok(brokers)
+    }
+
+    /// Kills one without a word: ours, or one of the three.
+    pub(super) fn kill(&mut self, number: u64) -> anyhow::Result<()> {
+        match &mut self.kind {
+            Kind::Ours { process, .. } => drop(process.take()),
+            Kind::Kafka { script } => drop(say(script, &["kill", &(number % 3 + 1).to_string()])?),
+        }
+        Ok(())
+    }
+
+    /// Kills all of them.
+    pub(super) fn kill_all(&mut self) -> anyhow::Result<()> {
+        let several = if matches!(self.kind, Kind::Kafka { .. }) { 3 } else { 1 };
+        (0..several).try_for_each(|number| self.kill(number))
+    }
+
+    /// Starts those again that are dead, on their data.
+    pub(super) fn revive(&mut self) -> anyhow::Result<()> {
+        match &mut self.kind {
+            Kind::Ours { binary, data, process } => {
+                let mut broker = Command::new(binary);
+                broker.arg("broker").arg("--data-dir").arg(data).args(["--listen", &self.address]);
+                *process = Some(Background::start(broker, "listens on")?.0);
+            }
+            Kind::Kafka { script } => {
+                for line in output(script, &["status"])?.lines() {
+                    if let Some(number) = line.strip_suffix(" down") {
+                        say(script, &["revive", number])?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop(self) -> anyhow::Result<()> {
+        match self.kind {
+            Kind::Ours { process, .. } => drop(process),
+            Kind::Kafka { script } => drop(say(&script, &["stop", "--wipe"])?),
+        }
+        Ok(())
+    }
+}
+
+/// The last line that the script prints.
+fn say(script: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    Ok(output(script, arguments)?.lines().last().unwrap_or_default().trim().to_owned())
+}
+
+fn output(script: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new(script).args(arguments).output();
+    let output = output.with_context(|| format!("start {}", script.display()))?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{} {}: {stderr}", script.display(), arguments.join(" "));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,173 @@
+//! The processes of a run: one that stores, alerts and answers; some that normalize and detect.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use super::brokers::Brokers;
+use crate::command;
+
+/// Normalizing and detecting processes at the beginning.
+const WORKERS: usize = 2;
+
+pub(super) struct Fleet {
+    binary: PathBuf,
+    dir: PathBuf,
+    pub(super) brokers: Brokers,
+    keeper: Option<Child>,
+    workers: Vec<Option<Child>>,
+    url: String,
+    token: PathBuf,
+}
+
+impl Fleet {
+    pub(super) fn start(binary: &Path, dir: &Path, brokers: Brokers) -> anyhow::Result<Self> {
+        fs::write(dir.join("privacy.key"), "7f".repeat(32)).context("write the privacy key")?;
+        let config = format!(
+            "[kafka]\nprefix = 'faults'\nbrokers = '{}'\ndiscovery_ms = 1000\n\
+             [detect]\nsnapshot_interval_seconds = 5\nsnapshots_url = 'file://{dir}/snapshots'\n\
+             [privacy]\nkey_file = '{dir}/privacy.key'\n",
+            brokers.address,
+            dir = dir.display(),
+        );
+        fs::write(dir.join("watchfire.toml"), config).context("write the configuration")?;
+        let mut fleet = Self {
+            binary: binary.to_owned(),
+            dir: dir.to_owned(),
+            brokers,
+            keeper: None,
+            workers: Vec::new(),
+            url: String::new(),
+            token: dir.join("token"),
+        };
+        fleet.start_keeper()?;
+        (0..WORKERS).try_for_each(|_| fleet.add())?;
+        Ok(fleet)
+    }
+
+    fn serve(&self, name: &str, roles: &str) -> anyhow::Result<Command> {
+        let log = File::options().create(true).append(true).open(self.dir.join(format!("{name}.log")))?;
+        let mut serve = Command::new(&self.binary);
+        serve.args(["serve", "--quiet", "--log", "info", "--roles", roles, "--listen", "127.0.0.1:0"]);
+        serve.arg("--config").arg(self.dir.join("watchfire.toml"));
+        serve.arg("--data-dir").arg(self.dir.join(name));
+        serve.stdout(Stdio::piped()).stderr(log);
+        Ok(serve)
+    }
+
+    fn start_keeper(&mut self) -> anyhow::Result<()> {
+        let mut keeper = self.serve("keeper", "store,alerting,api")?.spawn().context("start the keeper")?;
+        let mut lines = BufReader::new(keeper.stdout.take().context("its output is piped")?).lines();
+        for line in lines.by_ref() {
+            let line = line?;
+            let mut words = line.split_whitespace();
+            match (words.next(), words.next()) {
+                (Some("api"), Some(url)) => url.clone_into(&mut self.url),
+                (Some("token"), Some(token)) => fs::write(&self.token, token)?,
+                _ => {}
+            }
+            if line.contains("stop     Ctrl-C") {
+                break;
+            }
+        }
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        self.keeper = Some(keeper);
+        Ok(())
+    }
+
+    /// One more worker.
+    pub(super) fn add(&mut self) -> anyhow::Result<()> {
+        self.workers.push(None);
+        self.restart(self.workers.len() - 1)
+    }
+
+    /// Workers there are or were.
+    pub(super) fn len(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Starts a dead worker again.
+    pub(super) fn restart(&mut self, worker: usize) -> anyhow::Result<()> {
+        let mut serve = self.serve(&format!("worker-{worker}"), "normalize,detect")?;
+        self.workers[worker] = Some(serve.stdout(Stdio::null()).spawn().context("start a worker")?);
+        Ok(())
+    }
+
+    /// Kills a worker without a word.
+    pub(super) fn kill(&mut self, worker: usize) -> anyhow::Result<()> {
+        let Some(mut child) = self.workers[worker].take() else { return Ok(()) };
+        child.kill()?;
+        child.wait().context("bury a worker").map(drop)
+    }
+
+    /// Sends a worker a signal, e.g. `STOP` or `CONT`.
+    pub(super) fn signal(&self, worker: usize, signal: &str) -> anyhow::Result<()> {
+        let Some(child) = &self.workers[worker] else { return Ok(()) };
+        command::run("kill", &[&format!("-{signal}"), &child.id().to_string()])
+    }
+
+    /// Kills the one that stores, and starts it again.
+    pub(super) fn bounce_keeper(&mut self) -> anyhow::Result<()> {
+        if let Some(mut keeper) = self.keeper.take() {
+            keeper.kill()?;
+            keeper.wait().context("bury the keeper")?;
+        }
+        self.start_keeper()
+    }
+
+    /// Begins to send traffic with attacks in it.
+    pub(super) fn send(&self, lines: u64, rate: u64, seed: u64) -> anyhow::Result<Child> {
+        let mut generate = Command::new(&self.binary);
+        generate.args(["generate", "--attacks", "--partners", "3", "--density", "4"]);
+        generate.args(["--events", &lines.to_string(), "--rate", &rate.to_string()]);
+        generate.args(["--seed", &seed.to_string(), "--kafka", &self.brokers.address]);
+        generate.stdout(Stdio::null()).spawn().context("start watchfire generate")
+    }
+
+    /// Waits until everything was acknowledged.
+    pub(super) fn sent(&self, mut sender: Child) -> anyhow::Result<()> {
+        let status = sender.wait().context("wait for watchfire generate")?;
+        ensure!(status.success(), "watchfire generate: {status}");
+        Ok(())
+    }
+
+    /// Runs a command of the program, and parses the JSON lines that it prints.
+    pub(super) fn ask(&self, arguments: &[&str]) -> anyhow::Result<Vec<Value>> {
+        let output = Command::new(&self.binary).args(arguments).output().context("start watchfire")?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "watchfire {}: {stderr}", arguments.join(" "));
+        let text = String::from_utf8(output.stdout)?;
+        text.lines().map(|line| serde_json::from_str(line).context("read a JSON line")).collect()
+    }
+
+    pub(super) fn query(&self, sql: &str) -> anyhow::Result<Vec<Value>> {
+        let token = self.token.display().to_string();
+        self.ask(&["query", "--url", &self.url, "--token-file", &token, "--format", "ndjson", sql])
+    }
+
+    /// The alerts that the same log gives when it is replayed.
+    pub(super) fn replay(&self) -> anyhow::Result<Vec<Value>> {
+        let kafka = &self.brokers.address;
+        let topics = self.ask(&["topics", "list", "--json", "--kafka", kafka])?;
+        let names = topics.iter().filter_map(|topic| topic["topic"].as_str());
+        let config = self.dir.join("watchfire.toml").display().to_string();
+        let mut arguments = vec!["replay", "--config", &config, "--kafka", kafka, "--alerts", "-"];
+        for name in names.filter(|name| name.starts_with("logs.")) {
+            arguments.extend(["--topic", name]);
+        }
+        self.ask(&arguments)
+    }
+
+    pub(super) fn stop(mut self) -> anyhow::Result<()> {
+        for mut child in self.workers.drain(..).flatten().chain(self.keeper.take()) {
+            child.kill()?;
+            child.wait()?;
+        }
+        self.brokers.stop()
+    }
+}

@@ -1,0 +1,115 @@
+//! What happens to the processes of a run while lines come in.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::fleet::Fleet;
+
+/// A fault. Numbers in parentheses are those of the list that it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Harm {
+    /// Nothing: what the others are held against.
+    None,
+    /// kill -9 of a process that normalizes and detects, twenty times.
+    KillWorker,
+    /// kill -9 of the process that stores and alerts, five times.
+    KillKeeper,
+    /// A worker is stopped for longer than its session, and wakes as a zombie.
+    Zombie,
+    /// Two workers become three and then one, by kill -9.
+    Scale,
+    /// A worker comes and another goes every five seconds.
+    Churn,
+    /// kill -9 of a broker, which comes back five seconds later; three times.
+    KillBroker,
+    /// No broker for longer than a transaction may take.
+    Outage,
+}
+
+/// Twice as long as a member of a group may be silent.
+const TWO_SESSIONS: Duration = Duration::from_secs(13);
+/// Longer than a transaction may take, and shorter than shippers keep trying.
+const OUTAGE: Duration = Duration::from_secs(20);
+
+impl Harm {
+    /// Does it, over about half a minute. The seed decides whom and when.
+    pub(super) fn inflict(self, fleet: &mut Fleet, seed: u64) -> anyhow::Result<()> {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        pause(Duration::from_secs(4));
+        match self {
+            Self::None => {}
+            Self::KillWorker => {
+                for _ in 0..20 {
+                    let worker = dice.below(fleet.len() as u64) as usize;
+                    fleet.kill(worker)?;
+                    pause(dice.millis(400));
+                    fleet.restart(worker)?;
+                    pause(dice.millis(2_000));
+                }
+            }
+            Self::KillKeeper => {
+                for _ in 0..5 {
+                    fleet.bounce_keeper()?;
+                    pause(dice.millis(8_000));
+                }
+            }
+            Self::Zombie => {
+                for worker in 0..fleet.len() {
+                    fleet.signal(worker, "STOP")?;
+                    pause(TWO_SESSIONS);
+                    fleet.signal(worker, "CONT")?;
+                    pause(Duration::from_secs(3));
+                }
+            }
+            Self::Scale => {
+                fleet.add()?;
+                pause(Duration::from_secs(10));
+                fleet.kill(0)?;
+                fleet.kill(1)?;
+            }
+            Self::Churn => {
+                for worker in 0..5 {
+                    fleet.add()?;
+                    pause(Duration::from_secs(5));
+                    fleet.kill(worker)?;
+                }
+            }
+            Self::KillBroker => {
+                for number in 0..3 {
+                    fleet.brokers.kill(number)?;
+                    pause(Duration::from_secs(5));
+                    fleet.brokers.revive()?;
+                    pause(Duration::from_secs(5));
+                }
+            }
+            Self::Outage => {
+                fleet.brokers.kill_all()?;
+                pause(OUTAGE);
+                fleet.brokers.revive()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Numbers that a seed gives again (xorshift64*).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
+    }
+
+    fn millis(&mut self, end: u64) -> Duration {
+        Duration::from_millis(self.below(end))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a fault happens at some time, not after some event")]
+pub(super) fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
