@@ -142,6 +142,18 @@ impl Default for Normalize {
     }
 }
 
+impl Normalize {
+    /// How a normalizer reads that routes observations into so many partitions.
+    pub(crate) fn options(&self, observation_partitions: i32) -> normalize::Options {
+        let Self { line_bytes_max, depth_max, .. } = *self;
+        normalize::Options {
+            limits: normalize::Limits { line_bytes_max, depth_max, ..normalize::Limits::default() },
+            observation_partitions,
+            formats: self.formats.clone(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Privacy {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use event::EventTime;
-use normalize::{Fingerprinter, Limits, Normalizer, Options};
+use normalize::{Fingerprinter, Normalizer};
 use pipeline::Clock;
 use rand::TryRngCore;
 use stages::replay::Replay;
@@ -120,16 +120,7 @@ fn stages(
         anyhow::bail!("--source {source}: there is none; there are {}", schemas.names().join(", "));
     }
     let fingerprinter = Fingerprinter::new(&config.privacy.key_id, &key(config)?)?;
-    let options = Options {
-        limits: Limits {
-            line_bytes_max: config.normalize.line_bytes_max,
-            depth_max: config.normalize.depth_max,
-            ..Limits::default()
-        },
-        observation_partitions: 1,
-        formats: config.normalize.formats.clone(),
-    };
-    let normalizer = Normalizer::new(Arc::new(schemas), fingerprinter, options);
+    let normalizer = Normalizer::new(Arc::new(schemas), fingerprinter, config.normalize.options(1));
     Ok(Replay::new(normalizer, &config.detect.detectors, sources, read_at))
 }
 

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use kafka::{Budget, KafkaSource, SourceOptions, TransactionSink};
-use normalize::{Fingerprinter, Limits, Normalizer, Options, Schemas};
+use normalize::{Fingerprinter, Normalizer, Schemas};
 use pipeline::metrics::StageLabel;
 use pipeline::{Failure, Shutdown, StageState, StageStatus, StartAt, run, supervise};
 use stages::detect::{DetectStage, Starts};
@@ -105,15 +105,7 @@ impl Threads {
         let schemas: Arc<Schemas> = Arc::new(schemas(config)?);
         let pepper = config::pepper(&config.privacy, &config.server.data_dir)?;
         let fingerprinter = Fingerprinter::new(&config.privacy.key_id, &pepper)?;
-        let options = Options {
-            limits: Limits {
-                line_bytes_max: config.normalize.line_bytes_max,
-                depth_max: config.normalize.depth_max,
-                ..Limits::default()
-            },
-            observation_partitions: observation_partitions(parts, config)?,
-            formats: config.normalize.formats.clone(),
-        };
+        let options = config.normalize.options(observation_partitions(parts, config)?);
         let (interval, event_partitions) =
             (config.normalize.commit_interval_ms, config.kafka.event_partitions);
         self.spawn("normalize", parts, move |shutdown, status| {
