@@ -340,3 +340,15 @@ fn a_token_whose_first_use_nobody_saw_is_a_reuse_by_the_issuers_word() {
     assert!(alert.description.contains("Its first use was not seen."), "{}", alert.description);
     assert_eq!(alert.details["first_use_seen"], false);
 }
+
+#[test]
+fn an_alert_is_created_before_it_is_raised_though_what_raised_it_happened_first() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script(
+        "09:00:00 rejected token=t1 src_ip=203.0.113.7 reason=already_used
+         09:00:10 rejected token=t1 src_ip=203.0.113.7 reason=expired
+         09:10:00 issued token=t2",
+    ));
+    let said: Vec<_> = bench.changes.iter().map(|c| (c.revision, c.alert.severity.as_str())).collect();
+    assert_eq!(said, [(0, "info"), (1, "low")]);
+}
