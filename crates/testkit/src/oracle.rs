@@ -6,11 +6,13 @@
 //! shares no code with it and must never begin to.
 //!
 //! It knows the default thresholds only, and it expects a log that
-//! - spans less than the shortest memory (six hours for failures, a day for tokens), so that
-//!   nothing is ever too old;
+//! - spans less than a day, so that nothing that a detector remembers (a token, a network that an
+//!   account is used to) is too old;
 //! - holds less than any bound of a detector (accounts, presentations, failures of one key);
 //! - has no two observations of one key at the same moment: their order is the detector's choice.
 
+mod failed_authentication;
+mod label;
 mod token_reuse;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +45,8 @@ pub struct Verdict {
 /// All alerts that these observations amount to. Their order, and how often each was delivered,
 /// make no difference.
 pub fn verdicts(observations: &[Observation<'static>]) -> BTreeSet<Verdict> {
-    token_reuse::verdicts(observations).into_iter().collect()
+    let tokens = token_reuse::verdicts(observations);
+    tokens.into_iter().chain(failed_authentication::verdicts(observations)).collect()
 }
 
 /// Observations by tenant and key.

@@ -3,16 +3,19 @@
 //! `testkit::oracle` reads the whole log at once and obviously; the engine gets it out of order
 //! within the allowed lateness, cut anywhere, partly twice, and is restarted in between.
 
+mod attempt_traffic;
 mod token_traffic;
 
 use std::collections::BTreeSet;
 
+use event::ObservationKind;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use testkit::oracle::{self, Verdict};
 
 use super::{Bench, Owned};
-use crate::detectors::token_reuse::CLASSES;
+use crate::class::ClassInfo;
+use crate::detectors::{failed_authentication, token_reuse};
 use crate::testing::shuffled;
 use crate::{DetectConfig, stable};
 
@@ -25,7 +28,8 @@ pub(super) struct Log(pub(super) Vec<Owned>);
 
 impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for o in &self.0 {
+        let once = |o: &&Owned| o.kind != Some(ObservationKind::AuthByAddress.code());
+        for o in self.0.iter().filter(once) {
             let time = o.time.unwrap_or_default().to_rfc3339();
             let said = |name: &str, value: &Option<std::borrow::Cow<'_, str>>| {
                 value.as_deref().map(|value| format!(" {name}={value}")).unwrap_or_default()
@@ -112,6 +116,15 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn attempts_are_judged_as_the_oracle_judges_them(log in attempt_traffic::log(), seed in any::<u64>()) {
+        assert_agree(&log.0, seed);
+    }
+}
+
 /// The classes that the oracle finds in a few hundred such logs.
 fn classes_in(logs: impl Strategy<Value = Log>) -> BTreeSet<String> {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
@@ -119,8 +132,16 @@ fn classes_in(logs: impl Strategy<Value = Log>) -> BTreeSet<String> {
     (0..400).flat_map(|_| oracle::verdicts(&log())).map(|verdict| verdict.class).collect()
 }
 
+fn named(classes: &[ClassInfo]) -> BTreeSet<String> {
+    classes.iter().map(|class| class.class.to_owned()).collect()
+}
+
 #[test]
 fn the_logs_hold_tokens_of_every_class() {
-    let known: BTreeSet<_> = CLASSES.iter().map(|class| class.class.to_owned()).collect();
-    assert_eq!(classes_in(token_traffic::log()), known);
+    assert_eq!(classes_in(token_traffic::log()), named(token_reuse::CLASSES));
+}
+
+#[test]
+fn the_logs_hold_attempts_of_every_class() {
+    assert_eq!(classes_in(attempt_traffic::log()), named(failed_authentication::CLASSES));
 }

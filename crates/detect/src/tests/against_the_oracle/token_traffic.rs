@@ -97,7 +97,10 @@ fn fact() -> impl Strategy<Value = Owned> {
     );
     let place = (option(&["203.0.113.7", "203.0.113.8", "198.51.100.7"]), option(&["mac", "phone"]));
     let who = (option(&["ann", "bob"]), option(&["prt_acme", "prt_evil"]));
-    let page = (option(&["shop.example", "evil.example"]), option(&["https://shop.example:443/cart"]));
+    let page = (
+        option(&["shop.example", "evil.example"]),
+        option(&["https://shop.example:443/cart", "evil.example"]),
+    );
     (what, moment(), place, who, page, reason(), select(&["auth", "auth", "edge"][..]), expires()).prop_map(
         |(what, at, (src_ip, ua), (user, partner), (origin, bound), reason, feed, expires)| Owned {
             kind: Some(ObservationKind::Token.code()),
