@@ -13,6 +13,7 @@
 
 mod failed_authentication;
 mod label;
+mod request_spike;
 mod token_reuse;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,11 +43,12 @@ pub struct Verdict {
     pub last_seen: EventTime,
 }
 
-/// All alerts that these observations amount to. Their order, and how often each was delivered,
+/// All alerts that these observations amount to, but for spikes and floods of requests. Their order, and how often each was delivered,
 /// make no difference.
 pub fn verdicts(observations: &[Observation<'static>]) -> BTreeSet<Verdict> {
     let tokens = token_reuse::verdicts(observations);
-    tokens.into_iter().chain(failed_authentication::verdicts(observations)).collect()
+    let attempts = failed_authentication::verdicts(observations);
+    tokens.into_iter().chain(attempts).chain(request_spike::verdicts(observations)).collect()
 }
 
 /// Observations by tenant and key.

@@ -4,6 +4,7 @@
 //! within the allowed lateness, cut anywhere, partly twice, and is restarted in between.
 
 mod attempt_traffic;
+mod refusal_traffic;
 mod token_traffic;
 
 use std::collections::BTreeSet;
@@ -48,8 +49,10 @@ impl std::fmt::Debug for Log {
             ];
             let expires = o.token_expires_at.map(|at| format!(" expires={at}")).unwrap_or_default();
             let action = o.action.as_deref().unwrap_or_default();
+            let count =
+                o.count.map(|count| format!(" status={:?} count={count}", o.status)).unwrap_or_default();
             let outcome = o.outcome.as_deref().unwrap_or_default();
-            write!(f, "\n{time} {action} {outcome}{}{expires}", facts.concat())?;
+            write!(f, "\n{time} {action} {outcome}{}{expires}{count}", facts.concat())?;
         }
         Ok(())
     }
@@ -79,7 +82,7 @@ fn deliver(observations: &[Owned], seed: u64) -> Bench {
     bench.finish()
 }
 
-/// What the engine said of every alert at its end.
+/// What the engine said at its end of every alert of which the oracle knows.
 fn verdicts(bench: &Bench) -> BTreeSet<Verdict> {
     let alerts = bench.final_alerts();
     let verdict = |alert: &event::Alert| Verdict {
@@ -93,7 +96,8 @@ fn verdicts(bench: &Bench) -> BTreeSet<Verdict> {
         first_seen: alert.first_seen,
         last_seen: alert.last_seen,
     };
-    alerts.values().map(verdict).collect()
+    let is_known = |alert: &&event::Alert| !alert.class.starts_with("traffic.");
+    alerts.values().filter(is_known).map(verdict).collect()
 }
 
 /// Fails with what only one of the two found.
@@ -125,11 +129,20 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn refusals_are_judged_as_the_oracle_judges_them(log in refusal_traffic::log(), seed in any::<u64>()) {
+        assert_agree(&log.0, seed);
+    }
+}
+
 /// The classes that the oracle finds in a few hundred such logs.
 fn classes_in(logs: impl Strategy<Value = Log>) -> BTreeSet<String> {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut log = || logs.new_tree(&mut runner).unwrap().current().0;
-    (0..400).flat_map(|_| oracle::verdicts(&log())).map(|verdict| verdict.class).collect()
+    (0..600).flat_map(|_| oracle::verdicts(&log())).map(|verdict| verdict.class).collect()
 }
 
 fn named(classes: &[ClassInfo]) -> BTreeSet<String> {
@@ -144,4 +157,9 @@ fn the_logs_hold_tokens_of_every_class() {
 #[test]
 fn the_logs_hold_attempts_of_every_class() {
     assert_eq!(classes_in(attempt_traffic::log()), named(failed_authentication::CLASSES));
+}
+
+#[test]
+fn the_logs_hold_surges_of_refusals() {
+    assert_eq!(classes_in(refusal_traffic::log()), BTreeSet::from(["auth.rate_anomaly".to_owned()]));
 }

@@ -12,12 +12,14 @@ use crate::testing::{MONDAY, Owned};
 /// Milliseconds from which a rule says something else, one way or the other.
 const THRESHOLDS_MS: [i64; 8] = [0, 5_000, 10_000, 30_000, 60_000, 300_000, 330_000, 3_900_000];
 
-/// A log of several tokens.
+/// A log of several tokens of two tenants, who know them by the same fingerprints.
 pub(super) fn log() -> impl Strategy<Value = Log> {
     proptest::collection::vec(token(), 1..5).prop_map(|tokens| {
         let named = tokens.into_iter().enumerate().flat_map(|(n, facts)| {
+            let tenant = if n % 2 == 0 { "prt_acme" } else { "prt_other" };
             facts.into_iter().map(move |o| Owned {
-                token_fp: Some(format!("hmac256:k1:t{n}").into()),
+                tenant: Some(tenant.into()),
+                token_fp: Some(format!("hmac256:k1:t{}", n / 2).into()),
                 delivery_id: o.delivery_id.map(|id| format!("{n}-{id}").into()),
                 ..o
             })
@@ -106,7 +108,6 @@ fn fact() -> impl Strategy<Value = Owned> {
             kind: Some(ObservationKind::Token.code()),
             time: Some(at),
             ingest_time: Some(at),
-            tenant: Some("prt_acme".into()),
             kafka_topic: Some(format!("logs.prt_acme.{feed}").into()),
             action: Some(format!("session_token.{what}").into()),
             outcome: Some(if what == "rejected" { "failure" } else { "success" }.into()),
