@@ -1,5 +1,7 @@
 //! What a detector is, what it reports, and what it remembers across a restart.
 
+use std::collections::BTreeMap;
+
 use event::{AlertChange, EventTime, ObservationBatch, Tenant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -45,10 +47,16 @@ impl AlertChanges {
         self.0.extend(change);
     }
 
-    /// The changes in an order that no hash map had a say in.
+    /// The changes in an order that no hash map had a say in: alert by alert, each in the order of
+    /// its revisions. (What raises an alert may have happened before what first triggered it.)
     pub fn into_sorted(mut self) -> Vec<AlertChange> {
+        let mut began: BTreeMap<String, EventTime> = BTreeMap::new();
+        for AlertChange { alert, .. } in &self.0 {
+            let known = began.entry(alert.alert_id.clone()).or_insert(alert.triggered_at);
+            *known = alert.triggered_at.min(*known);
+        }
         self.0.sort_by(|a, b| {
-            let key = |c: &AlertChange| (c.alert.triggered_at, c.alert.alert_id.clone(), c.revision);
+            let key = |c: &AlertChange| (began[&c.alert.alert_id], c.alert.alert_id.clone(), c.revision);
             key(a).cmp(&key(b))
         });
         self.0

@@ -1,5 +1,7 @@
 //! Promises that hold for the engine as a whole, whatever the detector.
 
+mod against_the_oracle;
+
 use event::{EventTime, SourceProgress};
 use expect_test::expect;
 use proptest::prelude::*;

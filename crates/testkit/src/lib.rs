@@ -2,8 +2,10 @@
 //!
 //! Start at [`traffic`]: seeded partner traffic with labelled attacks in it. [`dashboards`] reads
 //! the metric names out of the dashboards, so that a test can hold them against a scrape.
+//! [`oracle`] says what the detectors must find in a log, the slow and obvious way.
 //!
 //! This crate reads no clock, no environment and no network; it knows no crate of ours but `event`.
 
 pub mod dashboards;
+pub mod oracle;
 pub mod traffic;

@@ -69,9 +69,7 @@ impl Account {
     ) {
         let is_open = find(&mut self.watches, class, part).is_some_and(|watch| watch.extend(attempt));
         let known = self.watches.iter().find(|w| w.class == class && *w.part == *part);
-        let fresh = |f: &&Arc<Attempt>| {
-            known.is_none_or(|watch| watch.is_fresh(f)) && (part.is_empty() || *f.net == *part)
-        };
+        let fresh = |f: &&Arc<Attempt>| known.is_none_or(|watch| watch.is_fresh(f)) && class.is_of(part, f);
         let candidates: Vec<_> = self.failures.iter().filter(fresh).collect();
         let Some((threshold, window_ms, severity)) = rule(&candidates, config) else { return };
         let certain_at = EventTime::MIN;

@@ -483,3 +483,24 @@ fn what_a_bound_made_vanish_is_closed() {
     bench.record(&script("03:14:00.5 login_failed src_ip=192.0.2.1 user_ref=ann id=late"));
     assert!(bench.finish().final_alerts().values().all(|alert| !alert.episode_open));
 }
+
+#[test]
+fn failures_from_an_unknown_network_are_not_added_to_those_from_a_known_one() {
+    check(
+        "03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x5 every 5s
+         03:14:02 login_failed user_ref=root x5 every 5s",
+        expect![""],
+    );
+}
+
+#[test]
+fn failures_that_one_alert_has_used_do_not_help_to_raise_another_on_the_next_day() {
+    // The day of this address, by which its alerts are named, begins at 00:25.
+    check(
+        "22:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} reason=unknown_user x14 every 1s
+         23:30:00 login_failed src_ip=203.0.113.9 user_ref=v{n} reason=unknown_user x17 every 300s",
+        expect![[r#"
+            auth.bruteforce.address medium 203.0.113.9 count=14 22:00:00 to 22:00:13
+        "#]],
+    );
+}

@@ -158,7 +158,7 @@ impl<F: Fold> Timeline<F> {
     fn insert_late(&mut self, attempt: Attempt, setting: Setting<'_>) {
         let mut belongs = false;
         for watch in self.settled.watches_mut() {
-            let fits = watch.class.takes(&attempt) && (watch.part.is_empty() || watch.part == attempt.net);
+            let fits = watch.class.takes(&attempt) && watch.class.is_of(&watch.part, &attempt);
             if let Some(episode) = watch.open.as_mut().filter(|episode| fits && episode.covers(attempt.time))
             {
                 episode.add(&attempt);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use event::{EventTime, Severity};
 use serde::{Deserialize, Serialize};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, RECENT_MS};
 use super::classes::{ADDRESS, DISTRIBUTED, FAST, KEY_GUESS, MALFORMED, SLOW, SPRAY, STUFFING, SUCCESS};
 use crate::class::ClassInfo;
 use crate::episode::{Cells, EpisodeId};
@@ -56,6 +56,12 @@ impl Class {
             Self::Address => !attempt.is_malformed(),
             _ => true,
         }
+    }
+
+    /// Whether an attempt may belong to this part: of brute force from one network only what came
+    /// from there, where no network is known too.
+    pub(super) fn is_of(self, part: &str, attempt: &Attempt) -> bool {
+        self != Self::Fast || *attempt.net == *part
     }
 
     /// Whether further attempts can only strengthen what was seen, so that it may be told before
@@ -198,9 +204,11 @@ impl Watch {
         self.cells.pass_over(id);
     }
 
-    /// Until when this must be remembered.
+    /// Until when this must be remembered: for the ids that it gave away, and for the attempts that
+    /// its episodes used while these are kept.
     pub(super) fn needed_until(&self) -> EventTime {
-        self.cells.needed_until().unwrap_or(EventTime::MIN)
+        let used = self.used_up_to.0 + RECENT_MS;
+        self.cells.needed_until().map_or(used, |ids| ids.max(used))
     }
 }
 

@@ -127,7 +127,8 @@ impl Refusals {
                 start: minute,
                 ingested_at: newest.counts.ingested_at,
                 first_minute: minute,
-                last_minute: minute,
+                // Where the share rose because others went away, this minute may hold no refusal.
+                last_minute: EventTime::MIN,
                 refused: 0,
                 share_max: 0.0,
                 usual,

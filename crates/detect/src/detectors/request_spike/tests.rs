@@ -262,3 +262,16 @@ fn a_client_that_always_asks_twice_is_usual() {
         expect![""],
     );
 }
+
+#[test]
+fn refusals_end_with_the_last_of_them_and_not_with_the_minute_that_shows_their_share() {
+    check(
+        "09:00:00 requests route=/v1/a count=3 x65 every 60s
+         10:05:00 requests route=/v1/a count=100 x3 every 60s
+         10:08:00 requests route=/v1/a count=7 status=401 x6 every 60s
+         10:14:00 requests route=/v1/a count=2 x4 every 60s",
+        expect![[r#"
+            auth.rate_anomaly medium prt_acme count=42 10:08:00 to 10:13:00
+        "#]],
+    );
+}

@@ -1,8 +1,9 @@
 //! The verdict on a token: a pure function of the set of facts.
 //!
 //! Each rule looks at the facts alone and adds a finding; the worst finding is the verdict. More
-//! facts only ever add findings, so what was told once is never taken back. The one rule that rests
-//! on a fact that is missing waits until the watermark says that it will not come.
+//! facts only ever add findings, so what was told once is never taken back. What rests on a fact
+//! that is missing (a first use, an end, a page that it was issued for) waits until the watermark
+//! says that it will not come.
 
 use event::{EventTime, Severity};
 
@@ -11,7 +12,7 @@ use super::classes::{
     BENIGN_DOUBLE, CLASSES, DOUBLE_REDEEM, EXPIRED_ACCEPTED, EXPIRED_REJECTED, NETWORK_SWITCH, OTHER_ORIGIN,
     REPLAY_ACROSS_PARTNERS, REVOKED_USE, SAME_ORIGIN, WRONG_PARTNER, WRONG_USER,
 };
-use super::facts::{Facts, Presentation};
+use super::facts::{Facts, Issue, Presentation};
 use crate::class::ClassInfo;
 
 /// How long after its end a refused use is more than a slow user.
@@ -51,11 +52,12 @@ pub(super) fn classify(
 ) -> Option<Verdict> {
     let mut findings = Vec::new();
     double_redeem(facts, config, &mut findings);
-    reuse(facts, config, &mut findings);
+    reuse(facts, config, watermark, &mut findings);
     unseen_first_use(facts, config, watermark, &mut findings);
     for presentation in &facts.presentations {
-        after_its_end(facts, presentation, config, &mut findings);
-        elsewhere(facts, presentation, &mut findings);
+        let is_settled = watermark.is_some_and(|watermark| watermark >= settled_at(presentation, config));
+        after_its_end(facts, presentation, is_settled, config, &mut findings);
+        elsewhere(facts, presentation, is_settled, config, &mut findings);
     }
     replay_across_partners(facts, &mut findings);
 
@@ -102,11 +104,18 @@ fn double_redeem<'a>(facts: &'a Facts, config: &TokenReuseConfig, findings: &mut
 }
 
 /// Presented again after it was redeemed, and refused. It is held against the redemption in its
-/// own log, if that has one: two logs may name one client's address differently.
-fn reuse<'a>(facts: &'a Facts, config: &TokenReuseConfig, findings: &mut Vec<Finding<'a>>) {
+/// own log, if that has one: two logs may name one client's address differently. So another log's
+/// is only taken once its own log's can no longer arrive.
+fn reuse<'a>(
+    facts: &'a Facts,
+    config: &TokenReuseConfig,
+    watermark: Option<EventTime>,
+    findings: &mut Vec<Finding<'a>>,
+) {
+    let is_settled = witnessed_at(facts, config).is_some_and(|at| watermark >= Some(at));
     for again in facts.refused() {
-        let own = facts.accepted().find(|p| p.topic == again.topic);
-        let Some(first) = own.or_else(|| facts.accepted().next()) else { return };
+        let others = || facts.accepted().next().filter(|_| is_settled);
+        let Some(first) = own_redemption(facts, again).or_else(others) else { continue };
         let says_nothing = matches!(again.reason.as_deref(), None | Some("other" | "unknown" | "failure"));
         // Where the issuer says it was used before, the order of the stamps is its clocks' affair.
         let is_reuse = says_used(again) || says_nothing && again.at >= first.at;
@@ -117,6 +126,16 @@ fn reuse<'a>(facts: &'a Facts, config: &TokenReuseConfig, findings: &mut Vec<Fin
         let (info, severity) = reuse_class(first, again, distance_ms, config);
         findings.push(Finding { info, severity, decisive: again, earlier: Some(first), distance_ms });
     }
+}
+
+/// The first redemption in the log that this presentation stands in.
+fn own_redemption<'a>(facts: &'a Facts, p: &Presentation) -> Option<&'a Presentation> {
+    facts.accepted().find(|accepted| accepted.topic == p.topic)
+}
+
+/// The watermark from which no other log's record of the first redemption can still arrive.
+fn witnessed_at(facts: &Facts, config: &TokenReuseConfig) -> Option<EventTime> {
+    facts.accepted().next().map(|first| first.at + config.witness_ms + 1)
 }
 
 fn says_used(p: &Presentation) -> bool {
@@ -181,28 +200,57 @@ fn unseen_first_use<'a>(
     });
 }
 
-/// The watermark from which a redemption close to this refusal can no longer arrive.
+/// The watermark from which a fact close to this presentation can no longer arrive.
 fn settled_at(p: &Presentation, config: &TokenReuseConfig) -> EventTime {
     p.at + config.grace_ms.max(config.network_switch_ms) + 1
 }
 
-/// When the watermark next settles that a first use was not seen, if that is still open.
+/// When the watermark next settles that a fact is missing, if that is still open.
 pub(super) fn settles_at(
     facts: &Facts,
     config: &TokenReuseConfig,
     watermark: Option<EventTime>,
 ) -> Option<EventTime> {
-    if facts.accepted().next().is_some() {
-        return None;
-    }
-    let at = facts.refused().filter(|p| says_used(p)).map(|p| settled_at(p, config));
-    at.filter(|at| watermark.is_none_or(|watermark| watermark < *at)).min()
+    let waiting = facts.presentations.iter().filter(|p| rests_on_what_is_missing(facts, p, config));
+    let foreign = facts.refused().any(|p| own_redemption(facts, p).is_none());
+    let witnessed_at = witnessed_at(facts, config).filter(|_| foreign);
+    let all = waiting.map(|p| settled_at(p, config)).chain(witnessed_at);
+    all.filter(|at| watermark.is_none_or(|watermark| watermark < *at)).min()
+}
+
+fn rests_on_what_is_missing(facts: &Facts, p: &Presentation, config: &TokenReuseConfig) -> bool {
+    let is_overdue = || implied_end(facts, p, config).is_some_and(|end| p.at - end > config.skew_ms);
+    says_used(p) && facts.accepted().next().is_none() || is_overdue() || is_other_page(facts, p, config)
+}
+
+/// The issue records that a presentation is held against. One that is made later changes nothing.
+fn issues_before<'a>(
+    facts: &'a Facts,
+    p: &Presentation,
+    config: &TokenReuseConfig,
+) -> impl Iterator<Item = &'a Issue> {
+    let settled_at = settled_at(p, config);
+    facts.issues.iter().filter(move |issue| issue.at < settled_at)
+}
+
+/// When the token ended where no issue record said so: as long after the first as tokens live.
+fn implied_end(facts: &Facts, p: &Presentation, config: &TokenReuseConfig) -> Option<EventTime> {
+    let is_said = issues_before(facts, p, config).any(|issue| issue.expires_at.is_some());
+    let first = issues_before(facts, p, config).map(|issue| issue.at).min().filter(|_| !is_said);
+    first.map(|first| first + config.ttl_ms)
+}
+
+/// Presented in a page that it was not issued for.
+fn is_other_page(facts: &Facts, p: &Presentation, config: &TokenReuseConfig) -> bool {
+    let issued_for = issues_before(facts, p, config).filter_map(|issue| issue.origin.as_deref());
+    contradicts(p.origin.as_deref().map(host), issued_for.chain(p.bound_origin.as_deref()).map(host))
 }
 
 /// Presented after the token's end, or after it was revoked.
 fn after_its_end<'a>(
     facts: &'a Facts,
     p: &'a Presentation,
+    is_settled: bool,
     config: &TokenReuseConfig,
     findings: &mut Vec<Finding<'a>>,
 ) {
@@ -210,7 +258,9 @@ fn after_its_end<'a>(
         let distance_ms = since.map_or(0, |since| p.at - since);
         findings.push(Finding { info, severity, decisive: p, earlier: None, distance_ms });
     };
-    let expires_at = facts.expires_at(config);
+    let said = facts.issues.iter().filter_map(|issue| issue.expires_at).min();
+    let implied = implied_end(facts, p, config).filter(|_| is_settled);
+    let expires_at = said.into_iter().chain(implied).min();
     let expired = expires_at.is_some_and(|expires| p.at - expires > config.skew_ms);
     if p.accepted && expired {
         found(&EXPIRED_ACCEPTED, Severity::Critical, expires_at);
@@ -226,7 +276,13 @@ fn after_its_end<'a>(
 }
 
 /// Presented for another user, at another partner, or in another page than it was issued for.
-fn elsewhere<'a>(facts: &'a Facts, p: &'a Presentation, findings: &mut Vec<Finding<'a>>) {
+fn elsewhere<'a>(
+    facts: &'a Facts,
+    p: &'a Presentation,
+    is_settled: bool,
+    config: &TokenReuseConfig,
+    findings: &mut Vec<Finding<'a>>,
+) {
     let mut found = |info, severity| {
         findings.push(Finding { info, severity, decisive: p, earlier: None, distance_ms: 0 });
     };
@@ -242,10 +298,7 @@ fn elsewhere<'a>(facts: &'a Facts, p: &'a Presentation, findings: &mut Vec<Findi
     if contradicts(p.partner.as_deref(), partners) || refused_for("wrong_partner") {
         found(&WRONG_PARTNER, severity);
     }
-    let origins = facts.issues.iter().filter_map(|issue| issue.origin.as_deref());
-    if contradicts(p.origin.as_deref().map(host), origins.chain(p.bound_origin.as_deref()).map(host))
-        || refused_for("wrong_origin")
-    {
+    if refused_for("wrong_origin") || is_settled && is_other_page(facts, p, config) {
         found(&WRONG_PARTNER, Severity::Medium);
     }
 }

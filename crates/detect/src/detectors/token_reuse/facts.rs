@@ -15,7 +15,7 @@ use crate::witness::{self, Witness};
 
 /// More accepted presentations than this are counted but no longer compared one by one.
 const ACCEPTED_MAX: usize = 8;
-/// Of refused ones the first and the last of so many kinds are compared.
+/// Of refused ones a few of each of so many kinds are compared.
 const REFUSED_KINDS_MAX: usize = 24;
 const ISSUES_MAX: usize = 4;
 const DELIVERIES_MAX: usize = 256;
@@ -201,20 +201,24 @@ impl Presentation {
     }
 }
 
-/// Drops what tells the verdict nothing new, whatever order it came in: of the accepted ones all
-/// but the earliest, of the refused ones all but the first and last of each kind, so that a retry
-/// loop does not hide the thief that comes after it. Of too many kinds those with the least hash
-/// stay, which is a choice that order has no part in.
+/// Drops what tells the verdict nothing new, whatever order it came in. Of the accepted ones all but
+/// the earliest. Of the refused ones all but the first and last of each kind, so that a retry loop
+/// does not hide the thief that comes after it, and the last that came from another address than
+/// that one. Of too many kinds those with the least hash stay, which is a choice that order has no
+/// part in.
 fn keep_telling(presentations: &mut Vec<Presentation>) {
     if presentations.len() <= 3 {
         return;
     }
-    let mut kinds: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
+    let mut kinds: BTreeMap<u64, [usize; 3]> = BTreeMap::new();
     for (n, refused) in presentations.iter().enumerate().filter(|(_, p)| !p.accepted) {
-        kinds.entry(refused.kind()).or_insert((n, n)).1 = n;
+        let [_, other, last] = kinds.entry(refused.kind()).or_insert([n; 3]);
+        if refused.src_ip != presentations[*last].src_ip {
+            *other = *last;
+        }
+        *last = n;
     }
-    let mut kept: Vec<usize> =
-        kinds.into_values().take(REFUSED_KINDS_MAX).flat_map(|(first, last)| [first, last]).collect();
+    let mut kept: Vec<usize> = kinds.into_values().take(REFUSED_KINDS_MAX).flatten().collect();
     let accepted = presentations.iter().enumerate().filter(|(_, p)| p.accepted).map(|(n, _)| n);
     kept.extend(accepted.take(ACCEPTED_MAX));
     kept.sort_unstable();

@@ -340,3 +340,72 @@ fn a_token_whose_first_use_nobody_saw_is_a_reuse_by_the_issuers_word() {
     assert!(alert.description.contains("Its first use was not seen."), "{}", alert.description);
     assert_eq!(alert.details["first_use_seen"], false);
 }
+
+/// What is left in the end if each fact comes in a record of its own, in just this order.
+fn in_this_order(facts: &str, expected: expect_test::Expect) {
+    let mut bench = Bench::new(&DetectConfig::default());
+    script(facts).iter().for_each(|fact| bench.record(std::slice::from_ref(fact)));
+    expected.assert_eq(&summary(&bench.finish().final_alerts()));
+}
+
+#[test]
+fn another_logs_redemption_pages_nobody_while_that_of_the_own_log_may_still_come() {
+    in_this_order(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac topic=logs.prt_acme.edge
+         09:00:03 rejected token=t1 src_ip=10.0.0.1 ua=mac reason=already_used
+         09:00:00.2 redeemed token=t1 src_ip=10.0.0.1 ua=mac",
+        expect![[r#"
+            token.reuse.benign_double info hmac256:k1:t1 count=3 09:00:00 to 09:00:03
+        "#]],
+    );
+}
+
+#[test]
+fn an_end_that_no_record_said_is_not_held_against_a_use_while_one_may_still_say_it() {
+    in_this_order(
+        "09:00:00 issued token=t1 topic=logs.prt_acme.edge
+         09:00:00 issued token=t2 topic=logs.prt_acme.edge
+         09:06:00 redeemed token=t1
+         09:06:00 redeemed token=t2
+         09:05:50 issued token=t1 expires=09:20:00
+         09:09:00 issued token=t2 expires=09:20:00",
+        expect![[r#"
+            token.expired_use.accepted critical page hmac256:k1:t2 count=1 09:06:00 to 09:06:00
+        "#]],
+    );
+}
+
+#[test]
+fn a_page_is_the_wrong_one_only_if_no_record_of_the_issue_names_it() {
+    in_this_order(
+        "09:00:00 issued token=t1 bound=https://shop.acme.example topic=logs.prt_acme.edge
+         09:00:05 redeemed token=t1 origin=pay.acme.example
+         09:00:01 issued token=t1 bound=https://pay.acme.example",
+        expect![""],
+    );
+}
+
+#[test]
+fn a_retry_from_a_neighbours_address_is_not_lost_between_the_owners_own() {
+    in_this_order(
+        "09:00:00 redeemed token=t1 src_ip=203.0.113.7 ua=mac
+         09:00:01 rejected token=t1 src_ip=203.0.113.7 ua=mac reason=already_used
+         09:00:03 rejected token=t1 src_ip=203.0.113.7 ua=mac reason=already_used
+         09:00:02 rejected token=t1 src_ip=203.0.113.8 ua=mac reason=already_used",
+        expect![[r#"
+            token.reuse.same_origin low hmac256:k1:t1 count=4 09:00:00 to 09:00:03
+        "#]],
+    );
+}
+
+#[test]
+fn an_alert_is_created_before_it_is_raised_though_what_raised_it_happened_first() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    bench.record(&script(
+        "09:00:00 rejected token=t1 src_ip=203.0.113.7 reason=already_used
+         09:00:10 rejected token=t1 src_ip=203.0.113.7 reason=expired
+         09:10:00 issued token=t2",
+    ));
+    let said: Vec<_> = bench.changes.iter().map(|c| (c.revision, c.alert.severity.as_str())).collect();
+    assert_eq!(said, [(0, "info"), (1, "low")]);
+}

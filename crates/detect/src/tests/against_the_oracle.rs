@@ -1,0 +1,165 @@
+//! The engine finds what the oracle finds, however the log is delivered.
+//!
+//! `testkit::oracle` reads the whole log at once and obviously; the engine gets it out of order
+//! within the allowed lateness, cut anywhere, partly twice, and is restarted in between.
+
+mod attempt_traffic;
+mod refusal_traffic;
+mod token_traffic;
+
+use std::collections::BTreeSet;
+
+use event::ObservationKind;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use testkit::oracle::{self, Verdict};
+
+use super::{Bench, Owned};
+use crate::class::ClassInfo;
+use crate::detectors::{failed_authentication, token_reuse};
+use crate::testing::shuffled;
+use crate::{DetectConfig, stable};
+
+/// How far behind the newest an observation may come; the allowed lateness is 120 s.
+const BEHIND_MS: i64 = 115_000;
+
+/// Observations in order of event time; a failing test shows one line for each.
+#[derive(Clone)]
+pub(super) struct Log(pub(super) Vec<Owned>);
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let once = |o: &&Owned| o.kind != Some(ObservationKind::AuthByAddress.code());
+        for o in self.0.iter().filter(once) {
+            let time = o.time.unwrap_or_default().to_rfc3339();
+            let said = |name: &str, value: &Option<std::borrow::Cow<'_, str>>| {
+                value.as_deref().map(|value| format!(" {name}={value}")).unwrap_or_default()
+            };
+            let facts = [
+                said("topic", &o.kafka_topic),
+                said("token", &o.token_fp),
+                said("reason", &o.reason),
+                said("src_ip", &o.src_ip),
+                said("ua", &o.ua_fp),
+                said("user_ref", &o.user_ref),
+                said("api_key", &o.api_key),
+                said("partner", &o.partner_id),
+                said("origin", &o.origin_host),
+                said("bound", &o.bound_origin),
+            ];
+            let expires = o.token_expires_at.map(|at| format!(" expires={at}")).unwrap_or_default();
+            let action = o.action.as_deref().unwrap_or_default();
+            let count =
+                o.count.map(|count| format!(" status={:?} count={count}", o.status)).unwrap_or_default();
+            let outcome = o.outcome.as_deref().unwrap_or_default();
+            write!(f, "\n{time} {action} {outcome}{}{expires}{count}", facts.concat())?;
+        }
+        Ok(())
+    }
+}
+
+/// A number below `below` that this seed and purpose always give.
+fn pick(seed: u64, purpose: &str, n: usize, below: u64) -> u64 {
+    stable::hash(&[&seed.to_string(), purpose, &n.to_string()]) % below
+}
+
+/// The engine after this log, delivered in one of many ways.
+fn deliver(observations: &[Owned], seed: u64) -> Bench {
+    let again = observations.iter().enumerate().filter(|(n, _)| pick(seed, "again", *n, 4) == 0);
+    let twice: Vec<_> = observations.iter().chain(again.map(|(_, o)| o)).cloned().collect();
+    let arriving = shuffled(&twice, BEHIND_MS, seed);
+    let mut bench = Bench::new(&DetectConfig::default());
+    let (mut rest, mut records) = (&arriving[..], 0);
+    while !rest.is_empty() {
+        let size = 1 + pick(seed, "size", records, 9) as usize;
+        let (record, later) = rest.split_at(size.min(rest.len()));
+        bench.record(record);
+        if pick(seed, "restart", records, 6) == 0 {
+            bench.restart();
+        }
+        (rest, records) = (later, records + 1);
+    }
+    bench.finish()
+}
+
+/// What the engine said at its end of every alert of which the oracle knows.
+fn verdicts(bench: &Bench) -> BTreeSet<Verdict> {
+    let alerts = bench.final_alerts();
+    let verdict = |alert: &event::Alert| Verdict {
+        dedup_key: alert.dedup_key.clone(),
+        detector: alert.detector.clone(),
+        class: alert.class.clone(),
+        tenant: alert.tenant.as_str().to_owned(),
+        entity: alert.entity.clone(),
+        severity: alert.severity,
+        count: alert.count,
+        first_seen: alert.first_seen,
+        last_seen: alert.last_seen,
+    };
+    let is_known = |alert: &&event::Alert| !alert.class.starts_with("traffic.");
+    alerts.values().filter(is_known).map(verdict).collect()
+}
+
+/// Fails with what only one of the two found.
+fn assert_agree(observations: &[Owned], seed: u64) {
+    let (expected, found) = (oracle::verdicts(observations), verdicts(&deliver(observations, seed)));
+    let missing: Vec<_> = expected.difference(&found).collect();
+    let surplus: Vec<_> = found.difference(&expected).collect();
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "only the oracle: {missing:#?}\nonly the engine: {surplus:#?}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn tokens_are_judged_as_the_oracle_judges_them(log in token_traffic::log(), seed in any::<u64>()) {
+        assert_agree(&log.0, seed);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn attempts_are_judged_as_the_oracle_judges_them(log in attempt_traffic::log(), seed in any::<u64>()) {
+        assert_agree(&log.0, seed);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn refusals_are_judged_as_the_oracle_judges_them(log in refusal_traffic::log(), seed in any::<u64>()) {
+        assert_agree(&log.0, seed);
+    }
+}
+
+/// The classes that the oracle finds in a few hundred such logs.
+fn classes_in(logs: impl Strategy<Value = Log>) -> BTreeSet<String> {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut log = || logs.new_tree(&mut runner).unwrap().current().0;
+    (0..600).flat_map(|_| oracle::verdicts(&log())).map(|verdict| verdict.class).collect()
+}
+
+fn named(classes: &[ClassInfo]) -> BTreeSet<String> {
+    classes.iter().map(|class| class.class.to_owned()).collect()
+}
+
+#[test]
+fn the_logs_hold_tokens_of_every_class() {
+    assert_eq!(classes_in(token_traffic::log()), named(token_reuse::CLASSES));
+}
+
+#[test]
+fn the_logs_hold_attempts_of_every_class() {
+    assert_eq!(classes_in(attempt_traffic::log()), named(failed_authentication::CLASSES));
+}
+
+#[test]
+fn the_logs_hold_surges_of_refusals() {
+    assert_eq!(classes_in(refusal_traffic::log()), BTreeSet::from(["auth.rate_anomaly".to_owned()]));
+}
