@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use broker::{Broker, BrokerConfig};
-use kafka::{Budget, Connection, KafkaSource, LogWriter, SourceOptions, TransactionSink, topics};
+use kafka::{
+    AtLeastOnceSink, Budget, Connection, KafkaSource, LogWriter, SourceOptions, TransactionSink, topics,
+};
 use pipeline::{
     Metrics, OutRecord, Polled, Reader, RecordView, Sink, Source, SourceError, StartAt, TopicPartition,
 };
@@ -169,6 +171,46 @@ fn a_stage_that_dies_between_reading_and_committing_leaves_every_record_exactly_
     }
     assert_eq!(copies.len(), 1_000);
     assert!(copies.values().all(|&count| count == 1), "{copies:?}");
+}
+
+#[test]
+fn without_transactions_a_stage_that_dies_writes_again_and_loses_nothing() {
+    let kafka = Kafka::start();
+    let (input, output): (String, Arc<str>) = (unique("logs.in"), unique("out").into());
+    let group = unique("group");
+    kafka.topic(&input, 1);
+    kafka.topic(&output, 1);
+    fill(&kafka, &input, 100);
+    for attempt in 0..2 {
+        let mut source = kafka.source("copy", &group, &[&input], StartAt::Committed);
+        let mut sink = AtLeastOnceSink::new(&kafka.connection, "copy", &source).unwrap();
+        let mut seen = Seen::default();
+        let mut committed = 0;
+        read_until(&mut source, &mut seen, |seen, polled| {
+            // It dies the first time behind its records and before their positions.
+            let positions = if attempt == 0 { event::Positions::default() } else { polled.positions.clone() };
+            sink.deliver(out_of(&output, seen, committed), &positions).unwrap();
+            committed = seen.records.len();
+            committed >= 100
+        });
+    }
+    let mut copies: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut source, mut seen) =
+        (kafka.source("check", &unique("check"), &[&output], StartAt::Committed), Seen::default());
+    read_until(&mut source, &mut seen, |seen, _| seen.records.len() >= 200);
+    seen.records.into_iter().for_each(|(_, _, line)| *copies.entry(line).or_default() += 1);
+    assert_eq!(copies.len(), 100);
+    assert!(copies.values().all(|&count| count == 2), "{copies:?}");
+    let mut source = kafka.source("after", &group, &[&input], StartAt::Committed);
+    let mut seen = Seen::default();
+    read_until(&mut source, &mut seen, |_, polled| polled.caught_up);
+    assert!(seen.records.is_empty(), "its positions are committed");
+}
+
+/// Copies of the records from the `from`th on.
+fn out_of(topic: &Arc<str>, seen: &Seen, from: usize) -> Vec<OutRecord> {
+    let mut rest = Seen { records: seen.records[from..].to_vec(), ..Seen::default() };
+    out(topic, &mut rest)
 }
 
 #[test]

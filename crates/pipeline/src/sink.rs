@@ -18,10 +18,16 @@ pub struct OutRecord {
 }
 
 /// A place outputs go. When `deliver` returns, the outputs and the positions they came from are
-/// durable together, or neither is.
+/// durable together, or neither is (but for `kafka::AtLeastOnceSink`, which says so).
 pub trait Sink<Output>: Send {
     /// Writes the outputs and the positions as one. Returns `false` if there was nothing to write.
     fn deliver(&mut self, output: Output, positions: &Positions) -> Result<bool, SinkError>;
+}
+
+impl<Output, S: Sink<Output> + ?Sized> Sink<Output> for Box<S> {
+    fn deliver(&mut self, output: Output, positions: &Positions) -> Result<bool, SinkError> {
+        (**self).deliver(output, positions)
+    }
 }
 
 /// What to do about outputs that could not be delivered.

@@ -98,6 +98,18 @@ pub(crate) struct Kafka {
     pub(crate) event_partitions: i32,
     /// How long our own topics keep what the tables hold already, in hours.
     pub(crate) retention_hours: u64,
+    /// What a crash may do to lines that are under way.
+    pub(crate) delivery: Delivery,
+}
+
+/// How NORMALIZE and DETECT write what they make of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Delivery {
+    /// With the batch's offsets, in one transaction.
+    ExactlyOnce,
+    /// Before the batch's offsets: a crash in between has it written, stored and counted again.
+    AtLeastOnce,
 }
 
 impl Default for Kafka {
@@ -111,6 +123,7 @@ impl Default for Kafka {
             observation_partitions: 4,
             event_partitions: 2,
             retention_hours: 24,
+            delivery: Delivery::ExactlyOnce,
         }
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use kafka::{Budget, KafkaSource, SourceOptions, TransactionSink};
+use kafka::{AtLeastOnceSink, Budget, KafkaSource, SourceOptions, TransactionSink};
 use normalize::{Fingerprinter, Normalizer, Schemas};
 use pipeline::metrics::StageLabel;
-use pipeline::{Failure, Shutdown, StageState, StageStatus, StartAt, run, supervise};
+use pipeline::{Failure, OutRecord, Shutdown, Sink, StageState, StageStatus, StartAt, run, supervise};
 use stages::detect::{DetectStage, Starts};
 use stages::normalize::NormalizeStage;
 use stages::topics::{self, Topics};
@@ -15,12 +15,15 @@ use tokio::sync::watch;
 
 use super::parts::Parts;
 use crate::commands::check::schemas;
-use crate::config::{self, Config, Role};
+use crate::config::{self, Config, Delivery, Role};
 use crate::keep::alerting::{self, AlertingStage, ControlSink};
 use crate::keep::store::{self, StoreStage, TableSink};
 
 /// A stage's name and its thread.
 type Running = (&'static str, JoinHandle<Result<(), Failure>>);
+
+/// Where a stage's records go.
+type RecordSink = Box<dyn Sink<Vec<OutRecord>>>;
 
 /// The running stages.
 pub(crate) struct Threads {
@@ -38,6 +41,7 @@ struct Builder {
     topics: Topics,
     instance: String,
     discovery: Duration,
+    delivery: Delivery,
     clock: pipeline::Clock,
     metrics: pipeline::Metrics,
 }
@@ -66,9 +70,12 @@ impl Builder {
         Ok(KafkaSource::subscribe(&self.connection, options, told)?)
     }
 
-    fn transactions(&self, stage: &'static str, source: &KafkaSource) -> Result<TransactionSink, Failure> {
+    fn sink(&self, stage: &'static str, source: &KafkaSource) -> Result<RecordSink, Failure> {
+        if self.delivery == Delivery::AtLeastOnce {
+            return Ok(Box::new(AtLeastOnceSink::new(&self.connection, stage, source)?));
+        }
         let id = format!("{}-{stage}-{}", self.prefix, self.instance);
-        Ok(TransactionSink::new(&self.connection, stage, &id, source, self.metrics.clone())?)
+        Ok(Box::new(TransactionSink::new(&self.connection, stage, &id, source, self.metrics.clone())?))
     }
 }
 
@@ -111,7 +118,7 @@ impl Threads {
         self.spawn("normalize", parts, move |shutdown, status| {
             let source =
                 builder.source("normalize", &[topics::LOGS], StartAt::Committed, budget(interval))?;
-            let sink = builder.transactions("normalize", &source)?;
+            let sink = builder.sink("normalize", &source)?;
             let normalizer = Normalizer::new(Arc::clone(&schemas), fingerprinter.clone(), options.clone());
             let stage = NormalizeStage::new(
                 normalizer,
@@ -136,7 +143,7 @@ impl Threads {
             let start_at = starts.start_at(snapshots.clone(), detectors.clone());
             let source =
                 builder.source("detect", &[&builder.topics.observations], start_at, budget(interval))?;
-            let sink = builder.transactions("detect", &source)?;
+            let sink = builder.sink("detect", &source)?;
             let stage = DetectStage::new(
                 detectors.clone(),
                 starts,
@@ -282,6 +289,7 @@ fn builder(parts: &Parts, config: &Config) -> Builder {
         topics: Topics::new(&config.kafka.prefix),
         instance: parts.instance.clone(),
         discovery: Duration::from_millis(config.kafka.discovery_ms),
+        delivery: config.kafka.delivery,
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
     }

@@ -36,6 +36,9 @@ pub(crate) struct EndToEnd {
     /// How many partners.
     #[arg(long, default_value_t = 8)]
     partners: usize,
+    /// Also without transactions, in turns, to show what exactly once costs.
+    #[arg(long)]
+    at_least_once: bool,
     /// Lines a second of event time.
     #[arg(long, default_value_t = 50.0)]
     density: f64,
@@ -54,14 +57,18 @@ pub(crate) fn run(options: &EndToEnd) -> anyhow::Result<()> {
         .map_or_else(|| options.kafka.clone().unwrap_or_default(), |(_, address)| address.clone());
     bench.load(&kafka)?;
     let labels = bench.labels()?;
-    let mut runs = Vec::new();
+    let (mut runs, mut plain) = (Vec::new(), Vec::new());
     for repeat in 0..options.repeats {
         eprintln!("run {} of {}", repeat + 1, options.repeats);
         let limits = bench.limits(&kafka, repeat)?;
-        runs.push(bench.serve(&kafka, repeat, limits, &labels)?);
+        if options.at_least_once {
+            let (name, limits) = (format!("{repeat}-plain"), limits.clone());
+            plain.push(bench.serve(&kafka, &name, "at-least-once", limits, &labels)?);
+        }
+        runs.push(bench.serve(&kafka, &repeat.to_string(), "exactly-once", limits, &labels)?);
     }
     drop(broker);
-    println!("{}", report::table(&runs));
+    println!("{}", report::table(&runs, &plain));
     Ok(())
 }
 
@@ -130,11 +137,18 @@ impl<'a> Bench<'a> {
         serde_json::from_str(text.lines().last().unwrap_or_default()).context("read the limits")
     }
 
-    fn serve(&self, kafka: &str, repeat: usize, limits: Limits, labels: &[Label]) -> anyhow::Result<Run> {
-        let data = self.dir.join(format!("run-{repeat}"));
+    fn serve(
+        &self,
+        kafka: &str,
+        name: &str,
+        delivery: &str,
+        limits: Limits,
+        labels: &[Label],
+    ) -> anyhow::Result<Run> {
+        let data = self.dir.join(format!("run-{name}"));
         fs::create_dir_all(&data)?;
         let config = data.join("watchfire.toml");
-        fs::write(&config, self.config(repeat))?;
+        fs::write(&config, self.config(name, delivery))?;
         let mut serve = self.watchfire("serve");
         serve.arg("--config").arg(&config).arg("--data-dir").arg(&data);
         serve.args(["--kafka", kafka, "--listen", "127.0.0.1:0", "--exit-when-idle", "--quiet"]);
@@ -151,11 +165,12 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Own topics and groups for each repeat, and what the generated partners have agreed to.
-    fn config(&self, repeat: usize) -> String {
+    /// Own topics and groups for each run, and what the generated partners have agreed to.
+    fn config(&self, name: &str, delivery: &str) -> String {
         let EndToEnd { seed, partners, density, .. } = *self.options;
         let config = TrafficConfig { seed, partners, events_per_second: density, ..TrafficConfig::default() };
-        let mut toml = format!("[kafka]\nprefix = \"bench-{}-{repeat}\"\n", std::process::id());
+        let mut toml =
+            format!("[kafka]\nprefix = \"bench-{}-{name}\"\ndelivery = \"{delivery}\"\n", std::process::id());
         for (tenant, requests_per_minute) in Traffic::new(config).contracts() {
             toml.push_str(&format!("\n[partners.{tenant}]\nrequests_per_minute = {requests_per_minute:?}\n"));
         }

@@ -5,10 +5,13 @@ use std::fmt::Write;
 use super::figures::{Run, median};
 use super::recall::{Recall, UNLABELLED};
 
-/// One table of costs, one of what was found.
-pub(crate) fn table(runs: &[Run]) -> String {
+/// One table of costs, one of what was found. `plain` are runs in turns without transactions.
+pub(crate) fn table(runs: &[Run], plain: &[Run]) -> String {
     let mut text = String::new();
-    costs(runs, &mut text).and_then(|()| found(runs, &mut text)).expect("a String takes every write");
+    costs(runs, &mut text)
+        .and_then(|()| without_transactions(plain, &mut text))
+        .and_then(|()| found(runs, &mut text))
+        .expect("a String takes every write");
     text
 }
 
@@ -67,6 +70,23 @@ fn costs(runs: &[Run], text: &mut String) -> std::fmt::Result {
     )
 }
 
+fn without_transactions(plain: &[Run], text: &mut String) -> std::fmt::Result {
+    if plain.is_empty() {
+        return Ok(());
+    }
+    let of = |figure: fn(&Run) -> f64| median(plain.iter().map(figure).collect());
+    writeln!(
+        text,
+        "| without transactions (at least once): CPU seconds per million | {:.2} |",
+        of(|run| run.measured.cpu_seconds / run.millions())
+    )?;
+    writeln!(
+        text,
+        "| without transactions: lines a second | {:.0} |",
+        of(|run| run.millions() * 1e6 / run.measured.wall_seconds)
+    )
+}
+
 fn extremes(runs: &[Run], figure: impl Fn(&Run) -> f64) -> (f64, f64) {
     runs.iter().map(figure).fold((f64::INFINITY, 0.0), |(low, high), value| (low.min(value), high.max(value)))
 }
@@ -111,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_table_shows_medians_and_the_worst_recall() {
-        let table = table(&[run(6.0, 2), run(8.0, 1), run(7.0, 2)]);
+        let table = table(&[run(6.0, 2), run(8.0, 1), run(7.0, 2)], &[run(5.5, 2)]);
         assert!(table.starts_with("2.00 million lines of 381 bytes, 3 runs"), "{table}");
         assert!(table.contains("| 3.50 (3.00 to 4.00) |"), "{table}");
         assert!(table.contains("| … of which normalize | 1.50 |"), "{table}");
@@ -121,6 +141,7 @@ mod tests {
                 && table.contains("| 300 MiB |")
                 && table.contains("| 45 bytes a line |")
         );
+        assert!(table.contains("(at least once): CPU seconds per million | 2.75 |"), "{table}");
         assert!(table.contains("| request_flood | 2 | 1 |"), "{table}");
     }
 }
