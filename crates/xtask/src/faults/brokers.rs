@@ -57,10 +57,12 @@ impl Brokers {
                 *process = Some(Background::start(broker, "listens on")?.0);
             }
             Kind::Kafka { script } => {
-                for line in output(script, &["status"])?.lines() {
-                    if let Some(number) = line.strip_suffix(" down") {
-                        say(script, &["revive", number])?;
-                    }
+                let status = output(script, &["status"])?;
+                let down: Vec<_> = status.lines().filter_map(|line| line.strip_suffix(" down")).collect();
+                match down[..] {
+                    [one] => drop(say(script, &["revive", one])?),
+                    // One alone would wait for the quorum.
+                    _ => drop(say(script, &["start", "--nodes", "3", "--keep"])?),
                 }
             }
         }

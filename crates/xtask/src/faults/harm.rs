@@ -29,8 +29,9 @@ pub(super) enum Harm {
 
 /// Twice as long as a member of a group may be silent.
 const TWO_SESSIONS: Duration = Duration::from_secs(13);
-/// Longer than a transaction may take, and shorter than shippers keep trying.
-const OUTAGE: Duration = Duration::from_secs(20);
+/// Longer than a transaction may take; with the time that brokers take to start, shorter than
+/// shippers keep trying.
+const OUTAGE: Duration = Duration::from_secs(12);
 
 impl Harm {
     /// Does it, over about half a minute. The seed decides whom and when.
