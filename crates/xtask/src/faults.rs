@@ -85,7 +85,8 @@ fn one(options: &Faults, binary: &std::path::Path, harm: Harm, run: u64) -> anyh
     let mut fleet = Fleet::start(binary, &dir, brokers)?;
     let sender = fleet.send(options.lines, options.rate, run)?;
     harm.inflict(&mut fleet, run)?;
-    fleet.sent(sender)?;
+    // It ends when everything was acknowledged.
+    sender.finish().context("watchfire generate")?;
     let verdict = Verdict::reach(&mut fleet, options.lines)?;
     fleet.stop()?;
     Ok(verdict)

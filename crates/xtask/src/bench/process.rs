@@ -105,6 +105,18 @@ impl Background {
         bail!("{command:?} ended before it said \"{ready}\"");
     }
 
+    /// Takes over a program that was started already.
+    pub(crate) fn of(child: Child) -> Self {
+        Self(child)
+    }
+
+    /// Waits until it ends by itself, and well.
+    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
+        let status = self.0.wait().context("wait for it to end")?;
+        ensure!(status.success(), "it ended with {status}");
+        Ok(())
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
     }

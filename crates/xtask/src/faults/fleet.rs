@@ -3,23 +3,25 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::brokers::Brokers;
+use crate::bench::Background;
 use crate::command;
 
 /// Normalizing and detecting processes at the beginning.
 const WORKERS: usize = 2;
 
+/// Its processes end with it, also where a run fails.
 pub(super) struct Fleet {
     binary: PathBuf,
     dir: PathBuf,
     pub(super) brokers: Brokers,
-    keeper: Option<Child>,
-    workers: Vec<Option<Child>>,
+    keeper: Option<Background>,
+    workers: Vec<Option<Background>>,
     url: String,
     token: PathBuf,
 }
@@ -76,7 +78,7 @@ impl Fleet {
         }
         // What it says later must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        self.keeper = Some(keeper);
+        self.keeper = Some(Background::of(keeper));
         Ok(())
     }
 
@@ -94,46 +96,35 @@ impl Fleet {
     /// Starts a dead worker again.
     pub(super) fn restart(&mut self, worker: usize) -> anyhow::Result<()> {
         let mut serve = self.serve(&format!("worker-{worker}"), "normalize,detect")?;
-        self.workers[worker] = Some(serve.stdout(Stdio::null()).spawn().context("start a worker")?);
+        let child = serve.stdout(Stdio::null()).spawn().context("start a worker")?;
+        self.workers[worker] = Some(Background::of(child));
         Ok(())
     }
 
     /// Kills a worker without a word.
-    pub(super) fn kill(&mut self, worker: usize) -> anyhow::Result<()> {
-        let Some(mut child) = self.workers[worker].take() else { return Ok(()) };
-        child.kill()?;
-        child.wait().context("bury a worker").map(drop)
+    pub(super) fn kill(&mut self, worker: usize) {
+        drop(self.workers[worker].take());
     }
 
     /// Sends a worker a signal, e.g. `STOP` or `CONT`.
     pub(super) fn signal(&self, worker: usize, signal: &str) -> anyhow::Result<()> {
-        let Some(child) = &self.workers[worker] else { return Ok(()) };
-        command::run("kill", &[&format!("-{signal}"), &child.id().to_string()])
+        let Some(process) = &self.workers[worker] else { return Ok(()) };
+        command::run("kill", &[&format!("-{signal}"), &process.id().to_string()])
     }
 
     /// Kills the one that stores, and starts it again.
     pub(super) fn bounce_keeper(&mut self) -> anyhow::Result<()> {
-        if let Some(mut keeper) = self.keeper.take() {
-            keeper.kill()?;
-            keeper.wait().context("bury the keeper")?;
-        }
+        drop(self.keeper.take());
         self.start_keeper()
     }
 
     /// Begins to send traffic with attacks in it.
-    pub(super) fn send(&self, lines: u64, rate: u64, seed: u64) -> anyhow::Result<Child> {
+    pub(super) fn send(&self, lines: u64, rate: u64, seed: u64) -> anyhow::Result<Background> {
         let mut generate = Command::new(&self.binary);
         generate.args(["generate", "--attacks", "--partners", "3", "--density", "4"]);
         generate.args(["--events", &lines.to_string(), "--rate", &rate.to_string()]);
         generate.args(["--seed", &seed.to_string(), "--kafka", &self.brokers.address]);
-        generate.stdout(Stdio::null()).spawn().context("start watchfire generate")
-    }
-
-    /// Waits until everything was acknowledged.
-    pub(super) fn sent(&self, mut sender: Child) -> anyhow::Result<()> {
-        let status = sender.wait().context("wait for watchfire generate")?;
-        ensure!(status.success(), "watchfire generate: {status}");
-        Ok(())
+        generate.stdout(Stdio::null()).spawn().map(Background::of).context("start watchfire generate")
     }
 
     /// Runs a command of the program, and parses the JSON lines that it prints.
@@ -164,10 +155,8 @@ impl Fleet {
     }
 
     pub(super) fn stop(mut self) -> anyhow::Result<()> {
-        for mut child in self.workers.drain(..).flatten().chain(self.keeper.take()) {
-            child.kill()?;
-            child.wait()?;
-        }
+        self.workers.clear();
+        drop(self.keeper.take());
         self.brokers.stop()
     }
 }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::fleet::Fleet;
 
-/// A fault. Numbers in parentheses are those of the list that it comes from.
+/// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Harm {
     /// Nothing: what the others are held against.
@@ -43,7 +43,7 @@ impl Harm {
             Self::KillWorker => {
                 for _ in 0..20 {
                     let worker = dice.below(fleet.len() as u64) as usize;
-                    fleet.kill(worker)?;
+                    fleet.kill(worker);
                     pause(dice.millis(400));
                     fleet.restart(worker)?;
                     pause(dice.millis(2_000));
@@ -66,14 +66,14 @@ impl Harm {
             Self::Scale => {
                 fleet.add()?;
                 pause(Duration::from_secs(10));
-                fleet.kill(0)?;
-                fleet.kill(1)?;
+                fleet.kill(0);
+                fleet.kill(1);
             }
             Self::Churn => {
                 for worker in 0..5 {
                     fleet.add()?;
                     pause(Duration::from_secs(5));
-                    fleet.kill(worker)?;
+                    fleet.kill(worker);
                 }
             }
             Self::KillBroker => {
