@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -80,12 +79,10 @@ struct Detector {
 impl Detector {
     fn start(home: &Home, server: &Server, bucket: SocketAddr) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = std::fs::read_to_string(home.dir.path().join("watchfire.toml")).unwrap();
-        let config = dir.path().join("watchfire.toml").tap(|file| std::fs::write(file, &config).unwrap());
         let log = std::fs::File::create(dir.path().join("stderr.log")).unwrap();
         let child = watchfire()
             .args(["serve", "--roles", "detect", "--kafka", &server.kafka, "--config"])
-            .arg(config)
+            .arg(home.dir.path().join("watchfire.toml"))
             .arg("--data-dir")
             .arg(dir.path().join("data"))
             .env("WATCHFIRE_LOG_FILTER", "info")
@@ -117,15 +114,6 @@ impl Drop for Detector {
     }
 }
 
-trait Tap: Sized {
-    fn tap(self, with: impl FnOnce(&Self)) -> Self {
-        with(&self);
-        self
-    }
-}
-
-impl Tap for std::path::PathBuf {}
-
 fn guesses(count: i64, from: chrono::DateTime<Utc>) -> Vec<String> {
     let line = |n: i64| {
         let at = from + chrono::Duration::seconds(n);
@@ -135,14 +123,6 @@ fn guesses(count: i64, from: chrono::DateTime<Utc>) -> Vec<String> {
         )
     };
     (0..count).map(line).collect()
-}
-
-fn wait_for(what: &str, detector: &Detector, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(90), "gave up waiting for {what}\n{}", detector.log());
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 #[test]
@@ -157,7 +137,7 @@ fn a_detector_on_another_machine_goes_on_from_the_state_in_the_bucket() {
     server.send(&partner, "auth", &guesses(8, began));
     server.until_stored(&partner, 8);
     // Ticks reach every partition each second, so each has a snapshot behind the guesses.
-    wait_for("snapshots", &first, || {
+    server.until("snapshots", |_| {
         let objects = objects.lock().unwrap();
         let offset = |key: &String| {
             key.rsplit('/').next()?.strip_suffix(".snapshot")?.parse::<i64>().ok().filter(|&at| at > 10)
