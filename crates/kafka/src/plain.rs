@@ -1,4 +1,4 @@
-//! Outputs first and positions after them: cheaper than a transaction, and once more after a crash.
+//! Outputs first and positions after them: no transaction, and some of it once more after a crash.
 
 use std::sync::Arc;
 
@@ -36,9 +36,15 @@ impl Sink<Vec<OutRecord>> for AtLeastOnceSink {
         }
         self.producer.produce(&records)?;
         self.producer.flush(STEP_TIMEOUT);
-        let (failed, waiting) = (self.producer.failed(), self.producer.inner.in_flight_count());
-        if failed > 0 || waiting > 0 {
-            return Err(SinkError::Interrupted(format!("{failed} records failed, {waiting} still wait")));
+        if let Some(error) = self.producer.failure() {
+            return Err(named("produce", &error));
+        }
+        let waiting = self.producer.inner.in_flight_count();
+        if waiting > 0 {
+            let patience = STEP_TIMEOUT.as_secs();
+            return Err(SinkError::Interrupted(format!(
+                "{waiting} records were not acknowledged within {patience} s"
+            )));
         }
         if !positions.is_empty() {
             self.consumer

@@ -1,6 +1,6 @@
 //! A stage's producer: how its records are handed over, and what its errors mean.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use event::Positions;
@@ -27,7 +27,8 @@ pub(crate) struct StageProducer {
 
 pub(crate) struct ProducerSide {
     context: Context,
-    failed: AtomicU64,
+    /// What the first record met with that was given up.
+    failure: OnceLock<KafkaError>,
 }
 
 impl ClientContext for ProducerSide {
@@ -41,11 +42,11 @@ impl ClientContext for ProducerSide {
 
 impl ProducerContext for ProducerSide {
     type DeliveryOpaque = ();
-    /// A record that cannot be delivered makes its transaction fail; without one it is counted.
+    /// A record that cannot be delivered makes its transaction fail; without one it is remembered.
     fn delivery(&self, result: &rdkafka::message::DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
-            self.failed.fetch_add(1, Ordering::Relaxed);
             debug!(%error, "a record was not delivered");
+            self.failure.get_or_init(|| error.clone());
         }
     }
 }
@@ -62,10 +63,8 @@ impl StageProducer {
         if let Some(id) = transactional_id {
             config.set("transactional.id", id).set("transaction.timeout.ms", TIMEOUT_MS.to_string());
         }
-        let side = ProducerSide {
-            context: Context::new(name, StartAt::Committed, false),
-            failed: AtomicU64::new(0),
-        };
+        let side =
+            ProducerSide { context: Context::new(name, StartAt::Committed, false), failure: OnceLock::new() };
         let inner: ThreadedProducer<ProducerSide, NoCustomPartitioner> = config
             .set("enable.idempotence", "true")
             .set("compression.type", "lz4")
@@ -78,9 +77,9 @@ impl StageProducer {
         Ok(Self { inner })
     }
 
-    /// How many records were given up so far.
-    pub(crate) fn failed(&self) -> u64 {
-        self.inner.context().failed.load(Ordering::Relaxed)
+    /// Why a record was given up, if one was.
+    pub(crate) fn failure(&self) -> Option<KafkaError> {
+        self.inner.context().failure.get().cloned()
     }
 
     pub(crate) fn produce(&self, records: &[OutRecord]) -> Result<(), SinkError> {
