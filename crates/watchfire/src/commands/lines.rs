@@ -14,6 +14,8 @@ pub(crate) const LINE_BYTES_MAX: usize = 8 << 20;
 /// The lines of one input.
 pub(crate) struct Lines {
     input: Box<dyn BufRead>,
+    /// For errors.
+    name: String,
 }
 
 /// How much of a line was kept.
@@ -27,6 +29,7 @@ pub(crate) enum Kept {
 impl Lines {
     /// Opens a file; `None` or `-` is standard input. `progress` counts the bytes of the file itself.
     pub(crate) fn open(file: Option<&Path>, progress: &ProgressBar) -> anyhow::Result<Self> {
+        let name = file.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
         let raw: Box<dyn Read> = match file {
             Some(path) if path != Path::new("-") => {
                 Box::new(File::open(path).with_context(|| format!("open {}", path.display()))?)
@@ -39,15 +42,15 @@ impl Lines {
             }
         };
         let mut input = BufReader::with_capacity(1 << 16, progress.wrap_read(raw));
-        let begins = input.fill_buf().context("read input")?;
+        let begins = input.fill_buf().with_context(|| format!("read {name}"))?;
         let input: Box<dyn BufRead> = match begins {
             [0x1f, 0x8b, ..] => Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(input))),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-                Box::new(BufReader::new(zstd::Decoder::with_buffer(input).context("read input")?))
-            }
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(BufReader::new(
+                zstd::Decoder::with_buffer(input).with_context(|| format!("read {name}"))?,
+            )),
             _ => Box::new(input),
         };
-        Ok(Self { input })
+        Ok(Self { input, name })
     }
 
     /// The next line without its end, into `line`. `None` at the end of the input.
@@ -55,7 +58,8 @@ impl Lines {
         line.clear();
         // Two more, for what ends the longest line.
         let most = LINE_BYTES_MAX as u64 + 2;
-        let read = (&mut self.input).take(most).read_until(b'\n', line).context("read input")?;
+        let read = (&mut self.input).take(most).read_until(b'\n', line);
+        let read = read.with_context(|| format!("read {}", self.name))?;
         let ended = line.last() == Some(&b'\n');
         if ended {
             line.pop();
@@ -68,7 +72,7 @@ impl Lines {
         }
         line.truncate(LINE_BYTES_MAX);
         if !ended {
-            self.input.skip_until(b'\n').context("read input")?;
+            self.input.skip_until(b'\n').with_context(|| format!("read {}", self.name))?;
         }
         Ok(Some(Kept::Beginning))
     }
@@ -131,6 +135,24 @@ mod tests {
         let gzip = gzip.finish().unwrap();
         assert_eq!(texts(&gzip.repeat(2)), ["a", "b", "a", "b"], "a rotated log is often several in one");
         assert_eq!(texts(&zstd::encode_all(&b"a\nb\n"[..], 1).unwrap()), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_compressed_file_that_breaks_off_is_an_error_that_names_it() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&b"line\n".repeat(1_000)).unwrap();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let whole = gzip.finish().unwrap();
+        file.write_all(&whole[..whole.len() - 6]).unwrap();
+        let mut lines = Lines::open(Some(file.path()), &ProgressBar::hidden()).unwrap();
+        let mut line = Vec::new();
+        let error = loop {
+            if let Err(error) = lines.next(&mut line) {
+                break format!("{error:#}");
+            }
+            assert_eq!(line, b"line");
+        };
+        assert!(error.contains(&file.path().display().to_string()), "{error}");
     }
 
     #[test]
