@@ -23,7 +23,7 @@ pub struct Snapshot {
 
 /// Snapshots could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[error(transparent)]
 pub struct SnapshotError(#[from] object_store::Error);
 
 /// Where snapshots live. Its calls block; they are for stage threads, not for async code.
