@@ -8,11 +8,9 @@ mod topics;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
 use event::EventTime;
 use normalize::{Fingerprinter, Normalizer};
 use pipeline::Clock;
-use rand::TryRngCore;
 use stages::replay::Replay;
 
 use self::report::Report;
@@ -131,13 +129,12 @@ fn key(config: &Config) -> anyhow::Result<Vec<u8>> {
     if named || config.server.data_dir.join("privacy.key").exists() {
         return config::pepper(&config.privacy, &config.server.data_dir);
     }
-    let (mut key, data) = (vec![0_u8; 32], config.server.data_dir.display());
-    rand::rngs::OsRng.try_fill_bytes(&mut key).context("read random bytes")?;
+    let data = config.server.data_dir.display();
     eprintln!(
         "no server has kept data in {data}: tokens are fingerprinted with a key for this run alone, \
          and the ids of alerts about them are no other run's"
     );
-    Ok(key)
+    Ok(config::fresh_key()?.to_vec())
 }
 
 /// Whether an output is the terminal's, so that nothing else is printed there.

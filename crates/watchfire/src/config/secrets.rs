@@ -27,15 +27,20 @@ pub(crate) fn pepper(privacy: &Privacy, data_dir: &Path) -> anyhow::Result<Vec<u
     Ok(key)
 }
 
+/// A privacy key that nobody has had before.
+pub(crate) fn fresh_key() -> anyhow::Result<[u8; 32]> {
+    let mut key = [0_u8; 32];
+    rand::rngs::OsRng.try_fill_bytes(&mut key).context("read random bytes")?;
+    Ok(key)
+}
+
 /// Makes a key on the first start and keeps it, readable by its owner alone.
 fn kept_key(data_dir: &Path) -> anyhow::Result<String> {
     let path = data_dir.join("privacy.key");
     if path.exists() {
         return std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()));
     }
-    let mut key = [0_u8; 32];
-    rand::rngs::OsRng.try_fill_bytes(&mut key).context("read random bytes")?;
-    let text = hex::encode(key);
+    let text = hex::encode(fresh_key()?);
     write_private(&path, &text)?;
     Ok(text)
 }
