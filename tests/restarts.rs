@@ -125,6 +125,27 @@ fn kill_9_changes_neither_the_rows_nor_the_alerts() {
 }
 
 #[test]
+fn without_transactions_every_line_is_stored_and_none_is_begun() {
+    let partner = partner("plain");
+    let mut home = Home::new("");
+    let config = home.dir.path().join("watchfire.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let plain = text.replacen("[kafka]\n", "[kafka]\ndelivery = 'at-least-once'\n", 1);
+    assert_ne!(text, plain);
+    std::fs::write(&config, plain).unwrap();
+    let mut server = home.start();
+    let line = "203.0.113.24 - - [14/Mar/2026:09:26:53 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"";
+    server.send(&partner, "x", &[line; 50]);
+    server.until_stored(&partner, 50);
+    let metrics = server.get_text("/metrics");
+    assert!(!metrics.contains("watchfire_transactions_total{"), "{metrics}");
+    server.stop();
+    let mut again = home.start();
+    again.until_stored(&partner, 50);
+    again.stop();
+}
+
+#[test]
 fn a_stop_finishes_what_it_is_at_and_says_what_it_did() {
     let partner = partner("stop");
     let mut home = Home::new("");
