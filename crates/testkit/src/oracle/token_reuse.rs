@@ -123,10 +123,9 @@ impl<'o> Token<'o> {
 
     /// Refused as used before, though nobody saw it used.
     fn unseen_first_use(&self) -> Option<Finding> {
-        if !self.accepted.is_empty() {
-            return None;
-        }
-        let used: Vec<_> = self.refused.iter().filter(|p| says_used(p)).collect();
+        // A redemption that follows long after is not the use that the issuer spoke of.
+        let is_seen = |p: Fact<'_>| self.accepted.iter().any(|a| at(a) - at(p) <= NETWORK_SWITCH_MS);
+        let used: Vec<_> = self.refused.iter().filter(|p| says_used(p) && !is_seen(p)).collect();
         let first = used.first()?;
         let from_elsewhere =
             used.iter().any(|p| p.kafka_topic == first.kafka_topic && differ(network(p), network(first)));

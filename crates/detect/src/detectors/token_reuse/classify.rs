@@ -77,7 +77,7 @@ pub(super) fn classify(
         decisive: worst.decisive.clone(),
         earlier: worst.earlier.cloned(),
         distance_ms: worst.distance_ms,
-        first_use_unseen: facts.accepted().next().is_none() && says_used(worst.decisive),
+        first_use_unseen: is_use_unseen(facts, worst.decisive, config),
         classes,
     })
 }
@@ -167,19 +167,18 @@ fn reuse_class(
 }
 
 /// Refused as used before, by a token whose use nobody saw: before our first log, or longer ago
-/// than tokens are remembered. It is a reuse by the issuer's word; only where to is not known.
+/// than tokens are remembered. It is a reuse by the issuer's word; only where to is not known. A
+/// redemption that follows long after is not the use that the issuer spoke of.
 fn unseen_first_use<'a>(
     facts: &'a Facts,
     config: &TokenReuseConfig,
     watermark: Option<EventTime>,
     findings: &mut Vec<Finding<'a>>,
 ) {
-    if facts.accepted().next().is_some() {
-        return;
-    }
     let is_settled =
         |p: &&Presentation| watermark.is_some_and(|watermark| watermark >= settled_at(p, config));
-    let used: Vec<_> = facts.refused().filter(|p| says_used(p)).filter(is_settled).collect();
+    let used: Vec<_> =
+        facts.refused().filter(|p| is_use_unseen(facts, p, config)).filter(is_settled).collect();
     let Some(first) = used.first() else { return };
     let other = used.iter().find(|p| p.topic == first.topic && differ(p.net, first.net));
     findings.push(match other {
@@ -198,6 +197,12 @@ fn unseen_first_use<'a>(
             distance_ms: 0,
         },
     });
+}
+
+/// Refused as used before, and no redemption is known that can have been that use.
+fn is_use_unseen(facts: &Facts, p: &Presentation, config: &TokenReuseConfig) -> bool {
+    let settled_at = settled_at(p, config);
+    says_used(p) && facts.accepted().next().is_none_or(|first| first.at >= settled_at)
 }
 
 /// The watermark from which a fact close to this presentation can no longer arrive.
@@ -220,7 +225,7 @@ pub(super) fn settles_at(
 
 fn rests_on_what_is_missing(facts: &Facts, p: &Presentation, config: &TokenReuseConfig) -> bool {
     let is_overdue = || implied_end(facts, p, config).is_some_and(|end| p.at - end > config.skew_ms);
-    says_used(p) && facts.accepted().next().is_none() || is_overdue() || is_other_page(facts, p, config)
+    is_use_unseen(facts, p, config) || is_overdue() || is_other_page(facts, p, config)
 }
 
 /// The issue records that a presentation is held against. One that is made later changes nothing.

@@ -409,3 +409,15 @@ fn an_alert_is_created_before_it_is_raised_though_what_raised_it_happened_first(
     let said: Vec<_> = bench.changes.iter().map(|c| (c.revision, c.alert.severity.as_str())).collect();
     assert_eq!(said, [(0, "info"), (1, "low")]);
 }
+
+#[test]
+fn a_redemption_long_after_a_reuse_takes_nothing_back_of_it() {
+    check(
+        "09:00:00 rejected token=t1 src_ip=203.0.113.90 reason=already_used
+         09:00:01 rejected token=t1 src_ip=198.51.100.7 reason=already_used
+         10:00:00 redeemed token=t1",
+        expect![[r#"
+            token.reuse.other_origin high page hmac256:k1:t1 count=3 09:00:00 to 10:00:00
+        "#]],
+    );
+}
