@@ -1,6 +1,6 @@
 //! Runs of attempts on a few accounts from a few addresses, close to every threshold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::{EventTime, ObservationKind};
 use proptest::prelude::*;
@@ -17,14 +17,31 @@ const THRESHOLDS_MS: [i64; 9] =
 /// episode's name changes at a minute that is each key's own.
 pub(super) fn log() -> impl Strategy<Value = Log> {
     let only = select(&[as_it_is, as_it_is, of_one_account, from_one_address, probing, spraying][..]);
-    (0..1_440_i64, proptest::collection::vec(run(), 1..9), only).prop_map(|(minute, runs, only)| {
+    (0..1_440_i64, proptest::collection::vec(run(), 1..8), only).prop_map(|(minute, runs, only)| {
         let moved = |o: Owned| Owned { time: o.time.map(|at| at + minute * 60_000), ..only(o) };
         let mut attempts: Vec<_> = runs.into_iter().flatten().map(moved).collect();
         attempts.sort_by_key(|o| o.time);
         let mut moments = BTreeSet::new();
         attempts.retain(|o| moments.insert(o.time));
+        within_bounds(&mut attempts);
         Log(attempts.into_iter().enumerate().flat_map(|(n, o)| seen_twice(n, o)).collect())
     })
+}
+
+/// The oracle knows no bounds. So many networks that an account logged in from are remembered.
+const HOMES_MAX: usize = 8;
+
+/// Leaves out logins from more networks than an account's detector remembers.
+fn within_bounds(attempts: &mut Vec<Owned>) {
+    let mut homes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    attempts.retain(|o| {
+        if o.outcome.as_deref() != Some("success") {
+            return true;
+        }
+        let of_account = homes.entry((o.tenant.clone(), o.user_ref.clone(), o.api_key.clone())).or_default();
+        of_account.insert(o.src_net.clone());
+        of_account.len() <= HOMES_MAX || !of_account.remove(&o.src_net)
+    });
 }
 
 fn as_it_is(o: Owned) -> Owned {
