@@ -1,99 +1,52 @@
 //! A stage on one machine goes on where another machine's stopped.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Query, State};
-use axum::http::{Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
 use chrono::Utc;
+use serde_json::Value;
 
-use crate::harness::{Home, Server, partner, runtime, watchfire};
+use crate::bucket::bucket;
+use crate::harness::{Home, Server, partner, watchfire};
+use crate::replay::{ids, replay, rows};
+use crate::restarts::{send, traffic};
 
-type Objects = Arc<Mutex<BTreeMap<String, Bytes>>>;
-
-/// A bucket as S3 has them, as far as whole objects go: put, get, delete, list.
-fn bucket() -> (SocketAddr, Objects) {
-    let objects = Objects::default();
-    let app = Router::new().fallback(answer).with_state(Arc::clone(&objects));
-    let listener = runtime().block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
-    runtime().spawn(async move { axum::serve(listener, app).await.unwrap() });
-    (address, objects)
-}
-
-async fn answer(
-    State(objects): State<Objects>,
-    method: Method,
-    uri: Uri,
-    Query(asked): Query<BTreeMap<String, String>>,
-    body: Bytes,
-) -> Response {
-    let key = uri.path().trim_start_matches("/wf-bucket").trim_start_matches('/').to_owned();
-    let mut objects = objects.lock().unwrap();
-    let etag = [(header::ETAG, "\"1\""), (header::LAST_MODIFIED, "Thu, 26 Nov 2026 21:00:00 GMT")];
-    match method {
-        Method::PUT => {
-            objects.insert(key, body);
-            etag.into_response()
-        }
-        Method::GET if asked.contains_key("list-type") => {
-            let prefix = asked.get("prefix").cloned().unwrap_or_default();
-            let found = objects.iter().filter(|(key, _)| key.starts_with(&prefix));
-            let shown: String = found.map(|(key, bytes)| contents(key, bytes)).collect();
-            format!("<ListBucketResult><IsTruncated>false</IsTruncated>{shown}</ListBucketResult>")
-                .into_response()
-        }
-        Method::GET => match objects.get(&key) {
-            Some(bytes) => (etag, bytes.clone()).into_response(),
-            None => StatusCode::NOT_FOUND.into_response(),
-        },
-        Method::POST if asked.contains_key("delete") => {
-            let body = String::from_utf8(body.to_vec()).unwrap();
-            let keys = body.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
-            keys.for_each(|key| drop(objects.remove(key)));
-            "<DeleteResult></DeleteResult>".into_response()
-        }
-        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
-    }
-}
-
-fn contents(key: &str, bytes: &Bytes) -> String {
-    format!(
-        "<Contents><Key>{key}</Key><LastModified>2026-11-26T21:00:00.000Z</LastModified>\
-         <ETag>\"1\"</ETag><Size>{}</Size></Contents>",
-        bytes.len()
-    )
-}
-
-/// A machine that does nothing but detect, with a data folder of its own.
-struct Detector {
+/// Another machine of the same system, with a data folder of its own. It ends without a word.
+struct Machine {
     child: Child,
     dir: tempfile::TempDir,
 }
 
-impl Detector {
-    fn start(home: &Home, server: &Server, bucket: SocketAddr) -> Self {
+impl Machine {
+    fn start(home: &Home, server: &Server, roles: &str, variables: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = std::fs::File::create(dir.path().join("stderr.log")).unwrap();
         let child = watchfire()
-            .args(["serve", "--roles", "detect", "--kafka", &server.kafka, "--config"])
+            .args(["serve", "--roles", roles, "--kafka", &server.kafka, "--config"])
             .arg(home.dir.path().join("watchfire.toml"))
             .arg("--data-dir")
             .arg(dir.path().join("data"))
             .env("WATCHFIRE_LOG_FILTER", "info")
-            .env("AWS_ENDPOINT", format!("http://{bucket}"))
-            .envs([("AWS_ALLOW_HTTP", "true"), ("AWS_REGION", "eu-central-1")])
-            .envs([("AWS_ACCESS_KEY_ID", "tester"), ("AWS_SECRET_ACCESS_KEY", "not a secret")])
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
         Self { child, dir }
+    }
+
+    /// One that detects, and keeps its state in a bucket.
+    fn detector(home: &Home, server: &Server, bucket: SocketAddr) -> Self {
+        let endpoint = format!("http://{bucket}");
+        let variables = [
+            ("AWS_ENDPOINT", endpoint.as_str()),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "tester"),
+            ("AWS_SECRET_ACCESS_KEY", "not a secret"),
+        ];
+        Self::start(home, server, "detect", &variables)
     }
 
     fn log(&self) -> String {
@@ -107,7 +60,7 @@ impl Detector {
     }
 }
 
-impl Drop for Detector {
+impl Drop for Machine {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
@@ -133,16 +86,16 @@ fn a_detector_on_another_machine_goes_on_from_the_state_in_the_bucket() {
     let mut server = home.start_with(&["--roles", "normalize,store,alerting,api"]);
     let began = Utc::now() - chrono::Duration::seconds(120);
 
-    let first = Detector::start(&home, &server, address);
+    let first = Machine::detector(&home, &server, address);
     server.send(&partner, "auth", &guesses(8, began));
     server.until_stored(&partner, 8);
-    // Ticks reach every partition each second, so each has a snapshot behind the guesses.
+    // Word of the source's silence reaches every partition, so each has a snapshot behind the guesses.
     server.until("snapshots", |_| {
         let objects = objects.lock().unwrap();
         let offset = |key: &String| {
             key.rsplit('/').next()?.strip_suffix(".snapshot")?.parse::<i64>().ok().filter(|&at| at > 10)
         };
-        let partitions: std::collections::BTreeSet<_> = objects
+        let partitions: BTreeSet<_> = objects
             .keys()
             .filter(|key| offset(key).is_some())
             .map(|key| key.rsplit_once('/').unwrap().0)
@@ -151,7 +104,7 @@ fn a_detector_on_another_machine_goes_on_from_the_state_in_the_bucket() {
     });
     drop(first); // killed, and its folder is gone
 
-    let second = Detector::start(&home, &server, address);
+    let second = Machine::detector(&home, &server, address);
     server.send(&partner, "auth", &guesses(8, began + chrono::Duration::seconds(20)));
     server.until("the alert", |server| server.alerts(&partner).iter().any(|alert| alert["count"] == 16));
     let alerts = server.alerts(&partner);
@@ -161,4 +114,60 @@ fn a_detector_on_another_machine_goes_on_from_the_state_in_the_bucket() {
     assert!(objects.lock().unwrap().len() <= 4 * 3, "old ones have been removed");
     drop(second);
     server.stop();
+}
+
+/// Acceptance 24: two consumers become three and then one, in the middle of attacks.
+#[test]
+fn consumers_come_and_go_during_an_attack_and_the_alerts_are_those_of_a_replay() {
+    let unique = partner("moving");
+    let snapshots = tempfile::tempdir().unwrap();
+    let mut home = Home::new(&format!(
+        "[detect]\nsnapshot_interval_seconds = 1\nsnapshots_url = 'file://{}'\n",
+        snapshots.path().display()
+    ));
+    let mut server = home.start_with(&["--roles", "store,alerting,api"]);
+    let lines = traffic(3_000);
+    let mut workers: Vec<_> =
+        (0..2).map(|_| Machine::start(&home, &server, "normalize,detect", &[])).collect();
+    let some_are_stored = format!("SELECT count(*) AS n FROM events WHERE tenant LIKE '{unique}%'");
+    for (number, part) in lines.chunks(lines.len() / 3 + 1).enumerate() {
+        send(&server, &unique, part);
+        server.until("a part of it stored", |server| {
+            server.count(&some_are_stored) > (number * lines.len() / 3) as i64
+        });
+        match number {
+            0 => workers.push(Machine::start(&home, &server, "normalize,detect", &[])),
+            1 => drop(workers.drain(..2)),
+            _ => {}
+        }
+    }
+    let stored = format!(
+        "SELECT (SELECT count(*) FROM events WHERE tenant LIKE '{unique}%') + (SELECT count(*) FROM rejects WHERE tenant LIKE '{unique}%') AS n"
+    );
+    server.until("every line stored", |server| server.count(&stored) >= lines.len() as i64);
+    let expected = replayed_alerts(&home, &server, &unique);
+    assert!(expected.len() > 10, "{} alerts", expected.len());
+    let raised = format!("SELECT DISTINCT alert_id FROM alert_changes WHERE tenant LIKE '{unique}%'");
+    server.until("the alerts of a replay", |server| ids(&server.sql(&raised), "alert_id") == expected);
+    let rows = server.count(&stored);
+    let twice = format!(
+        "SELECT count(*) AS n FROM (SELECT event_id FROM events WHERE tenant LIKE '{unique}%' GROUP BY 1 HAVING count(*) > 1)"
+    );
+    assert_eq!((rows, server.count(&twice)), (lines.len() as i64, 0), "each line once");
+    server.stop();
+}
+
+/// The alerts that a replay of everything that was sent gives.
+fn replayed_alerts(home: &Home, server: &Server, unique: &str) -> BTreeSet<String> {
+    let topics = watchfire().args(["topics", "list", "--json", "--kafka", &server.kafka]).output().unwrap();
+    let topics = String::from_utf8(topics.stdout).unwrap();
+    let names = topics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let names = names.filter_map(|topic| topic["topic"].as_str().map(str::to_owned));
+    let mut args = vec!["--kafka".to_owned(), server.kafka.clone()];
+    for topic in names.filter(|name| name.starts_with(&format!("logs.{unique}"))) {
+        args.extend(["--topic".to_owned(), topic]);
+    }
+    let into = tempfile::tempdir().unwrap();
+    replay(home, &args.iter().map(String::as_str).collect::<Vec<_>>(), into.path());
+    ids(&rows(&into.path().join("alerts.jsonl")), "alert_id")
 }

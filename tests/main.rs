@@ -12,6 +12,7 @@ mod receivers;
 
 mod attacks;
 mod bad_input;
+mod bucket;
 mod commands;
 mod dashboards;
 mod machines;

@@ -26,7 +26,7 @@ fn attacks(partner: &str) -> Vec<String> {
     lines
 }
 
-fn replay(home: &Home, args: &[&str], into: &Path) -> Output {
+pub(crate) fn replay(home: &Home, args: &[&str], into: &Path) -> Output {
     let output = |name: &str| into.join(name).display().to_string();
     let replayed = watchfire()
         .args(["replay", "--config"])
@@ -40,12 +40,12 @@ fn replay(home: &Home, args: &[&str], into: &Path) -> Output {
     replayed
 }
 
-fn rows(file: &Path) -> Vec<Value> {
+pub(crate) fn rows(file: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn ids(rows: &[Value], name: &str) -> BTreeSet<String> {
+pub(crate) fn ids(rows: &[Value], name: &str) -> BTreeSet<String> {
     rows.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect()
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::harness::{Home, Server, partner, watchfire};
 
 /// A few thousand lines of seeded traffic with attacks, as one partner's raw lines by feed.
-fn traffic(events: usize) -> Vec<(String, String, String)> {
+pub(crate) fn traffic(events: usize) -> Vec<(String, String, String)> {
     let events = events.to_string();
     let start = (chrono::Utc::now() - chrono::Duration::hours(4)).to_rfc3339();
     let made = watchfire()
@@ -41,7 +41,7 @@ fn traffic(events: usize) -> Vec<(String, String, String)> {
 type Left = (BTreeSet<String>, BTreeSet<String>);
 
 /// Sends lines in the order they were made, as shippers that follow their logs do.
-fn send(server: &Server, unique: &str, lines: &[(String, String, String)]) {
+pub(crate) fn send(server: &Server, unique: &str, lines: &[(String, String, String)]) {
     let writer = kafka::LogWriter::new(&kafka::Connection::new(&server.kafka), "test").unwrap();
     for (tenant, feed, line) in lines {
         writer.push(&format!("logs.{unique}_{tenant}.{feed}"), Some(feed), line.as_bytes(), &[]).unwrap();
