@@ -47,13 +47,17 @@ impl Default for DetectConfig {
 pub struct WatermarkConfig {
     /// How far behind the newest event of its source an event may come and still be on time.
     pub allowed_lateness_ms: i64,
-    /// After how long without records a source no longer holds the others back.
+    /// After how long without records a source no longer holds the others back. That it has none is
+    /// known, not guessed: what was not read yet holds them back.
     pub idle_after_ms: i64,
+    /// After how long a source that nobody reads no longer holds the others back, as when its topic
+    /// was deleted.
+    pub unread_after_ms: i64,
 }
 
 impl Default for WatermarkConfig {
     fn default() -> Self {
-        Self { allowed_lateness_ms: 120_000, idle_after_ms: 60_000 }
+        Self { allowed_lateness_ms: 120_000, idle_after_ms: 60_000, unread_after_ms: 600_000 }
     }
 }
 
@@ -87,6 +91,7 @@ impl DetectConfig {
     pub fn validate(&self) -> Result<(), String> {
         in_range("watermark.allowed_lateness_ms", self.watermark.allowed_lateness_ms, 0, 3_600_000)?;
         in_range("watermark.idle_after_ms", self.watermark.idle_after_ms, 1_000, 3_600_000)?;
+        in_range("watermark.unread_after_ms", self.watermark.unread_after_ms, 60_000, 86_400_000)?;
         in_range("keys_per_tenant_max", self.keys_per_tenant_max as i64, 16, 10_000_000)?;
         for (tenant, contract) in &self.contracts {
             Tenant::parse(tenant).map_err(|error| format!("contracts.{tenant}: {error}"))?;

@@ -161,7 +161,7 @@ impl Bench {
     /// A tenant's only source has come so far.
     fn progress(&self, tenant: &str, event_time_max: EventTime) -> SourceProgress {
         let source = format!("logs.{tenant}.auth/0");
-        SourceProgress { source, event_time_max, broker_time: self.newest }
+        SourceProgress::read(source, event_time_max, self.newest)
     }
 
     /// One record in which only this tenant's source goes on, and has come no further than so.
@@ -173,9 +173,11 @@ impl Bench {
         self.changes.extend(changes);
     }
 
-    /// A tick so long after that everything closes.
+    /// So long a silence after it that everything closes.
     pub(crate) fn finish(mut self) -> Self {
-        let changes = self.engine.on_record(&batch(&[]), &[], self.newest + 3 * DAY_MS);
+        let source = |tenant: &String| SourceProgress::at_end(format!("logs.{tenant}.auth/0"));
+        let silent: Vec<_> = self.tenants.iter().map(source).collect();
+        let changes = self.engine.on_record(&batch(&[]), &silent, self.newest + 3 * DAY_MS);
         self.changes.extend(changes);
         self
     }

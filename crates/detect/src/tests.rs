@@ -2,7 +2,7 @@
 
 mod against_the_oracle;
 
-use event::{EventTime, SourceProgress};
+use event::SourceProgress;
 use expect_test::expect;
 use proptest::prelude::*;
 
@@ -182,16 +182,12 @@ fn a_silent_source_does_not_keep_episodes_open() {
     let mut bench = Bench::new(&DetectConfig::default());
     bench.record(&script("03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x12 every 5s"));
     let end = crate::testing::MONDAY + 11_700_000;
-    let tick = |engine: &mut Engine, minutes: i64| {
-        let still = SourceProgress {
-            source: "logs.prt_acme.auth/0".into(),
-            event_time_max: EventTime(1),
-            broker_time: EventTime(1),
-        };
-        engine.on_record(&batch(&[]), &[still], end + minutes * 60_000)
+    let silent_for = |engine: &mut Engine, minutes: i64| {
+        let silent = SourceProgress::at_end("logs.prt_acme.auth/0".into());
+        engine.on_record(&batch(&[]), &[silent], end + minutes * 60_000)
     };
-    assert!(tick(&mut bench.engine, 10).is_empty());
-    let closed = tick(&mut bench.engine, 50);
+    assert!(silent_for(&mut bench.engine, 10).is_empty());
+    let closed = silent_for(&mut bench.engine, 50);
     assert_eq!(closed.len(), 1);
     assert!(!closed[0].alert.episode_open);
 }

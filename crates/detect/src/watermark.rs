@@ -2,19 +2,26 @@
 //! observations.
 //!
 //! A tenant's watermark is the smallest event time that its sources have reached, less the allowed
-//! lateness; no other tenant's sources have a say in it. A source that stands still while others
-//! go on must not hold them back for ever, so after a while it is idle and left out. That while is
-//! measured in the broker time of the observations' own records, never by a clock: a re-read gives
-//! the same watermarks.
+//! lateness; no other tenant's sources have a say in it. A source that has nothing to say while
+//! others go on must not hold them back for ever, so after a while it is idle and left out.
+//!
+//! That a source is silent is told from that it is not read: whoever reads it asks for its end now
+//! and then, and vouches that all of it was read. A source is idle when somebody vouched for it a
+//! while after it had last moved, not too long ago, and since its tenant was last wholly silent.
+//! The while is measured in the broker time of the observations' own records, never by a clock: a
+//! re-read gives the same watermarks. What lies unread, because its owner died or is behind, makes
+//! no source idle, however long it takes.
 //!
 //! Why not compare with the broker time of the raw logs? After an outage everything that is
 //! caught up lies minutes in the past, and one partition is read ahead of the others; the ones
-//! still to be read would look idle, and all they hold would be late. So only standing still
-//! counts, and a hole in the records (nobody was running) counts for at most half the idle time.
-//! When a tenant that was silent is heard of again, all of its sources are awake: what its shippers
-//! had kept back comes by several partitions at once, of which one is read first.
-//! A source that is announced, but of which no time was read yet, has reached nothing: until it is
-//! idle its tenant's watermark stays where it is.
+//! still to be read would look idle, and all they hold would be late.
+//!
+//! When a tenant that was silent is heard of again, what was vouched for before counts no more:
+//! what its shippers had kept back comes by several partitions at once, of which one is read first.
+//! The same holds for a source that is announced anew, as it is when its owner changes. One that is
+//! announced, but of which no time was read yet, has reached nothing: until it is idle its tenant's
+//! watermark stays where it is. A source that nobody reads for very long, as when its topic was
+//! deleted, is left out too.
 
 use std::collections::BTreeMap;
 
@@ -37,15 +44,25 @@ struct TenantMark {
     current: Option<EventTime>,
 }
 
+/// Times are the observations' records' own, but for `reached` and `broker_time`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Source {
     /// The largest event time read, capped at the broker's; `MIN` where none was read.
     reached: EventTime,
+    /// The newest record of its own.
     broker_time: EventTime,
-    still_ms: i64,
-    /// It was announced since a time was last read: saying so again does not keep it awake.
-    announced: bool,
+    /// When it was first heard of, or last moved.
+    moved_at: EventTime,
+    /// When somebody last vouched that all of it was read; `None` if that counts no more.
+    vouched_at: Option<EventTime>,
+    /// For how long nobody has read it although records came.
+    unread_ms: i64,
 }
+
+/// A vouching counts for so long. Whoever reads a source vouches for it every half minute.
+const VOUCHED_MS: i64 = 90_000;
+/// A hole in the records (nobody was running) says no more than so about who is not read.
+const HOLE_MS: i64 = 30_000;
 
 impl Watermarks {
     /// Takes in the progress of one observations record, appended at `record_time`; returns the
@@ -56,24 +73,18 @@ impl Watermarks {
         record_time: EventTime,
         config: &WatermarkConfig,
     ) -> Vec<Tenant> {
-        let moving = progress.iter().any(|p| {
-            let mark = self.tenants.get(owner_of(&p.source));
-            mark.is_none_or(|mark| mark.moves(p))
-        });
-        let last_time = self.record_time.unwrap_or(record_time);
-        let mut elapsed_ms = (record_time - last_time).max(0);
-        if moving {
-            elapsed_ms = elapsed_ms.min(config.idle_after_ms / 2);
-        }
-        self.record_time = Some(last_time.max(record_time));
+        let before = self.record_time.unwrap_or(record_time);
+        let now = before.max(record_time);
+        self.record_time = Some(now);
+        let elapsed_ms = (now - before).min(HOLE_MS);
         let sources = self.tenants.values_mut().flat_map(|mark| mark.sources.values_mut());
-        sources.for_each(|source| source.still_ms = source.still_ms.saturating_add(elapsed_ms));
+        sources.for_each(|source| source.unread_ms = source.unread_ms.saturating_add(elapsed_ms));
         for p in progress {
-            self.tenants.entry(owner_of(&p.source).into()).or_default().note(p, config);
+            self.tenants.entry(owner_of(&p.source).into()).or_default().note(p, now, config);
         }
         let mut moved = Vec::new();
         for (owner, mark) in &mut self.tenants {
-            let candidate = mark.candidate(config);
+            let candidate = mark.candidate(now, config);
             if candidate > mark.current {
                 mark.current = candidate;
                 // What is no tenant's name has no state anywhere.
@@ -91,7 +102,8 @@ impl Watermarks {
     /// How far event time has come for the slowest tenant that is not idle, or for the fastest
     /// if all are.
     pub(crate) fn slowest(&self, config: &WatermarkConfig) -> Option<EventTime> {
-        let awake = self.tenants.values().filter(|mark| mark.is_awake(config));
+        let now = self.record_time?;
+        let awake = self.tenants.values().filter(|mark| mark.is_awake(now, config));
         let slowest = awake.filter_map(|mark| mark.current).min();
         slowest.or_else(|| self.tenants.values().filter_map(|mark| mark.current).max())
     }
@@ -113,39 +125,39 @@ fn owner_of(source: &str) -> &str {
 }
 
 impl TenantMark {
-    fn moves(&self, p: &SourceProgress) -> bool {
-        let Some(known) = self.sources.get(&*p.source) else { return true };
-        if is_announcement(p) {
-            return !known.announced;
+    fn note(&mut self, p: &SourceProgress, now: EventTime, config: &WatermarkConfig) {
+        let reached = p.event_time_max.min(p.broker_time);
+        let known = self.sources.get(&*p.source);
+        let moves = has_time(p) && known.is_none_or(|known| known.is_behind(reached, p.broker_time));
+        if moves && !self.is_awake(now, config) {
+            self.sources.values_mut().for_each(|source| source.vouched_at = None);
         }
-        p.broker_time > known.broker_time || p.event_time_max.min(p.broker_time) > known.reached
-    }
-
-    fn note(&mut self, p: &SourceProgress, config: &WatermarkConfig) {
-        if !self.moves(p) {
-            return;
-        }
-        if !self.is_awake(config) {
-            self.sources.values_mut().for_each(|source| source.still_ms = 0);
-        }
-        let nothing =
-            Source { reached: EventTime::MIN, broker_time: EventTime::MIN, still_ms: 0, announced: true };
-        let source = self.sources.entry(p.source.as_str().into()).or_insert(nothing);
-        source.announced = is_announcement(p);
-        source.still_ms = 0;
-        source.broker_time = source.broker_time.max(p.broker_time);
-        if !source.announced {
+        let source = self.sources.entry(p.source.as_str().into()).or_insert_with(|| Source::new(now));
+        if moves {
+            source.moved_at = now;
+            source.vouched_at = None;
             // A shipper whose clock is ahead must not make its neighbours late.
-            source.reached = source.reached.max(p.event_time_max.min(p.broker_time));
+            source.reached = source.reached.max(reached);
+        } else if is_announcement(p) {
+            source.vouched_at = None;
+            return;
+        } else if p.at_end || !has_time(p) {
+            // What is read but tells no time holds nobody back for longer than silence does.
+            source.vouched_at = Some(now);
         }
+        source.broker_time = source.broker_time.max(p.broker_time);
+        source.unread_ms = 0;
     }
 
-    fn candidate(&self, config: &WatermarkConfig) -> Option<EventTime> {
-        let awake = self.sources.values().filter(|source| source.still_ms < config.idle_after_ms);
+    fn candidate(&self, now: EventTime, config: &WatermarkConfig) -> Option<EventTime> {
+        let awake = self.sources.values().filter(|source| !source.is_idle(now, config));
         let reached = match awake.map(|source| source.reached).min() {
             Some(slowest) => Some(slowest).filter(|slowest| *slowest > EventTime::MIN)?,
             // All are idle: windows still close, as broker time goes on.
-            None => self.reached_max()? + self.sources.values().map(|source| source.still_ms).min()?,
+            None => {
+                let silent = self.sources.values().filter_map(|source| source.silent_ms(now));
+                self.reached_max()? + silent.min()?
+            }
         };
         Some(reached - config.allowed_lateness_ms)
     }
@@ -154,14 +166,41 @@ impl TenantMark {
         self.sources.values().map(|source| source.reached).max().filter(|max| *max > EventTime::MIN)
     }
 
-    fn is_awake(&self, config: &WatermarkConfig) -> bool {
-        self.sources.values().any(|source| source.still_ms < config.idle_after_ms)
+    fn is_awake(&self, now: EventTime, config: &WatermarkConfig) -> bool {
+        self.sources.values().any(|source| !source.is_idle(now, config))
     }
 }
 
-/// Whether a source only says that it is there and holds something: no time was read.
+impl Source {
+    fn new(now: EventTime) -> Self {
+        let nothing = EventTime::MIN;
+        Self { reached: nothing, broker_time: nothing, moved_at: now, vouched_at: None, unread_ms: 0 }
+    }
+
+    fn is_behind(&self, reached: EventTime, broker_time: EventTime) -> bool {
+        broker_time > self.broker_time || reached > self.reached
+    }
+
+    /// For how long it is known to have been silent, if it is known.
+    fn silent_ms(&self, now: EventTime) -> Option<i64> {
+        let counts = |vouched_at: &EventTime| now - *vouched_at <= VOUCHED_MS;
+        self.vouched_at.filter(counts).map(|vouched_at| vouched_at - self.moved_at)
+    }
+
+    fn is_idle(&self, now: EventTime, config: &WatermarkConfig) -> bool {
+        let is_silent = self.silent_ms(now).is_some_and(|silent_ms| silent_ms >= config.idle_after_ms);
+        is_silent || self.unread_ms >= config.unread_after_ms
+    }
+}
+
+/// Whether an event time was read.
+fn has_time(p: &SourceProgress) -> bool {
+    p.event_time_max >= EventTime(0)
+}
+
+/// Whether a source is only said to be there.
 fn is_announcement(p: &SourceProgress) -> bool {
-    p.event_time_max < EventTime(0)
+    !p.at_end && p.broker_time == EventTime::MIN
 }
 
 #[cfg(test)]

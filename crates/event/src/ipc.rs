@@ -106,11 +106,9 @@ mod tests {
             ..Observation::default()
         });
         let batch = builder.finish();
-        let progress = vec![SourceProgress {
-            source: "logs.prt_acme.x/0".into(),
-            event_time_max: EventTime(5),
-            broker_time: EventTime(6),
-        }];
+        let source = || "logs.prt_acme.x/0".to_owned();
+        let read = SourceProgress::read(source(), EventTime(5), EventTime(6));
+        let progress = vec![read, SourceProgress::announced(source()), SourceProgress::at_end(source())];
         let (back, back_progress) =
             decode_observations(&encode_observations(&batch, &progress)).expect("ours");
         assert_eq!((back, back_progress), (batch, progress));

@@ -75,14 +75,34 @@ columns! {
     count: Long, I, "", "For requests: how many.";
 }
 
-/// How far a source had come when a batch was made. Carried with every batch of observations,
+/// What was known of a source when a batch was made. Carried with every batch of observations,
 /// so that watermarks are a function of the log.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SourceProgress {
     /// `topic/partition` of the raw log.
     pub source: String,
-    /// The largest event time seen there (clamped like the events themselves).
+    /// The largest event time read there (clamped like the events themselves); `MIN` if none was.
     pub event_time_max: EventTime,
-    /// When the broker appended the newest record that was read there.
+    /// When the broker appended the newest record that was read there; `MIN` if none was.
     pub broker_time: EventTime,
+    /// Everything that the source held when this was appended had been read.
+    #[serde(default)]
+    pub at_end: bool,
+}
+
+impl SourceProgress {
+    /// Records of it were read.
+    pub fn read(source: String, event_time_max: EventTime, broker_time: EventTime) -> Self {
+        Self { source, event_time_max, broker_time, at_end: false }
+    }
+
+    /// It is there; what it holds may not be read yet.
+    pub fn announced(source: String) -> Self {
+        Self::read(source, EventTime::MIN, EventTime::MIN)
+    }
+
+    /// It was asked for its end, and everything before that had been read.
+    pub fn at_end(source: String) -> Self {
+        Self { at_end: true, ..Self::announced(source) }
+    }
 }

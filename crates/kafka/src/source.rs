@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event::EventTime;
+use event::{EventTime, Positions};
 use pipeline::{Polled, Reader, RecordView, Source, SourceError, StartAt, TopicPartition};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -13,9 +13,13 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use crate::Connection;
 use crate::context::{AssignmentChange, Context};
 
+mod ends;
 mod gather;
+mod waiting;
 
+use self::ends::EndWatch;
 use self::gather::gather;
+use self::waiting::Waiting;
 
 /// How much one batch may hold and how long it may take to gather.
 #[derive(Clone, Debug)]
@@ -45,7 +49,8 @@ pub struct SourceOptions {
     pub budget: Budget,
     /// How soon new topics are noticed.
     pub discovery: Duration,
-    /// Whether the reader is told of every partition that its group reads.
+    /// Whether the reader is told of every partition that its group reads, and of those of its own
+    /// that are read to their end.
     pub announce: bool,
 }
 
@@ -61,6 +66,8 @@ pub struct KafkaSource {
     budget: Budget,
     topics: HashMap<String, Arc<str>>,
     owned: HashSet<TopicPartition>,
+    ends: Option<EndWatch>,
+    waiting: Waiting,
     /// Partitions that are read again from before their group's committed offset, up to it.
     again: HashMap<TopicPartition, i64>,
     lag: Box<dyn Fn(i64) + Send>,
@@ -107,6 +114,8 @@ impl KafkaSource {
             budget: options.budget,
             topics: HashMap::new(),
             owned: HashSet::new(),
+            ends: options.announce.then(EndWatch::new),
+            waiting: Waiting::default(),
             again: HashMap::new(),
             lag,
             read_since_lag: 0,
@@ -140,6 +149,9 @@ impl KafkaSource {
             match change {
                 AssignmentChange::Assigned(partitions) => {
                     reader.assigned(&partitions)?;
+                    if let Some(ends) = &mut self.ends {
+                        ends.assigned(&partitions, self.consumer.context().lag.read().generation);
+                    }
                     for partition in &partitions {
                         if let Some(committed) = self.consumer.context().take_committed(partition) {
                             self.again.insert(partition.clone(), committed);
@@ -153,6 +165,10 @@ impl KafkaSource {
                         self.owned.remove(partition);
                         self.again.remove(partition);
                     });
+                    if let Some(ends) = &mut self.ends {
+                        ends.revoked(&partitions);
+                    }
+                    self.waiting.revoked(&partitions);
                     reader.revoked(&partitions);
                     lost.extend(partitions);
                 }
@@ -177,6 +193,21 @@ impl KafkaSource {
                 true
             }
             None => true,
+        }
+    }
+
+    /// Tells the reader of partitions that are read to their end, and commits that end with what comes
+    /// of this batch: an instance that is no longer the owner is found out by it.
+    fn tell_of_ends(&mut self, reader: &mut dyn Reader, positions: &mut Positions) {
+        let Some(ends) = &mut self.ends else { return };
+        ends.read(positions);
+        let reached = ends.reached(&self.consumer);
+        for (of, end) in reached.iter().filter(|(_, end)| *end > 0) {
+            positions.read(&of.topic, of.partition, end - 1);
+        }
+        let reached: Vec<_> = reached.into_iter().map(|(of, _)| of).collect();
+        if !reached.is_empty() {
+            reader.at_end(&reached);
         }
     }
 
@@ -221,6 +252,8 @@ impl Source for KafkaSource {
             reader.record(view(message, &topic));
         }
         drop(messages);
+        self.tell_of_ends(reader, &mut polled.positions);
+        self.waiting.follow(&self.consumer, reader)?;
         polled.caught_up = self.caught_up(polled.records);
         polled.unreachable = self.unreachable(polled.records);
         Ok(polled)

@@ -74,6 +74,9 @@ fn unique(name: &str) -> String {
 struct Seen {
     owned: Vec<TopicPartition>,
     announced: Vec<TopicPartition>,
+    at_end: Vec<TopicPartition>,
+    /// Of each topic these wait while another of its partitions has a backlog.
+    wait: BTreeSet<i32>,
     records: Vec<(i32, i64, String)>,
 }
 
@@ -84,6 +87,14 @@ impl Reader for Seen {
     }
     fn announced(&mut self, partitions: &[TopicPartition]) {
         self.announced.extend_from_slice(partitions);
+    }
+    fn at_end(&mut self, partitions: &[TopicPartition]) {
+        self.at_end.extend_from_slice(partitions);
+    }
+    fn ahead(&self, backlogged: &[TopicPartition]) -> Vec<TopicPartition> {
+        let is_behind = backlogged.iter().any(|behind| !self.wait.contains(&behind.partition));
+        let ahead = self.owned.iter().filter(|owned| is_behind && self.wait.contains(&owned.partition));
+        ahead.cloned().collect()
     }
     fn revoked(&mut self, partitions: &[TopicPartition]) {
         self.owned.retain(|owned| !partitions.contains(owned));
@@ -318,6 +329,84 @@ fn a_member_is_told_of_every_partition_before_it_reads_its_own() {
     assert_eq!(told(&others), BTreeSet::from([0, 1, 2, 3]));
     let own: BTreeSet<i32> = others.records.iter().map(|(partition, ..)| *partition).collect();
     assert!(own.len() < 4, "{own:?}");
+}
+
+#[test]
+fn a_quiet_partition_is_said_to_be_at_its_end_once_all_of_it_was_handed_over() {
+    let kafka = Kafka::start();
+    let (topic, group) = (unique("logs.end"), unique("group"));
+    kafka.topic(&topic, 2);
+    let writer = LogWriter::new(&kafka.connection, "test").unwrap();
+    let key = (0..).map(|n| n.to_string()).find(|key| partition_of(&kafka, &writer, key) == 0).unwrap();
+    for n in 0..200 {
+        writer.push(&topic, Some(&key), format!("line {n}").as_bytes(), &[]).unwrap();
+    }
+    writer.flush(Duration::from_secs(30)).unwrap();
+    let (mut source, mut seen) =
+        (kafka.source("end", &group, &[&topic], StartAt::Committed), Seen::default());
+    let mut positions = event::Positions::default();
+    read_until(&mut source, &mut seen, |seen, polled| {
+        positions.merge(&polled.positions);
+        if seen.at_end.iter().any(|end| end.partition == 0) {
+            assert_eq!(seen.records.len(), 200, "what is not handed over is not read");
+        }
+        let ends: BTreeSet<_> = seen.at_end.iter().map(|end| end.partition).collect();
+        ends == BTreeSet::from([0, 1])
+    });
+    assert_eq!(positions.next_offset(&topic, 0), Some(200));
+    assert_eq!(positions.next_offset(&topic, 1), None, "it holds nothing");
+    // Whoever reads it next hands nothing over, and says the same of it.
+    let id = unique("id");
+    let metrics = Metrics::register(&mut Registry::default());
+    let mut sink = TransactionSink::new(&kafka.connection, "end", &id, &source, metrics).unwrap();
+    sink.deliver(Vec::new(), &positions).unwrap();
+    drop((sink, source));
+    let (mut source, mut seen) =
+        (kafka.source("next", &group, &[&topic], StartAt::Committed), Seen::default());
+    read_until(&mut source, &mut seen, |seen, _| seen.at_end.iter().any(|end| end.partition == 0));
+    assert_eq!(seen.records, []);
+}
+
+/// Which of two partitions a key's records go to.
+fn partition_of(kafka: &Kafka, writer: &LogWriter, key: &str) -> i32 {
+    let topic = unique("logs.probe");
+    kafka.topic(&topic, 2);
+    writer.push(&topic, Some(key), b"probe", &[]).unwrap();
+    writer.flush(Duration::from_secs(30)).unwrap();
+    let (mut source, mut seen) =
+        (kafka.source("probe", &unique("group"), &[&topic], StartAt::Committed), Seen::default());
+    read_until(&mut source, &mut seen, |seen, _| !seen.records.is_empty());
+    seen.records[0].0
+}
+
+#[test]
+fn what_is_ahead_waits_for_a_backlog_and_goes_on_after_it() {
+    let kafka = Kafka::start();
+    let topic = unique("logs.backlog");
+    kafka.topic(&topic, 2);
+    fill(&kafka, &topic, 20_000);
+    let mut seen = Seen { wait: BTreeSet::from([1]), ..Seen::default() };
+    let mut source = kafka.source("backlog", &unique("group"), &[&topic], StartAt::Committed);
+    let read_of = |seen: &Seen| {
+        let ahead = seen.records.iter().filter(|(partition, ..)| *partition == 1).count();
+        (seen.records.len() - ahead, ahead)
+    };
+    // Slow enough for statistics to come while there is a backlog.
+    let mut waited = 0;
+    read_until(&mut source, &mut seen, |seen, polled| {
+        let (behind, ahead) = read_of(seen);
+        waited = waited.max(behind.saturating_sub(ahead));
+        std::thread::sleep(Duration::from_millis(if polled.records > 0 { 10 } else { 0 }));
+        seen.records.len() == 20_000
+    });
+    assert!(waited > 3_000, "at most {waited} records of the one were read before the other's");
+    let lines: BTreeSet<_> = seen.records.iter().map(|(.., line)| line).collect();
+    assert_eq!(lines.len(), 20_000, "each once");
+    let in_order = |of: i32| {
+        let offsets: Vec<_> = seen.records.iter().filter(|(p, ..)| *p == of).map(|(_, at, _)| *at).collect();
+        offsets.is_sorted()
+    };
+    assert!(in_order(0) && in_order(1));
 }
 
 #[test]

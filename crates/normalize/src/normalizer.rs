@@ -132,10 +132,8 @@ impl Normalizer {
             rejects: self.rejects.finish(),
             observations: self.observations.finish(),
             progress: progress
-                .map(|((topic, partition), (event_time_max, broker_time))| SourceProgress {
-                    source: format!("{topic}/{partition}"),
-                    event_time_max,
-                    broker_time,
+                .map(|((topic, partition), (event_time_max, broker_time))| {
+                    SourceProgress::read(format!("{topic}/{partition}"), event_time_max, broker_time)
                 })
                 .collect(),
             counts: std::mem::take(&mut self.counts),

@@ -8,6 +8,7 @@
 //! SQL, and nothing reads a clock except through [`Clock`].
 
 pub mod clock;
+mod ends;
 pub mod metrics;
 mod run;
 pub mod shutdown;
@@ -19,6 +20,7 @@ pub mod status;
 mod supervise;
 
 pub use clock::Clock;
+pub use ends::Ends;
 pub use metrics::Metrics;
 pub use run::{Parts, run};
 pub use shutdown::Shutdown;

@@ -49,6 +49,14 @@ pub trait Reader {
     /// Every partition there is of what our group reads, told at each assignment: others hold what is
     /// not ours, and may not have read of it yet.
     fn announced(&mut self, _: &[TopicPartition]) {}
+    /// Partitions of ours were asked for their end while they were quiet, and every record before it has
+    /// been handed over. Told of each now and then, never less often than every half minute.
+    fn at_end(&mut self, _: &[TopicPartition]) {}
+    /// These of ours have a backlog. Answers which of ours are to wait meanwhile, because what they
+    /// bring could not be used before the backlog was read. Asked about once a second.
+    fn ahead(&self, _backlogged: &[TopicPartition]) -> Vec<TopicPartition> {
+        Vec::new()
+    }
     /// These are no longer ours; no record of them is outstanding.
     fn revoked(&mut self, partitions: &[TopicPartition]);
     /// The next record of a partition that is ours, in offset order.

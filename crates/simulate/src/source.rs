@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pipeline::{Polled, Reader, RecordView, Source, SourceError, StartAt, TopicPartition};
+use event::Positions;
+use pipeline::{Ends, Polled, Reader, RecordView, Source, SourceError, StartAt, TopicPartition};
 use rand::Rng;
 
 use crate::log::Member;
 use crate::world::World;
+
+/// So many records that are not read yet are a backlog.
+const BACKLOG: i64 = 20;
 
 /// How far a partition is read.
 struct Place {
@@ -24,6 +28,7 @@ pub(crate) struct SimSource {
     start_at: StartAt,
     announces: bool,
     owned: BTreeMap<TopicPartition, Place>,
+    ends: Ends,
 }
 
 impl SimSource {
@@ -40,7 +45,16 @@ impl SimSource {
         let member = Member { group, id: shared.next_member };
         drop(shared);
         let world = Arc::clone(world);
-        Self { world, worker, member, reads, start_at, announces, owned: BTreeMap::new() }
+        Self {
+            world,
+            worker,
+            member,
+            reads,
+            start_at,
+            announces,
+            owned: BTreeMap::new(),
+            ends: Ends::default(),
+        }
     }
 
     pub(crate) fn member(&self) -> &Member {
@@ -56,10 +70,12 @@ impl SimSource {
         drop(shared);
         if polling.was_lost && !self.owned.is_empty() {
             let lost: Vec<_> = std::mem::take(&mut self.owned).into_keys().collect();
+            self.ends.revoked(&lost);
             reader.revoked(&lost);
         }
         if !polling.revoked.is_empty() {
             self.owned.retain(|of, _| !polling.revoked.contains(of));
+            self.ends.revoked(&polling.revoked);
             reader.revoked(&polling.revoked);
         }
         if self.announces && !polling.assigned.is_empty() {
@@ -72,9 +88,47 @@ impl SimSource {
             };
             let place = Place { next: start.unwrap_or(0), committed: committed.unwrap_or(0) };
             reader.assigned(std::slice::from_ref(&of))?;
+            self.ends.assigned(std::slice::from_ref(&of), now);
             self.owned.insert(of, place);
         }
         Ok(())
+    }
+}
+
+impl SimSource {
+    /// What the reader wants to wait for the sake of what has a backlog.
+    fn waiting(&self, reader: &dyn Reader) -> Vec<TopicPartition> {
+        let shared = self.world.shared();
+        let has_backlog =
+            |of: &TopicPartition, place: &Place| shared.log.stable_end(of) - place.next >= BACKLOG;
+        let backlogged = self.owned.iter().filter(|(of, place)| has_backlog(of, place));
+        let backlogged: Vec<_> = backlogged.map(|(of, _)| of.clone()).collect();
+        drop(shared);
+        reader.ahead(&backlogged)
+    }
+
+    /// Asks for the ends of what is quiet, one step after it was read, as the client does over the
+    /// network.
+    fn tell_of_ends(&mut self, reader: &mut dyn Reader, positions: &mut Positions) {
+        let now = self.world.now();
+        for (topic, partition, _) in positions.iter() {
+            self.ends.read(&TopicPartition { topic: Arc::clone(topic), partition }, now);
+        }
+        let due = if self.announces { self.ends.due(now) } else { Vec::new() };
+        if due.is_empty() {
+            return;
+        }
+        self.world.step(self.worker);
+        let shared = self.world.shared();
+        let end = |of: TopicPartition| (shared.log.stable_end(&of), of);
+        let is_reached = |(end, of): &(i64, TopicPartition)| self.owned[of].next >= *end;
+        let reached: Vec<_> = due.into_iter().map(end).filter(is_reached).collect();
+        drop(shared);
+        for (end, of) in reached.iter().filter(|(end, _)| *end > 0) {
+            positions.read(&of.topic, of.partition, end - 1);
+        }
+        let reached: Vec<_> = reached.into_iter().map(|(_, of)| of).collect();
+        reader.at_end(&reached);
     }
 }
 
@@ -98,7 +152,12 @@ impl Source for SimSource {
         drop(shared);
         self.follow_group(reader)?;
         let mut polled = Polled { caught_up: !self.owned.is_empty(), ..Polled::default() };
+        let waiting = self.waiting(reader);
         for (of, place) in &mut self.owned {
+            if waiting.contains(of) {
+                polled.caught_up = false;
+                continue;
+            }
             let mut entries = Vec::new();
             {
                 let mut shared = self.world.shared();
@@ -125,6 +184,7 @@ impl Source for SimSource {
                 });
             }
         }
+        self.tell_of_ends(reader, &mut polled.positions);
         Ok(polled)
     }
 }

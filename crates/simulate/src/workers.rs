@@ -22,6 +22,8 @@ use crate::world::{Killed, World};
 
 pub(crate) const OBSERVATION_PARTITIONS: i32 = 3;
 pub(crate) const EVENT_PARTITIONS: i32 = 2;
+/// So far ahead of a backlog a partition may be.
+const DRIFT_MAX_MS: i64 = 120_000;
 /// Snapshots are taken this often, of simulated time.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(5);
 const SNAPSHOTS_KEPT: usize = 3;
@@ -97,9 +99,8 @@ fn normalize(site: &Site, worker: usize) -> Result<(), Failure> {
     let options = Options { observation_partitions: OBSERVATION_PARTITIONS, ..Options::default() };
     let normalizer = Normalizer::new(Arc::clone(&site.schemas), fingerprinter, options);
     let metrics = Metrics::register(&mut Registry::default());
-    let clock = site.world.clock.clone();
-    let stage =
-        NormalizeStage::new(normalizer, site.topics.clone(), EVENT_PARTITIONS, clock, metrics.clone());
+    let topics = site.topics.clone();
+    let stage = NormalizeStage::new(normalizer, topics, EVENT_PARTITIONS, DRIFT_MAX_MS, metrics.clone());
     let mut parts = Parts { source, stage, sink };
     run(&mut parts, &site.shutdown, &StageStatus::default(), &metrics.stage("normalize"))
 }

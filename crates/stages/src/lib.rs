@@ -3,6 +3,7 @@
 //! They know neither Kafka nor any table, so that the same code runs over a real log and over a
 //! simulated one. Start reading at [`normalize::NormalizeStage`].
 
+mod alignment;
 pub mod detect;
 pub mod normalize;
 pub mod replay;

@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::{Array, AsArray};
-use event::{EventBatch, EventTime, LogTopic, Positions, RawLog, SourceProgress, ipc};
+use event::{EventBatch, LogTopic, Positions, RawLog, SourceProgress, ipc};
 use normalize::{Counts, Normalized, Normalizer};
 use pipeline::metrics::{OutputLabel, ReasonLabel, TenantLabel};
 use pipeline::{
-    Clock, Metrics, OutRecord, Polled, Reader, RecordView, SourceError, Stage, StageError, TopicPartition,
+    Metrics, OutRecord, Polled, Reader, RecordView, SourceError, Stage, StageError, TopicPartition,
 };
 use tracing::warn;
 
 use crate::Topics;
+use crate::alignment::Alignment;
 
 /// Rows and bytes of one record, about; more are cut, so that a record stays well under what our
 /// topics take.
@@ -26,29 +26,30 @@ pub struct NormalizeStage {
     sources: HashMap<Arc<str>, Option<LogTopic>>,
     event_partitions: i32,
     next_partition: i32,
-    unread: Vec<SourceProgress>,
-    ticks: Ticks,
+    /// What is known of sources beside what was read of them.
+    known: Vec<SourceProgress>,
+    alignment: Alignment,
     topics: Topics,
     metrics: Metrics,
 }
 
 impl NormalizeStage {
+    /// A stage that has read nothing. A partition that is further ahead than `drift_max_ms` in event
+    /// time waits for those of its tenant that have a backlog.
     pub fn new(
         normalizer: Normalizer,
         topics: Topics,
         event_partitions: i32,
-        clock: Clock,
+        drift_max_ms: i64,
         metrics: Metrics,
     ) -> Self {
-        // Active from the start: what an earlier run has read last may wait for time to pass.
-        let ticks = Ticks::new(clock);
         Self {
             normalizer,
             sources: HashMap::new(),
             event_partitions,
             next_partition: 0,
-            unread: Vec::new(),
-            ticks,
+            known: Vec::new(),
+            alignment: Alignment::new(drift_max_ms),
             topics,
             metrics,
         }
@@ -83,15 +84,22 @@ impl Reader for NormalizeStage {
     /// The detectors are told what is still to be read, or the sources that happen to be read
     /// first would carry event time past the others.
     fn announced(&mut self, partitions: &[TopicPartition]) {
-        let logs = partitions.iter().filter(|partition| LogTopic::parse(&partition.topic).is_ok());
-        self.unread.extend(logs.map(|partition| SourceProgress {
-            source: format!("{}/{}", partition.topic, partition.partition),
-            event_time_max: EventTime::MIN,
-            broker_time: EventTime::MIN,
-        }));
+        self.known.extend(sources(partitions).map(SourceProgress::announced));
     }
 
-    fn revoked(&mut self, _: &[TopicPartition]) {}
+    /// A source that is silent is told from one that is not read; this is also how they hear that
+    /// time goes on where nothing comes.
+    fn at_end(&mut self, partitions: &[TopicPartition]) {
+        self.known.extend(sources(partitions).map(SourceProgress::at_end));
+    }
+
+    fn ahead(&self, backlogged: &[TopicPartition]) -> Vec<TopicPartition> {
+        self.alignment.ahead(backlogged)
+    }
+
+    fn revoked(&mut self, partitions: &[TopicPartition]) {
+        self.alignment.revoked(partitions);
+    }
 
     fn record(&mut self, record: RecordView<'_>) {
         let source = self.sources.entry(Arc::clone(record.topic)).or_insert_with(|| {
@@ -123,17 +131,13 @@ impl Reader for NormalizeStage {
 impl Stage for NormalizeStage {
     type Output = Vec<OutRecord>;
 
-    fn finish(&mut self, polled: &Polled) -> Result<Vec<OutRecord>, StageError> {
+    fn finish(&mut self, _: &Polled) -> Result<Vec<OutRecord>, StageError> {
         let normalized = self.normalizer.finish();
-        let mut progress = std::mem::take(&mut self.unread);
+        let mut progress = std::mem::take(&mut self.known);
+        self.alignment.read(&normalized.progress);
         progress.extend_from_slice(&normalized.progress);
-        // While something is still to be read, silence says nothing of how far time has come.
-        let tick = polled.caught_up && self.ticks.due();
-        if progress.is_empty() && !tick {
+        if progress.is_empty() {
             return Ok(Vec::new());
-        }
-        if !normalized.progress.is_empty() {
-            self.ticks.worked();
         }
         let observations = normalized.observations.iter().map(event::ObservationBatch::len).sum();
         self.count(&normalized.counts, &normalized, observations);
@@ -172,6 +176,12 @@ impl Stage for NormalizeStage {
     }
 }
 
+/// The names of those partitions that are sources.
+fn sources(partitions: &[TopicPartition]) -> impl Iterator<Item = String> {
+    let logs = partitions.iter().filter(|partition| LogTopic::parse(&partition.topic).is_ok());
+    logs.map(|partition| format!("{}/{}", partition.topic, partition.partition))
+}
+
 /// Events by tenant and outcome. A batch holds few of them, so looking through a short list is quicker than hashing.
 fn by_tenant(events: &EventBatch) -> Vec<(&str, &str, u64)> {
     let column =
@@ -196,40 +206,4 @@ fn slices(
     let row_bytes = batch.get_array_memory_size() / rows.max(1);
     let most = (BYTES_PER_RECORD / row_bytes.max(1)).clamp(1, ROWS_PER_RECORD);
     (0..rows).step_by(most).map(move |from| batch.slice(from, most.min(rows - from)))
-}
-
-/// When there is nothing to read, time still passes: an empty batch now and then lets windows
-/// close and sources be found idle. The pause between two grows with the silence, so that a quiet
-/// night costs some hundred records.
-struct Ticks {
-    clock: Clock,
-    idle_since: Duration,
-    last: Duration,
-}
-
-const FIRST_TICK: Duration = Duration::from_secs(1);
-/// By then every window has closed.
-const LAST_TICK: Duration = Duration::from_secs(12 * 3_600);
-
-impl Ticks {
-    fn new(clock: Clock) -> Self {
-        let now = clock.uptime();
-        Self { clock, idle_since: now, last: now }
-    }
-
-    fn worked(&mut self) {
-        self.idle_since = self.clock.uptime();
-        self.last = self.idle_since;
-    }
-
-    fn due(&mut self) -> bool {
-        let now = self.clock.uptime();
-        let silence = now.saturating_sub(self.idle_since);
-        let pause = (silence / 20).max(FIRST_TICK);
-        if silence > LAST_TICK || now.saturating_sub(self.last) < pause {
-            return false;
-        }
-        self.last = now;
-        true
-    }
 }

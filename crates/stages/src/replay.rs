@@ -6,6 +6,8 @@
 //! rather than less: no source is ever taken for idle before its end, so nothing is late on account
 //! of it; and at the end time goes on until every window has closed, and every episode that ever does.
 
+use std::collections::BTreeSet;
+
 use detect::{DetectConfig, Engine};
 use event::{
     AlertChange, EventBatch, EventTime, ObservationBatchBuilder, RawLog, RejectBatch, SourceProgress,
@@ -21,6 +23,8 @@ const STEPS: i64 = 14 * 6;
 pub struct Replay {
     normalizer: Normalizer,
     engine: Engine,
+    /// All there are.
+    sources: BTreeSet<String>,
     progress: Vec<SourceProgress>,
     read_at: EventTime,
 }
@@ -49,10 +53,9 @@ impl Replay {
         sources: impl IntoIterator<Item = String>,
         read_at: EventTime,
     ) -> Self {
-        let unread =
-            |source| SourceProgress { source, event_time_max: EventTime::MIN, broker_time: EventTime::MIN };
-        let progress = sources.into_iter().map(unread).collect();
-        Self { normalizer, engine: Engine::new(config), progress, read_at }
+        let sources: BTreeSet<_> = sources.into_iter().collect();
+        let progress = sources.iter().cloned().map(SourceProgress::announced).collect();
+        Self { normalizer, engine: Engine::new(config), sources, progress, read_at }
     }
 
     /// Reads one record.
@@ -67,11 +70,7 @@ impl Replay {
 
     /// There is no more of a source; the others need not wait for it.
     pub fn ended(&mut self, source: String) {
-        self.progress.push(SourceProgress {
-            source,
-            event_time_max: self.read_at,
-            broker_time: self.read_at,
-        });
+        self.progress.push(SourceProgress::read(source, self.read_at, self.read_at));
     }
 
     /// What became of the lines since the last batch.
@@ -97,9 +96,10 @@ impl Replay {
     pub fn finish(mut self) -> Vec<AlertChange> {
         let mut changes = self.batch().changes;
         let nothing = ObservationBatchBuilder::default().finish();
+        let progress: Vec<_> = self.sources.into_iter().map(SourceProgress::at_end).collect();
         for step in 1..=STEPS {
             let at = EventTime(self.read_at.millis() + step * STEP_MS);
-            changes.extend(self.engine.on_record(&nothing, &[], at));
+            changes.extend(self.engine.on_record(&nothing, &progress, at));
         }
         changes
     }

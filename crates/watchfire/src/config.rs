@@ -141,6 +141,8 @@ pub(crate) struct Normalize {
     pub(crate) depth_max: usize,
     /// How long one transaction gathers records, in milliseconds.
     pub(crate) commit_interval_ms: u64,
+    /// How far a partition may be ahead of a backlog of the same partner, in milliseconds of event time.
+    pub(crate) drift_max_ms: i64,
 }
 
 impl Default for Normalize {
@@ -151,6 +153,7 @@ impl Default for Normalize {
             line_bytes_max: 1 << 20,
             depth_max: 64,
             commit_interval_ms: 100,
+            drift_max_ms: 600_000,
         }
     }
 }

@@ -113,20 +113,15 @@ impl Threads {
         let pepper = config::pepper(&config.privacy, &config.server.data_dir)?;
         let fingerprinter = Fingerprinter::new(&config.privacy.key_id, &pepper)?;
         let options = config.normalize.options(observation_partitions(parts, config)?);
-        let (interval, event_partitions) =
-            (config.normalize.commit_interval_ms, config.kafka.event_partitions);
+        let (interval, drift_max_ms) = (config.normalize.commit_interval_ms, config.normalize.drift_max_ms);
+        let event_partitions = config.kafka.event_partitions;
         self.spawn("normalize", parts, move |shutdown, status| {
             let source =
                 builder.source("normalize", &[topics::LOGS], StartAt::Committed, budget(interval))?;
             let sink = builder.sink("normalize", &source)?;
             let normalizer = Normalizer::new(Arc::clone(&schemas), fingerprinter.clone(), options.clone());
-            let stage = NormalizeStage::new(
-                normalizer,
-                builder.topics.clone(),
-                event_partitions,
-                builder.clock.clone(),
-                builder.metrics.clone(),
-            );
+            let (topics, metrics) = (builder.topics.clone(), builder.metrics.clone());
+            let stage = NormalizeStage::new(normalizer, topics, event_partitions, drift_max_ms, metrics);
             let mut parts = pipeline::Parts { source, stage, sink };
             run(&mut parts, shutdown, status, &builder.metrics.stage("normalize"))
         })
