@@ -2,12 +2,14 @@
 //! against a replay of the same log afterwards.
 //!
 //! A partner's traffic with attacks in it is sent while processes are killed, stopped and woken,
-//! added and taken away, and brokers lost. Then: every line that was acknowledged is stored once,
-//! no change of an alert is stored twice, and the alerts are those of `watchfire replay` by id.
+//! added and taken away, and brokers lost, or answers of theirs. Then: every line that was
+//! acknowledged is stored once, no change of an alert is stored twice, and the alerts are those of
+//! `watchfire replay` by id.
 
 mod brokers;
 mod fleet;
 mod harm;
+mod proxy;
 mod verdict;
 
 use std::path::PathBuf;
@@ -81,7 +83,10 @@ fn one(options: &Faults, binary: &std::path::Path, harm: Harm, run: u64) -> anyh
         std::fs::remove_dir_all(&dir).with_context(|| format!("empty {}", dir.display()))?;
     }
     std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
-    let brokers = Brokers::start(binary, &dir, options.kafka.as_deref())?;
+    let mut brokers = Brokers::start(binary, &dir, options.kafka.as_deref())?;
+    if harm.is_on_the_way() {
+        brokers.stand_behind_a_proxy()?;
+    }
     let mut fleet = Fleet::start(binary, &dir, brokers)?;
     let sender = fleet.send(options.lines, options.rate, run)?;
     harm.inflict(&mut fleet, run)?;

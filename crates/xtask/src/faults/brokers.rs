@@ -6,11 +6,13 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
+use super::proxy::Proxy;
 use crate::bench::Background;
 
 pub(super) struct Brokers {
     pub(super) address: String,
     kind: Kind,
+    proxy: Option<Proxy>,
 }
 
 enum Kind {
@@ -23,14 +25,29 @@ impl Brokers {
         if let Some(script) = script {
             say(script, &["stop", "--wipe"])?;
             let address = say(script, &["start", "--nodes", "3"])?;
-            return Ok(Self { address, kind: Kind::Kafka { script: script.to_owned() } });
+            return Ok(Self { address, kind: Kind::Kafka { script: script.to_owned() }, proxy: None });
         }
         // The same port after a restart, as clients expect of a broker.
         let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr())?.to_string();
         let kind = Kind::Ours { binary: binary.to_owned(), data: dir.join("broker"), process: None };
-        let mut brokers = Self { address, kind };
+        let mut brokers = Self { address, kind, proxy: None };
         brokers.revive()?;
         Ok(brokers)
+    }
+
+    /// Puts a proxy before them, which the processes of a fleet that starts afterwards go through.
+    pub(super) fn stand_behind_a_proxy(&mut self) -> anyhow::Result<()> {
+        self.proxy = Some(Proxy::before(&self.address)?);
+        Ok(())
+    }
+
+    pub(super) fn proxy(&self) -> anyhow::Result<&Proxy> {
+        self.proxy.as_ref().context("no proxy stands before the brokers")
+    }
+
+    /// What the processes of a fleet are told.
+    pub(super) fn address_for_the_fleet(&self) -> &str {
+        self.proxy.as_ref().map_or(&self.address, |proxy| &proxy.address)
     }
 
     /// Kills one without a word: ours, or one of the three.

@@ -33,7 +33,7 @@ impl Fleet {
             "[kafka]\nprefix = 'faults'\nbrokers = '{}'\ndiscovery_ms = 1000\n\
              [detect]\nsnapshot_interval_seconds = 5\nsnapshots_url = 'file://{dir}/snapshots'\n\
              [privacy]\nkey_file = '{dir}/privacy.key'\n",
-            brokers.address,
+            brokers.address_for_the_fleet(),
             dir = dir.display(),
         );
         fs::write(dir.join("watchfire.toml"), config).context("write the configuration")?;

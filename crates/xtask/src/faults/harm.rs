@@ -25,6 +25,11 @@ pub(super) enum Harm {
     KillBroker,
     /// No broker for longer than a transaction may take.
     Outage,
+    /// Brokers do what they are asked, mostly a commit, and the answer gets lost; forty times.
+    LostAnswer,
+    /// Answers come up to 0.4 s late, some in pieces, and of a hundred exchanges five end with the
+    /// connection: half of them before the broker has the request, half after it.
+    BadNetwork,
 }
 
 /// Twice as long as a member of a group may be silent.
@@ -34,6 +39,11 @@ const TWO_SESSIONS: Duration = Duration::from_secs(13);
 const OUTAGE: Duration = Duration::from_secs(12);
 
 impl Harm {
+    /// Whether it happens between the processes and the brokers.
+    pub(super) fn is_on_the_way(self) -> bool {
+        matches!(self, Self::LostAnswer | Self::BadNetwork)
+    }
+
     /// Does it, over about half a minute. The seed decides whom and when.
     pub(super) fn inflict(self, fleet: &mut Fleet, seed: u64) -> anyhow::Result<()> {
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
@@ -89,23 +99,25 @@ impl Harm {
                 pause(OUTAGE);
                 fleet.brokers.revive()?;
             }
+            Self::LostAnswer => fleet.brokers.proxy()?.lose_answers(&mut dice)?,
+            Self::BadNetwork => fleet.brokers.proxy()?.rough_weather(dice)?,
         }
         Ok(())
     }
 }
 
 /// Numbers that a seed gives again (xorshift64*).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
     }
 
-    fn millis(&mut self, end: u64) -> Duration {
+    pub(super) fn millis(&mut self, end: u64) -> Duration {
         Duration::from_millis(self.below(end))
     }
 }
