@@ -108,6 +108,9 @@ impl ProducerContext for Side {
     }
 }
 
+/// How long a record is tried, unless the connection's properties say otherwise.
+const PATIENCE_MS: &str = "30000";
+
 /// Appends records to any topic.
 #[derive(Clone)]
 pub struct LogWriter {
@@ -119,6 +122,7 @@ impl LogWriter {
     /// Connects; nothing is sent until the first record.
     pub fn new(connection: &Connection, name: &str) -> Result<Self, WriteError> {
         let deliveries = Arc::new(Deliveries::default());
+        let patience = connection.properties.get("delivery.timeout.ms").map_or(PATIENCE_MS, String::as_str);
         let producer = connection
             .client(name)
             .set("enable.idempotence", "true")
@@ -129,7 +133,7 @@ impl LogWriter {
             .set("queue.buffering.max.kbytes", "131072")
             .set("queue.buffering.max.messages", "500000")
             .set("batch.num.messages", "20000")
-            .set("delivery.timeout.ms", "30000")
+            .set("delivery.timeout.ms", patience)
             .create_with_context(Side(Arc::clone(&deliveries)))
             .map_err(|error| WriteError::from(&error))?;
         Ok(Self { producer: Arc::new(producer), deliveries })

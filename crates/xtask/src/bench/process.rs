@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -117,16 +117,29 @@ impl Background {
         Ok(())
     }
 
+    /// Fails if it has ended.
+    pub(crate) fn check_alive(&mut self) -> anyhow::Result<()> {
+        match self.0.try_wait().context("look whether it runs")? {
+            None => Ok(()),
+            Some(status) => bail!("it ended by itself with {status}"),
+        }
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
     }
 
     /// Asks it to stop, as an init system does, and waits until it has.
-    pub(crate) fn terminate(mut self) -> anyhow::Result<()> {
-        crate::command::run("kill", &["-TERM", &self.id().to_string()])?;
-        let status = self.0.wait().context("wait for it to stop")?;
+    pub(crate) fn terminate(self) -> anyhow::Result<()> {
+        let status = self.terminated()?;
         ensure!(status.success(), "it stopped with {status}");
         Ok(())
+    }
+
+    /// The same, however it stops.
+    pub(crate) fn terminated(mut self) -> anyhow::Result<ExitStatus> {
+        crate::command::run("kill", &["-TERM", &self.id().to_string()])?;
+        self.0.wait().context("wait for it to stop")
     }
 }
 

@@ -1,8 +1,10 @@
 //! The brokers of a run: ours, or three of Apache Kafka.
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
@@ -11,6 +13,8 @@ use crate::bench::Background;
 
 pub(super) struct Brokers {
     pub(super) address: String,
+    /// How long their first start took.
+    pub(super) start_took: Duration,
     kind: Kind,
     proxy: Option<Proxy>,
 }
@@ -21,16 +25,21 @@ enum Kind {
 }
 
 impl Brokers {
+    /// The folder of our own, and the name of its log.
+    pub(super) const DATA: &str = "broker";
+
     pub(super) fn start(binary: &Path, dir: &Path, script: Option<&Path>) -> anyhow::Result<Self> {
         if let Some(script) = script {
             say(script, &["stop", "--wipe"])?;
+            let began = Instant::now();
             let address = say(script, &["start", "--nodes", "3"])?;
-            return Ok(Self { address, kind: Kind::Kafka { script: script.to_owned() }, proxy: None });
+            let (kind, start_took) = (Kind::Kafka { script: script.to_owned() }, began.elapsed());
+            return Ok(Self { address, start_took, kind, proxy: None });
         }
         // The same port after a restart, as clients expect of a broker.
         let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr())?.to_string();
-        let kind = Kind::Ours { binary: binary.to_owned(), data: dir.join("broker"), process: None };
-        let mut brokers = Self { address, kind, proxy: None };
+        let kind = Kind::Ours { binary: binary.to_owned(), data: dir.join(Self::DATA), process: None };
+        let mut brokers = Self { address, start_took: Duration::ZERO, kind, proxy: None };
         brokers.revive()?;
         Ok(brokers)
     }
@@ -70,7 +79,9 @@ impl Brokers {
         match &mut self.kind {
             Kind::Ours { binary, data, process } => {
                 let mut broker = Command::new(binary);
-                broker.arg("broker").arg("--data-dir").arg(data).args(["--listen", &self.address]);
+                broker.arg("broker").arg("--data-dir").arg(&*data).args(["--listen", &self.address]);
+                let log = data.with_extension("log");
+                broker.stderr(File::options().create(true).append(true).open(log)?);
                 *process = Some(Background::start(broker, "listens on")?.0);
             }
             Kind::Kafka { script } => {
@@ -84,6 +95,14 @@ impl Brokers {
             }
         }
         Ok(())
+    }
+
+    /// Fails if ours has ended by itself.
+    pub(super) fn check_alive(&mut self) -> anyhow::Result<()> {
+        match &mut self.kind {
+            Kind::Ours { process: Some(process), .. } => process.check_alive().context("the broker"),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn stop(self) -> anyhow::Result<()> {

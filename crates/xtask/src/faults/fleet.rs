@@ -1,7 +1,10 @@
 //! The processes of a run: one that stores, alerts and answers; some that normalize and detect.
 
+mod health;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -9,11 +12,16 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::brokers::Brokers;
+use super::ground::Ground;
 use crate::bench::Background;
 use crate::command;
 
 /// Normalizing and detecting processes at the beginning.
 const WORKERS: usize = 2;
+/// As a number, which wait(2) speaks in.
+const SIGTERM: i32 = 15;
+/// Three brokers of Apache Kafka may take half a minute to start where the machine is busy.
+const SHIPPER_PATIENCE: &str = "delivery.timeout.ms=120000";
 
 /// Its processes end with it, also where a run fails.
 pub(super) struct Fleet {
@@ -24,15 +32,25 @@ pub(super) struct Fleet {
     workers: Vec<Option<Background>>,
     url: String,
     token: PathBuf,
+    pub(super) ground: Ground,
 }
 
 impl Fleet {
-    pub(super) fn start(binary: &Path, dir: &Path, brokers: Brokers) -> anyhow::Result<Self> {
+    /// The folder and the log of the process that stores.
+    pub(super) const KEEPER: &str = "keeper";
+
+    /// The folder and the log of a worker.
+    pub(super) fn worker(number: usize) -> String {
+        format!("worker-{number}")
+    }
+
+    pub(super) fn start(binary: &Path, dir: &Path, brokers: Brokers, ground: Ground) -> anyhow::Result<Self> {
         fs::write(dir.join("privacy.key"), "7f".repeat(32)).context("write the privacy key")?;
         let config = format!(
             "[kafka]\nprefix = 'faults'\nbrokers = '{}'\ndiscovery_ms = 1000\n\
              [detect]\nsnapshot_interval_seconds = 5\nsnapshots_url = 'file://{dir}/snapshots'\n\
-             [privacy]\nkey_file = '{dir}/privacy.key'\n",
+             [privacy]\nkey_file = '{dir}/privacy.key'\n\
+             [query]\ntime_max_seconds = 120\n",
             brokers.address_for_the_fleet(),
             dir = dir.display(),
         );
@@ -45,9 +63,11 @@ impl Fleet {
             workers: Vec::new(),
             url: String::new(),
             token: dir.join("token"),
+            ground,
         };
         fleet.start_keeper()?;
         (0..WORKERS).try_for_each(|_| fleet.add())?;
+        fleet.await_workers()?;
         Ok(fleet)
     }
 
@@ -58,11 +78,15 @@ impl Fleet {
         serve.arg("--config").arg(self.dir.join("watchfire.toml"));
         serve.arg("--data-dir").arg(self.dir.join(name));
         serve.stdout(Stdio::piped()).stderr(log);
+        if let Some(clocks) = &self.ground.clocks {
+            clocks.give(&mut serve, name)?;
+        }
         Ok(serve)
     }
 
     fn start_keeper(&mut self) -> anyhow::Result<()> {
-        let mut keeper = self.serve("keeper", "store,alerting,api")?.spawn().context("start the keeper")?;
+        let mut keeper =
+            self.serve(Self::KEEPER, "store,alerting,api")?.spawn().context("start the keeper")?;
         let mut lines = BufReader::new(keeper.stdout.take().context("its output is piped")?).lines();
         for line in lines.by_ref() {
             let line = line?;
@@ -95,7 +119,7 @@ impl Fleet {
 
     /// Starts a dead worker again.
     pub(super) fn restart(&mut self, worker: usize) -> anyhow::Result<()> {
-        let mut serve = self.serve(&format!("worker-{worker}"), "normalize,detect")?;
+        let mut serve = self.serve(&Self::worker(worker), "normalize,detect")?;
         let child = serve.stdout(Stdio::null()).spawn().context("start a worker")?;
         self.workers[worker] = Some(Background::of(child));
         Ok(())
@@ -104,6 +128,17 @@ impl Fleet {
     /// Kills a worker without a word.
     pub(super) fn kill(&mut self, worker: usize) {
         drop(self.workers[worker].take());
+    }
+
+    /// Asks a worker to stop, and waits. One that still starts is ended by the signal itself.
+    pub(super) fn terminate(&mut self, worker: usize) -> anyhow::Result<()> {
+        let Some(process) = self.workers[worker].take() else { return Ok(()) };
+        let status = process.terminated()?;
+        ensure!(
+            status.success() || status.signal() == Some(SIGTERM),
+            "worker {worker} stopped with {status}"
+        );
+        Ok(())
     }
 
     /// Sends a worker a signal, e.g. `STOP` or `CONT`.
@@ -123,7 +158,14 @@ impl Fleet {
         let mut generate = Command::new(&self.binary);
         generate.args(["generate", "--attacks", "--partners", "3", "--density", "4"]);
         generate.args(["--events", &lines.to_string(), "--rate", &rate.to_string()]);
-        generate.args(["--seed", &seed.to_string(), "--kafka", &self.brokers.address]);
+        generate.args([
+            "--seed",
+            &seed.to_string(),
+            "--kafka",
+            &self.brokers.address,
+            "-X",
+            SHIPPER_PATIENCE,
+        ]);
         generate.stdout(Stdio::null()).spawn().map(Background::of).context("start watchfire generate")
     }
 
@@ -152,6 +194,11 @@ impl Fleet {
             arguments.extend(["--topic", name]);
         }
         self.ask(&arguments)
+    }
+
+    /// Where everything is put.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(super) fn stop(mut self) -> anyhow::Result<()> {

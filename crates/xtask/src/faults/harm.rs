@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::fleet::Fleet;
+use super::{churn, clock, disk, outage};
 
 /// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -19,24 +20,29 @@ pub(super) enum Harm {
     Zombie,
     /// Two workers become three and then one, by kill -9.
     Scale,
-    /// A worker comes and another goes every five seconds.
+    /// A worker comes and another goes every five seconds, for as long as lines are sent.
     Churn,
     /// kill -9 of a broker, which comes back five seconds later; three times.
     KillBroker,
-    /// No broker for longer than a transaction may take.
+    /// No broker for longer than a transaction may take; processes that wait must be idle.
     Outage,
     /// Brokers do what they are asked, mostly a commit, and the answer gets lost; forty times.
     LostAnswer,
     /// Answers come up to 0.4 s late, some in pieces, and of a hundred exchanges five end with the
     /// connection: half of them before the broker has the request, half after it.
     BadNetwork,
+    /// The disk of the snapshots, of the keeper's tables and database, and of our own broker's log:
+    /// each is full for ten seconds, one after another. Needs root, to mount them.
+    DiskFull,
+    /// Workers' and the keeper's wall clocks are an hour ahead, an hour behind, step back, and drift
+    /// by 10 %. Needs libfaketime and a C compiler.
+    Clock,
 }
 
+/// So long everything goes well before it happens.
+const BEFORE: Duration = Duration::from_secs(4);
 /// Twice as long as a member of a group may be silent.
 const TWO_SESSIONS: Duration = Duration::from_secs(13);
-/// Longer than a transaction may take; with the time that brokers take to start, shorter than
-/// shippers keep trying.
-const OUTAGE: Duration = Duration::from_secs(12);
 
 impl Harm {
     /// Whether it happens between the processes and the brokers.
@@ -44,10 +50,19 @@ impl Harm {
         matches!(self, Self::LostAnswer | Self::BadNetwork)
     }
 
-    /// Does it, over about half a minute. The seed decides whom and when.
-    pub(super) fn inflict(self, fleet: &mut Fleet, seed: u64) -> anyhow::Result<()> {
+    /// So much of what is sent must be stored by the end of the sending.
+    pub(super) fn kept_up_min(self) -> f64 {
+        match self {
+            Self::Churn => 0.5,
+            _ => 0.0,
+        }
+    }
+
+    /// Does it, over about half a minute; what can go on for longer, for as long as lines are sent.
+    /// The seed decides whom and when.
+    pub(super) fn inflict(self, fleet: &mut Fleet, seed: u64, sending: Duration) -> anyhow::Result<()> {
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        pause(Duration::from_secs(4));
+        pause(BEFORE);
         match self {
             Self::None => {}
             Self::KillWorker => {
@@ -79,13 +94,7 @@ impl Harm {
                 fleet.kill(0);
                 fleet.kill(1);
             }
-            Self::Churn => {
-                for worker in 0..5 {
-                    fleet.add()?;
-                    pause(Duration::from_secs(5));
-                    fleet.kill(worker);
-                }
-            }
+            Self::Churn => churn::come_and_go(fleet, &mut dice, sending.saturating_sub(BEFORE))?,
             Self::KillBroker => {
                 for number in 0..3 {
                     fleet.brokers.kill(number)?;
@@ -94,13 +103,11 @@ impl Harm {
                     pause(Duration::from_secs(5));
                 }
             }
-            Self::Outage => {
-                fleet.brokers.kill_all()?;
-                pause(OUTAGE);
-                fleet.brokers.revive()?;
-            }
+            Self::Outage => outage::outage(fleet)?,
             Self::LostAnswer => fleet.brokers.proxy()?.lose_answers(&mut dice)?,
             Self::BadNetwork => fleet.brokers.proxy()?.rough_weather(dice)?,
+            Self::DiskFull => disk::fill_each(fleet, &mut dice)?,
+            Self::Clock => clock::set_wrong(fleet, &mut dice)?,
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::fleet::Fleet;
-use super::harm::pause;
+use super::harm::{Harm, pause};
 
 /// So long a system may take to come to rest before it is looked at all the same.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -21,6 +21,8 @@ pub(super) struct Verdict {
     missing: BTreeSet<String>,
     other: BTreeSet<String>,
     changes_doubled: u64,
+    /// Of the lines, how many were stored when the last one was sent.
+    kept_up: f64,
     caught_up: Duration,
 }
 
@@ -28,6 +30,7 @@ impl Verdict {
     /// Waits until all is stored, and until the alerts are those of a replay or patience ends.
     pub(super) fn reach(fleet: &mut Fleet, lines: u64) -> anyhow::Result<Self> {
         let began = Instant::now();
+        let kept_up = rows(fleet)?.1 as f64 / lines as f64;
         while rows(fleet)?.1 < lines && began.elapsed() < PATIENCE {
             pause(Duration::from_millis(200));
         }
@@ -48,26 +51,29 @@ impl Verdict {
             missing: expected.difference(&found).cloned().collect(),
             other: found.difference(&expected).cloned().collect(),
             changes_doubled: changes_doubled(fleet)?,
+            kept_up,
             caught_up,
         })
     }
 
     /// Cells of a row of the table.
     pub(super) fn row(&self) -> String {
-        let Self { lines, lost, doubled, alerts, missing, other, changes_doubled, caught_up } = self;
+        let Self { lines, lost, doubled, alerts, missing, other, changes_doubled, kept_up, caught_up } = self;
         let (missing, other) = (missing.len(), other.len());
         format!(
-            "| {lines} | {lost} | {doubled} | {alerts} | {missing} | {other} | {changes_doubled} | {:.1} s |",
+            "| {lines} | {lost} | {doubled} | {alerts} | {missing} | {other} | {changes_doubled} | {:.0} % | {:.1} s |",
+            kept_up * 100.0,
             caught_up.as_secs_f64()
         )
     }
 
-    pub(super) fn is_well(&self) -> bool {
+    pub(super) fn is_well(&self, harm: Harm) -> bool {
         let named = self.missing.iter().chain(&self.other);
         named.for_each(|id| eprintln!("differs from the replay: {id}"));
         self.lost + self.doubled + self.changes_doubled == 0
             && self.missing.is_empty()
             && self.other.is_empty()
+            && self.kept_up >= harm.kept_up_min()
     }
 }
 
