@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("alerting", &["event"]),
     ("api", &["event", "query", "alerting"]),
     ("testkit", &["event"]),
+    ("keep", &["event", "pipeline", "stages", "store", "alerting"]),
     ("simulate", &["event", "normalize", "detect", "pipeline", "stages", "testkit"]),
     ("xtask", &["testkit", "event"]),
     (
@@ -33,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "store",
             "query",
             "alerting",
+            "keep",
             "api",
             "testkit",
         ],

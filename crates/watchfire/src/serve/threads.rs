@@ -5,6 +5,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use kafka::{AtLeastOnceSink, Budget, KafkaSource, SourceOptions, TransactionSink};
+use keep::alerting::{self, AlertingStage, ControlSink};
+use keep::store::{self, StoreStage, TableSink};
 use normalize::{Fingerprinter, Normalizer, Schemas};
 use pipeline::metrics::StageLabel;
 use pipeline::{Failure, OutRecord, Shutdown, Sink, StageState, StageStatus, StartAt, run, supervise};
@@ -16,8 +18,6 @@ use tokio::sync::watch;
 use super::parts::Parts;
 use crate::commands::check::schemas;
 use crate::config::{self, Config, Delivery, Role};
-use crate::keep::alerting::{self, AlertingStage, ControlSink};
-use crate::keep::store::{self, StoreStage, TableSink};
 
 /// A stage's name and its thread.
 type Running = (&'static str, JoinHandle<Result<(), Failure>>);

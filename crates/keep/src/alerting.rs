@@ -12,7 +12,7 @@ use stages::unreadable::Unreadable;
 use tokio::runtime::Handle;
 
 /// Where the database says a partition is to be read from.
-pub(crate) fn start_at(control: Control, runtime: Handle) -> StartAt {
+pub fn start_at(control: Control, runtime: Handle) -> StartAt {
     StartAt::Owner(Arc::new(move |partition: &TopicPartition, _: Option<i64>| {
         runtime
             .block_on(control.committed(&partition.topic, partition.partition))
@@ -20,14 +20,15 @@ pub(crate) fn start_at(control: Control, runtime: Handle) -> StartAt {
     }))
 }
 
-/// ALERTING.
-pub(crate) struct AlertingStage {
+/// ALERTING. What it makes of a batch is for [`ControlSink`].
+pub struct AlertingStage {
     changes: Vec<AlertChange>,
     unreadable: Unreadable,
 }
 
 impl AlertingStage {
-    pub(crate) fn new(alerts: &Arc<str>, metrics: Metrics) -> Self {
+    /// Reads this topic.
+    pub fn new(alerts: &Arc<str>, metrics: Metrics) -> Self {
         Self { changes: Vec::new(), unreadable: Unreadable::new("alerting", &[alerts], metrics) }
     }
 }
@@ -60,12 +61,16 @@ impl Stage for AlertingStage {
     }
 }
 
-/// Writes alert state.
-pub(crate) struct ControlSink {
-    pub(crate) control: Control,
-    pub(crate) runtime: Handle,
-    pub(crate) clock: Clock,
-    pub(crate) metrics: Metrics,
+/// Writes alert state. Its calls block; they are for stage threads, not for async code.
+pub struct ControlSink {
+    /// The database.
+    pub control: Control,
+    /// Where its answers are waited for.
+    pub runtime: Handle,
+    /// Says when a change was received.
+    pub clock: Clock,
+    /// Where it is counted.
+    pub metrics: Metrics,
 }
 
 impl Sink<Vec<AlertChange>> for ControlSink {

@@ -1,6 +1,6 @@
 //! STORE: events, rejects and alert changes in; table rows and offsets in one commit out.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::store::{StoreError, Table, Tables};
@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tracing::{info, warn};
 
 /// Where the tables say a partition is to be read from.
-pub(crate) fn start_at(topics: Topics, tables: Tables, runtime: Handle) -> StartAt {
+pub fn start_at(topics: Topics, tables: Tables, runtime: Handle) -> StartAt {
     StartAt::Owner(Arc::new(move |partition: &TopicPartition, _: Option<i64>| {
         let table = table_of(&topics, &partition.topic)
             .ok_or_else(|| format!("no table reads {}", partition.topic))?;
@@ -38,24 +38,25 @@ fn table_of(topics: &Topics, topic: &str) -> Option<Table> {
 
 /// What one commit of one table brings.
 #[derive(Default)]
-pub(crate) struct Append {
+pub struct Append {
     batches: Vec<RecordBatch>,
     positions: Positions,
 }
 
-/// STORE.
-pub(crate) struct StoreStage {
+/// STORE. What it makes of a batch is for [`TableSink`].
+pub struct StoreStage {
     topics: Topics,
-    appends: HashMap<Table, Append>,
+    appends: BTreeMap<Table, Append>,
     changes: Vec<AlertChange>,
     unreadable: Unreadable,
 }
 
 impl StoreStage {
-    pub(crate) fn new(topics: Topics, metrics: Metrics) -> Self {
+    /// Reads those of these topics that have a table.
+    pub fn new(topics: Topics, metrics: Metrics) -> Self {
         let read = [&topics.events, &topics.rejects, &topics.alerts];
         let unreadable = Unreadable::new("store", &read, metrics);
-        Self { topics, appends: HashMap::new(), changes: Vec::new(), unreadable }
+        Self { topics, appends: BTreeMap::new(), changes: Vec::new(), unreadable }
     }
 }
 
@@ -96,9 +97,9 @@ fn batch<B>(
 }
 
 impl Stage for StoreStage {
-    type Output = HashMap<Table, Append>;
+    type Output = BTreeMap<Table, Append>;
 
-    fn finish(&mut self, _: &Polled) -> Result<HashMap<Table, Append>, StageError> {
+    fn finish(&mut self, _: &Polled) -> Result<BTreeMap<Table, Append>, StageError> {
         self.unreadable.check()?;
         let changes = std::mem::take(&mut self.changes);
         if let (Some(append), false) = (self.appends.get_mut(&Table::AlertChanges), changes.is_empty()) {
@@ -112,15 +113,19 @@ impl Stage for StoreStage {
     }
 }
 
-/// Commits to the tables.
-pub(crate) struct TableSink {
-    pub(crate) tables: Tables,
-    pub(crate) runtime: Handle,
-    pub(crate) metrics: Metrics,
+/// Commits to the tables, one after the other and always in the same order. Its calls block; they
+/// are for stage threads, not for async code.
+pub struct TableSink {
+    /// The tables.
+    pub tables: Tables,
+    /// Where their answers are waited for.
+    pub runtime: Handle,
+    /// Where commits and rows are counted.
+    pub metrics: Metrics,
 }
 
-impl Sink<HashMap<Table, Append>> for TableSink {
-    fn deliver(&mut self, appends: HashMap<Table, Append>, _: &Positions) -> Result<bool, SinkError> {
+impl Sink<BTreeMap<Table, Append>> for TableSink {
+    fn deliver(&mut self, appends: BTreeMap<Table, Append>, _: &Positions) -> Result<bool, SinkError> {
         let any = !appends.is_empty();
         for (table, append) in appends {
             let appended =
