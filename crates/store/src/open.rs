@@ -8,6 +8,7 @@ use deltalake::kernel::{StructField, StructType};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableBuilder, TableProperty};
+use object_store::ObjectStore;
 use url::Url;
 
 use crate::durable::Durable;
@@ -15,14 +16,33 @@ use crate::layout::stats_columns;
 use crate::table::DAY;
 use crate::{StoreError, StoreOptions, Table};
 
+/// The folder that all tables are in.
+pub(crate) struct Root<'a> {
+    pub(crate) url: &'a Url,
+    /// The store that it is in, if not the one that the URL says.
+    pub(crate) objects: Option<Arc<dyn ObjectStore>>,
+}
+
+impl Root<'_> {
+    /// Whether it is a folder of this machine, which answers at once and for good.
+    pub(crate) fn is_local(&self) -> bool {
+        self.objects.is_none() && self.url.scheme() == "file"
+    }
+}
+
 /// The newest snapshot of a table, with every column that this version writes.
-pub(crate) async fn open(table: Table, root: &Url, options: &StoreOptions) -> Result<DeltaTable, StoreError> {
+pub(crate) async fn open(
+    table: Table,
+    root: &Root<'_>,
+    options: &StoreOptions,
+) -> Result<DeltaTable, StoreError> {
     let delta = |cause| StoreError::from_delta(table.name(), "open", cause);
     let url = folder_of(table, root)?;
     let builder = DeltaTableBuilder::from_url(url.clone()).map_err(delta)?;
-    let builder = match url.scheme() {
-        "file" => builder.with_storage_backend(Arc::new(Durable::new()), url),
-        _ => builder.with_storage_options(options.storage.clone()),
+    let builder = match &root.objects {
+        Some(objects) => builder.with_storage_backend(Arc::clone(objects), url),
+        None if root.is_local() => builder.with_storage_backend(Arc::new(Durable::new()), url),
+        None => builder.with_storage_options(options.storage.clone()),
     };
     let mut opened = builder.build().map_err(delta)?;
     if !opened.verify_deltatable_existence().await.map_err(delta)? {
@@ -33,14 +53,14 @@ pub(crate) async fn open(table: Table, root: &Url, options: &StoreOptions) -> Re
 }
 
 /// `<root>/<table>/`, whose folder exists if it is local.
-fn folder_of(table: Table, root: &Url) -> Result<Url, StoreError> {
+fn folder_of(table: Table, root: &Root<'_>) -> Result<Url, StoreError> {
     let unusable = |reason: String| StoreError::Unusable { table: table.name(), reason };
-    let mut url = root.clone();
+    let mut url = root.url.clone();
     url.path_segments_mut()
         .map_err(|()| unusable("the root is no folder".to_owned()))?
         .pop_if_empty()
         .extend([table.name(), ""]);
-    if url.scheme() == "file" {
+    if root.is_local() {
         let folder = url.to_file_path().map_err(|()| unusable("the root is no local folder".to_owned()))?;
         if folder.to_string_lossy().contains('%') {
             // The Delta library decodes it once more, and looks for another folder.

@@ -11,10 +11,12 @@ use deltalake::datafusion::catalog::TableProvider;
 use deltalake::datafusion::execution::SessionState;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 use event::Positions;
+use object_store::ObjectStore;
 use tokio::sync::Mutex;
 use url::Url;
 
 use crate::ledger::Ledger;
+use crate::open::Root;
 use crate::{Compacted, StoreError, Table, open};
 
 /// How tables are read: text as plain text, which every client of Arrow knows, and filters on
@@ -91,6 +93,20 @@ impl Tables {
     /// Opens the tables under `root`, e.g. `file:///var/lib/watchfire/tables`. Those that are missing
     /// are created, columns that are missing are added.
     pub async fn open(root: &Url, options: StoreOptions) -> Result<Tables, StoreError> {
+        Self::open_at(&Root { url: root, objects: None }, options).await
+    }
+
+    /// The same on an object store of the caller's, in which `root` names a folder, e.g.
+    /// `memory:///tables`. A put of a name that must be new has to fail if the name is taken.
+    pub async fn open_on(
+        objects: Arc<dyn ObjectStore>,
+        root: &Url,
+        options: StoreOptions,
+    ) -> Result<Tables, StoreError> {
+        Self::open_at(&Root { url: root, objects: Some(objects) }, options).await
+    }
+
+    async fn open_at(root: &Root<'_>, options: StoreOptions) -> Result<Tables, StoreError> {
         let [events, alert_changes, rejects] = Table::ALL;
         let opened = [
             Opened::open(events, root, &options).await?,
@@ -145,11 +161,11 @@ impl Tables {
 }
 
 impl Opened {
-    async fn open(table: Table, root: &Url, options: &StoreOptions) -> Result<Self, StoreError> {
+    async fn open(table: Table, root: &Root<'_>, options: &StoreOptions) -> Result<Self, StoreError> {
         let delta = open::open(table, root, options).await?;
         let physical = open::physical_schema(table, &delta)?;
         let state = State { delta, ledger: Ledger::default(), listed: Instant::now() };
-        let (options, local) = (options.clone(), root.scheme() == "file");
+        let (options, local) = (options.clone(), root.is_local());
         Ok(Self { table, physical, options, local, state: Mutex::new(state) })
     }
 
