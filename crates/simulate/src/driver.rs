@@ -1,36 +1,47 @@
 //! Draws who goes on, who is killed and who sleeps, until everything is read and time has passed.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pipeline::TopicPartition;
 use rand::Rng;
 
+use crate::process::{self, Site};
+use crate::role::Role;
 use crate::run::Counts;
 use crate::traffic::Arrival;
-use crate::workers::{self, Kind, Site, is_log, is_observation};
 use crate::world::{Fate, Mishaps};
 
 /// Once all is read, time runs on in such steps, until every window and episode has closed.
 const QUIET_STEP_MS: i64 = 20 * 60 * 1000;
 const QUIET_MS: i64 = 14 * 60 * 60 * 1000;
+/// So much likelier are death and sleep where they do most harm.
+const EXPOSED: u32 = 20;
 /// No seed takes so many turns; one that does is stuck.
 const TURNS_MAX: u64 = 2_000_000;
 
 /// How likely a process dies or sleeps at a turn, in ten thousand times.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Weather {
+pub(crate) struct Odds {
     pub(crate) dies: u32,
     pub(crate) sleeps: u32,
     pub(crate) mishaps: Mishaps,
 }
 
-struct Worker {
-    kind: Kind,
-    process: Process,
+impl Odds {
+    fn where_exposed(self) -> Self {
+        Self { dies: self.dies * EXPOSED, sleeps: self.sleeps * EXPOSED, ..self }
+    }
 }
 
-enum Process {
+struct Worker {
+    role: Arc<dyn Role>,
+    life: Life,
+}
+
+enum Life {
     Alive { thread: JoinHandle<()>, sleeps_until: Duration },
     Dead { until: Duration },
 }
@@ -38,25 +49,35 @@ enum Process {
 pub(crate) struct Driver {
     site: Site,
     workers: Vec<Worker>,
+    /// The group of each role, and which topics it reads.
+    roles: BTreeMap<&'static str, fn(&str) -> bool>,
     arrivals: std::vec::IntoIter<Arrival>,
     counts: Counts,
     is_quiet: bool,
 }
 
 impl Driver {
-    pub(crate) fn new(site: Site, kinds: &[Kind], arrivals: Vec<Arrival>) -> Self {
-        let dead = |&kind| Worker { kind, process: Process::Dead { until: Duration::ZERO } };
-        let workers = kinds.iter().map(dead).collect();
-        Self { site, workers, arrivals: arrivals.into_iter(), counts: Counts::default(), is_quiet: false }
+    pub(crate) fn new(site: Site, roles: Vec<Arc<dyn Role>>, arrivals: Vec<Arrival>) -> Self {
+        let groups = roles.iter().map(|role| (role.name(), role.reads())).collect();
+        let dead = |role| Worker { role, life: Life::Dead { until: Duration::ZERO } };
+        let workers = roles.into_iter().map(dead).collect();
+        Self {
+            site,
+            workers,
+            roles: groups,
+            arrivals: arrivals.into_iter(),
+            counts: Counts::default(),
+            is_quiet: false,
+        }
     }
 
     /// Lets it rain until everything has arrived and is read, then lets everyone live and time pass.
-    pub(crate) fn drive(mut self, weather: Weather) -> Counts {
-        self.site.world.shared().mishaps = weather.mishaps;
+    pub(crate) fn drive(mut self, odds: Odds) -> Counts {
+        self.site.world.shared().mishaps = odds.mishaps;
         while self.arrivals.len() > 0 || !self.is_all_read() {
-            self.turn(weather);
+            self.turn(odds);
         }
-        let calm = Weather { dies: 0, sleeps: 0, mishaps: Mishaps::default() };
+        let calm = Odds { dies: 0, sleeps: 0, mishaps: Mishaps::default() };
         self.site.world.shared().mishaps = calm.mishaps;
         self.wait_for_the_dead(calm);
         self.is_quiet = true;
@@ -77,14 +98,14 @@ impl Driver {
     }
 
     /// Until all live and are awake, and what the dead have left open is closed.
-    fn wait_for_the_dead(&mut self, calm: Weather) {
+    fn wait_for_the_dead(&mut self, calm: Odds) {
         let until = self.site.world.now() + Duration::from_secs(30);
         while self.site.world.now() < until || !self.is_all_read() {
             self.turn(calm);
         }
     }
 
-    fn turn(&mut self, weather: Weather) {
+    fn turn(&mut self, odds: Odds) {
         self.counts.turns += 1;
         if self.counts.turns > TURNS_MAX {
             panic!("stuck: nothing comes to an end\n{}", self.site.world.last_of_story());
@@ -94,7 +115,7 @@ impl Driver {
         self.expire();
         self.ship();
         let chosen = self.site.world.shared().dice.random_range(0..self.workers.len());
-        self.step(chosen, weather);
+        self.step(chosen, odds);
     }
 
     /// The broker gives up whoever is not heard of. Not in the quiet, whose steps are longer than
@@ -122,31 +143,32 @@ impl Driver {
         }
     }
 
-    fn step(&mut self, number: usize, weather: Weather) {
+    fn step(&mut self, number: usize, odds: Odds) {
         let (now, site) = (self.site.world.now(), &self.site);
         let worker = &mut self.workers[number];
-        match &mut worker.process {
-            Process::Dead { until } if *until > now => {}
-            Process::Dead { .. } => {
-                let thread = workers::start(site, number, worker.kind);
-                worker.process = Process::Alive { thread, sleeps_until: Duration::ZERO };
+        match &mut worker.life {
+            Life::Dead { until } if *until > now => {}
+            Life::Dead { .. } => {
+                let thread = process::start(site, number, &worker.role);
+                worker.life = Life::Alive { thread, sleeps_until: Duration::ZERO };
             }
-            Process::Alive { sleeps_until, .. } if *sleeps_until > now => {}
-            Process::Alive { sleeps_until, .. } => {
+            Life::Alive { sleeps_until, .. } if *sleeps_until > now => {}
+            Life::Alive { sleeps_until, .. } => {
+                let odds = if site.world.is_exposed(number) { odds.where_exposed() } else { odds };
                 let mut shared = site.world.shared();
-                let dies = shared.dice.random_ratio(weather.dies, 10_000);
-                if shared.dice.random_ratio(weather.sleeps, 10_000) {
+                let dies = shared.dice.random_ratio(odds.dies, 10_000);
+                if shared.dice.random_ratio(odds.sleeps, 10_000) {
                     let sleep = Duration::from_millis(shared.dice.random_range(500..20_000));
                     drop(shared);
                     *sleeps_until = now + sleep;
                     self.counts.sleeps += 1;
-                    site.world.tell(|| format!("{:?} {number} sleeps for {sleep:?}", worker.kind));
+                    site.world.tell(|| format!("{} {number} sleeps for {sleep:?}", worker.role.name()));
                     return;
                 }
                 let pause = Duration::from_millis(shared.dice.random_range(0..12_000));
                 drop(shared);
                 if dies {
-                    site.world.tell(|| format!("{:?} {number} dies", worker.kind));
+                    site.world.tell(|| format!("{} {number} dies", worker.role.name()));
                 }
                 let has_left = site.world.let_step(number, if dies { Fate::Die } else { Fate::GoOn });
                 self.counts.deaths += u64::from(dies);
@@ -158,32 +180,32 @@ impl Driver {
     }
 
     fn bury(&mut self, number: usize, until: Duration) {
-        let process = std::mem::replace(&mut self.workers[number].process, Process::Dead { until });
-        if let Process::Alive { thread, .. } = process {
+        let process = std::mem::replace(&mut self.workers[number].life, Life::Dead { until });
+        if let Life::Alive { thread, .. } = process {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
     }
 
-    fn everyone_steps(&mut self, weather: Weather) {
+    fn everyone_steps(&mut self, odds: Odds) {
         for number in 0..self.workers.len() {
-            self.step(number, weather);
+            self.step(number, odds);
         }
     }
 
-    /// Whether both stages have read what there is to read, or the rest is nothing for a reader.
+    /// Whether every stage has read what there is to read, or the rest is nothing for a reader.
     fn is_all_read(&self) -> bool {
         let shared = self.site.world.shared();
-        let is_read = |group: &str, reads: fn(&str) -> bool| {
-            shared.log.partitions(reads).iter().all(|of| shared.log.is_read(group, of))
-        };
-        is_read("normalize", is_log) && is_read("detect", is_observation)
+        self.roles.iter().all(|(group, reads)| {
+            let read = shared.log.partitions(reads);
+            read.iter().all(|of| shared.log.is_read(group, of))
+        })
     }
 
     /// Ends the processes as an operator does, and waits.
     fn stop(&mut self) {
         self.site.shutdown.request();
         for worker in 0..self.workers.len() {
-            let is_alive = matches!(self.workers[worker].process, Process::Alive { .. });
+            let is_alive = matches!(self.workers[worker].life, Life::Alive { .. });
             while is_alive && !self.site.world.let_step(worker, Fate::GoOn) {}
             self.bury(worker, Duration::MAX);
         }

@@ -1,4 +1,4 @@
-//! The deciding stages over a simulated log, clock and object store, one step at a time, seeded.
+//! The stages over a simulated log, clock and object store, one step at a time, seeded.
 //!
 //! The stages are the real ones, in threads of their own, of which one runs at any moment: whenever
 //! a stage touches the world it hands the turn back to the driver, which draws who goes on, who is
@@ -6,19 +6,27 @@
 //! partition may move in between, and a seed replays exactly. Afterwards the alerts and rows are
 //! held against those of a run in which nothing went wrong.
 //!
-//! Start reading at [`run::run`]; then `world` (whose turn it is), `log` (a Kafka of one broker in a
-//! few pages), `source`, `sink` and `objects` (what the stages see of it), `outcome`.
+//! NORMALIZE and DETECT are here; other stages take part as a [`Role`], as crate `simulate-keep` lets
+//! STORE and ALERTING: tables and their engine take long to build, and these two need neither.
+//!
+//! Start reading at [`run::run`]; then `role` and `process` (who takes part), `world` (whose turn it
+//! is), `log` (a Kafka of one broker in a few pages), `source`, `sink` and `objects` (what the stages
+//! see of it), `outcome`.
 
 mod driver;
 mod log;
 mod objects;
 mod outcome;
+mod process;
+mod role;
 pub mod run;
 mod sink;
 mod source;
 mod traffic;
-mod workers;
 mod world;
 
 pub use outcome::{Difference, Outcome};
-pub use run::{Counts, Plan, run};
+pub use process::{Process, metrics};
+pub use role::{Attempt, Role};
+pub use run::{Counts, Ended, Guest, Plan, Record, Weather, once, run};
+pub use world::Mishaps;

@@ -1,5 +1,6 @@
 //! One seed: the same traffic through calm weather and through bad.
 
+use std::fmt;
 use std::sync::Arc;
 
 use normalize::Schemas;
@@ -10,11 +11,12 @@ use rand::{Rng, SeedableRng};
 use stages::topics::Topics;
 use tokio::runtime::Builder;
 
-use crate::driver::{Driver, Weather};
+use crate::driver::{Driver, Odds};
 use crate::log::Log;
 use crate::outcome::{Difference, Outcome, differences};
+use crate::process::Site;
+use crate::role::{Detect, EVENT_PARTITIONS, Normalize, OBSERVATION_PARTITIONS, Role};
 use crate::traffic::{self, arrivals};
-use crate::workers::{EVENT_PARTITIONS, Kind, OBSERVATION_PARTITIONS, Site};
 use crate::world::{Mishaps, World};
 
 /// What to simulate.
@@ -47,6 +49,17 @@ pub struct Counts {
     pub rows: u64,
 }
 
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { turns, deaths, sleeps, members_lost, transactions_expired, alerts, rows } = self;
+        write!(
+            f,
+            "{turns} turns, {deaths} deaths, {sleeps} sleeps, {members_lost} members lost, \
+             {transactions_expired} transactions expired, {rows} rows, {alerts} alerts"
+        )
+    }
+}
+
 impl Counts {
     /// Adds another run's.
     pub fn add(&mut self, other: Self) {
@@ -57,6 +70,59 @@ impl Counts {
         self.transactions_expired += other.transactions_expired;
         self.alerts += other.alerts;
         self.rows += other.rows;
+    }
+}
+
+/// Whether anything goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weather {
+    /// Nothing does, and there is one process of each role.
+    Calm,
+    /// Whatever the seed draws.
+    Bad,
+}
+
+/// A stage that takes part besides NORMALIZE and DETECT.
+pub struct Guest {
+    /// What it does.
+    pub role: Arc<dyn Role>,
+    /// How many processes of it there are at most.
+    pub processes_max: usize,
+}
+
+/// One run at its end.
+pub struct Ended {
+    /// What the stages wrote.
+    pub outcome: Outcome,
+    /// What happened meanwhile.
+    pub counts: Counts,
+    /// The story of it, if it was kept.
+    pub story: Vec<String>,
+    log: Log,
+}
+
+/// A record as readers see it.
+pub struct Record {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its value.
+    pub payload: Arc<[u8]>,
+}
+
+impl Ended {
+    /// The committed records of a topic, each partition's in their order.
+    pub fn records(&self, topic: &str) -> Vec<Record> {
+        let mut records = Vec::new();
+        for of in self.log.partitions(|name| name == topic) {
+            for offset in 0..self.log.stable_end(&of) {
+                if let Some(entry) = self.log.read(&of, offset) {
+                    records.push(Record { partition: of.partition, offset, payload: entry.payload });
+                }
+            }
+        }
+        records
     }
 }
 
@@ -73,16 +139,21 @@ pub struct Verdict {
 
 /// Runs a seed twice, and compares.
 pub fn run(plan: &Plan, schemas: &Arc<Schemas>) -> Verdict {
-    let (expected, ..) = once(plan, schemas, None);
-    let mut dice = StdRng::seed_from_u64(plan.seed);
-    let (found, mut counts, story) = once(plan, schemas, Some(&mut dice));
-    counts.alerts = found.alerts() as u64;
-    counts.rows = found.rows() as u64;
-    Verdict { differences: differences(&expected, &found), counts, story }
+    let expected = once(plan, schemas, Weather::Calm, &[]);
+    let found = once(plan, schemas, Weather::Bad, &[]);
+    Verdict::reach(&expected, found)
 }
 
-/// One run: calm without dice, and as bad as they say with them.
-fn once(plan: &Plan, schemas: &Arc<Schemas>, dice: Option<&mut StdRng>) -> (Outcome, Counts, Vec<String>) {
+impl Verdict {
+    /// How a run through bad weather differs from the calm one.
+    pub fn reach(expected: &Ended, found: Ended) -> Self {
+        let differences = differences(&expected.outcome, &found.outcome);
+        Self { differences, counts: found.counts, story: found.story }
+    }
+}
+
+/// One run, with whoever else takes part.
+pub fn once(plan: &Plan, schemas: &Arc<Schemas>, weather: Weather, guests: &[Guest]) -> Ended {
     let lines = arrivals(plan.seed, plan.lines);
     let topics = Topics::new("watchfire");
     let mut log = Log::default();
@@ -94,44 +165,58 @@ fn once(plan: &Plan, schemas: &Arc<Schemas>, dice: Option<&mut StdRng>) -> (Outc
         log.create(&line.topic.name().into(), traffic::PARTITIONS);
     }
     let start = lines.first().map_or(event::EventTime(0), |line| line.broker_time);
-    let (kinds, weather) = match dice {
-        Some(dice) => (processes(dice), bad(dice)),
-        None => (vec![Kind::Normalize, Kind::Detect], CALM),
+    let runtime = Builder::new_current_thread().build().expect("a runtime can be had");
+    let normalize: Arc<dyn Role> = Arc::new(Normalize { schemas: Arc::clone(schemas) });
+    let objects = Arc::new(InMemory::new());
+    let detect: Arc<dyn Role> = Arc::new(Detect { objects, runtime: runtime.handle().clone() });
+    let mut dice = StdRng::seed_from_u64(plan.seed);
+    let (roles, odds) = match weather {
+        Weather::Calm => {
+            let guests = guests.iter().map(|guest| Arc::clone(&guest.role));
+            ([normalize, detect].into_iter().chain(guests).collect(), CALM)
+        }
+        Weather::Bad => bad(&mut dice, &normalize, &detect, guests),
     };
     let world = Arc::new(World::new(log, StdRng::seed_from_u64(plan.seed ^ 1), start, plan.tells));
-    let runtime = Builder::new_current_thread().build().expect("a runtime can be had");
-    let site = Site {
-        world: Arc::clone(&world),
-        topics: topics.clone(),
-        objects: Arc::new(InMemory::new()),
-        schemas: Arc::clone(schemas),
-        shutdown: Shutdown::default(),
-        runtime: runtime.handle().clone(),
-    };
-    let counts = Driver::new(site, &kinds, lines).drive(weather);
+    let site = Site { world: Arc::clone(&world), topics: topics.clone(), shutdown: Shutdown::default() };
+    let mut counts = Driver::new(site, roles, lines).drive(odds);
     let mut shared = world.shared();
     let story = shared.story.take().unwrap_or_default();
-    (Outcome::read(&shared.log, &topics), counts, story)
+    let log = std::mem::take(&mut shared.log);
+    let outcome = Outcome::read(&log, &topics);
+    counts.alerts = outcome.alerts() as u64;
+    counts.rows = outcome.rows() as u64;
+    Ended { outcome, counts, story, log }
 }
 
-const CALM: Weather = Weather {
+const CALM: Odds = Odds {
     dies: 0,
     sleeps: 0,
-    mishaps: Mishaps { commit_answer_lost: 0, aborted: 0, poll_fails: 0, torn_object: 0, disk_full: 0 },
+    mishaps: Mishaps {
+        commit_answer_lost: 0,
+        aborted: 0,
+        poll_fails: 0,
+        torn_object: 0,
+        disk_full: 0,
+        late: 0,
+        unreachable: 0,
+    },
 };
 
-/// One to three processes of each kind, so [`WORKERS_MAX`](crate::world::WORKERS_MAX) at most.
-fn processes(dice: &mut StdRng) -> Vec<Kind> {
-    let normalize = dice.random_range(1..=3);
-    let detect = dice.random_range(1..=3);
-    let kinds = |kind, count| std::iter::repeat_n(kind, count);
-    kinds(Kind::Normalize, normalize).chain(kinds(Kind::Detect, detect)).collect()
-}
-
-/// Each thing that can go wrong never does, or sometimes, or often.
-fn bad(dice: &mut StdRng) -> Weather {
+/// One to three processes of NORMALIZE and of DETECT, so that with the guests' there are at most
+/// [`WORKERS_MAX`](crate::world::WORKERS_MAX); and each thing that can go wrong never does, or
+/// sometimes, or often. What guests draw comes last: the others' weather is the same without them.
+fn bad(
+    dice: &mut StdRng,
+    normalize: &Arc<dyn Role>,
+    detect: &Arc<dyn Role>,
+    guests: &[Guest],
+) -> (Vec<Arc<dyn Role>>, Odds) {
+    let several = |role, count| std::iter::repeat_n(Arc::clone(role), count);
+    let (normalizes, detects) = (dice.random_range(1..=3), dice.random_range(1..=3));
+    let mut roles: Vec<_> = several(normalize, normalizes).chain(several(detect, detects)).collect();
     let mut often = |most: u32| [0, most / 10, most][dice.random_range(0..3)];
-    Weather {
+    let odds = Odds {
         dies: often(150).max(30),
         sleeps: often(120),
         mishaps: Mishaps {
@@ -140,6 +225,12 @@ fn bad(dice: &mut StdRng) -> Weather {
             poll_fails: often(20),
             torn_object: often(200),
             disk_full: often(200),
+            late: often(100),
+            unreachable: often(20),
         },
+    };
+    for guest in guests {
+        roles.extend(several(&guest.role, dice.random_range(1..=guest.processes_max.max(1))));
     }
+    (roles, odds)
 }

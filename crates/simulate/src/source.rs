@@ -27,9 +27,13 @@ pub(crate) struct SimSource {
     reads: fn(&str) -> bool,
     start_at: StartAt,
     announces: bool,
+    records_max: i64,
     owned: BTreeMap<TopicPartition, Place>,
     ends: Ends,
 }
+
+/// Of a partition, at a time.
+const RECORDS_MAX: i64 = 60;
 
 impl SimSource {
     pub(crate) fn join(
@@ -52,13 +56,28 @@ impl SimSource {
             reads,
             start_at,
             announces,
+            records_max: RECORDS_MAX,
             owned: BTreeMap::new(),
             ends: Ends::default(),
         }
     }
 
+    /// Reads so many records of a partition at a time, instead of what NORMALIZE and DETECT read.
+    pub(crate) fn at_a_time(mut self, records_max: i64) -> Self {
+        self.records_max = records_max;
+        self
+    }
+
     pub(crate) fn member(&self) -> &Member {
         &self.member
+    }
+
+    /// Whoever asks for more has delivered what it was given.
+    fn say_delivered(&self) {
+        let mut shared = self.world.shared();
+        for (of, place) in &self.owned {
+            shared.log.delivered(&self.member, of, place.next);
+        }
     }
 
     /// Learns what is ours, and passes it on.
@@ -143,6 +162,7 @@ impl Drop for SimSource {
 
 impl Source for SimSource {
     fn next_batch(&mut self, reader: &mut dyn Reader) -> Result<Polled, SourceError> {
+        self.say_delivered();
         self.world.step(self.worker);
         let mut shared = self.world.shared();
         let fails = shared.mishaps.poll_fails;
@@ -162,7 +182,7 @@ impl Source for SimSource {
             {
                 let mut shared = self.world.shared();
                 let end = shared.log.stable_end(of);
-                let most = shared.dice.random_range(0..60);
+                let most = shared.dice.random_range(0..self.records_max);
                 let until = end.min(place.next + most);
                 entries.extend((place.next..until).map(|offset| (offset, shared.log.read(of, offset))));
                 place.next = place.next.max(until);

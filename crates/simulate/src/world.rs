@@ -19,24 +19,28 @@ pub(crate) enum Fate {
 }
 
 /// There are never more processes.
-pub(crate) const WORKERS_MAX: usize = 6;
+pub(crate) const WORKERS_MAX: usize = 12;
 
 /// How a killed worker's thread unwinds; no panic of anybody's.
 pub(crate) struct Killed;
 
 /// What goes wrong by itself, besides deaths and sleeps, in a thousand times.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Mishaps {
+pub struct Mishaps {
     /// The answer to a commit is lost after it was done.
-    pub(crate) commit_answer_lost: u32,
+    pub commit_answer_lost: u32,
     /// A transaction is aborted by the broker.
-    pub(crate) aborted: u32,
+    pub aborted: u32,
     /// A poll fails.
-    pub(crate) poll_fails: u32,
+    pub poll_fails: u32,
     /// An object is written in part only.
-    pub(crate) torn_object: u32,
-    /// There is no room for an object.
-    pub(crate) disk_full: u32,
+    pub torn_object: u32,
+    /// There is no room for an object, or for a database.
+    pub disk_full: u32,
+    /// A write that was given up is done after all, later.
+    pub late: u32,
+    /// A store answers nobody for a while.
+    pub unreachable: u32,
 }
 
 pub(crate) struct World {
@@ -54,6 +58,8 @@ pub(crate) struct Shared {
     fate: Fate,
     /// Whether the one whose turn it was has ended.
     has_left: bool,
+    /// Who stands where a death or a long sleep does most harm.
+    exposed: [bool; WORKERS_MAX],
     pub(crate) log: Log,
     pub(crate) dice: StdRng,
     pub(crate) mishaps: Mishaps,
@@ -68,6 +74,7 @@ impl World {
             running: None,
             fate: Fate::GoOn,
             has_left: false,
+            exposed: [false; WORKERS_MAX],
             log,
             dice,
             mishaps: Mishaps::default(),
@@ -117,6 +124,17 @@ impl World {
         if fate == Fate::Die {
             resume_unwind(Box::new(Killed));
         }
+    }
+
+    /// The same at a moment at which death and sleep are far likelier than at others.
+    pub(crate) fn exposed_step(&self, worker: usize) {
+        self.shared().exposed[worker] = true;
+        self.step(worker);
+    }
+
+    /// Whether a worker stands at such a moment; it does so for one turn.
+    pub(crate) fn is_exposed(&self, worker: usize) -> bool {
+        std::mem::take(&mut self.shared().exposed[worker])
     }
 
     /// A worker's first moment.

@@ -16,6 +16,9 @@ pub(super) struct Group {
     members: BTreeMap<u64, Seen>,
     owners: BTreeMap<TopicPartition, u64>,
     committed: BTreeMap<TopicPartition, i64>,
+    /// How far its members have delivered what they read. For whoever keeps the offset beside its own
+    /// data this is all that the log hears of it.
+    delivered: BTreeMap<TopicPartition, i64>,
 }
 
 /// What is known of a member.
@@ -108,14 +111,23 @@ impl Log {
         expired
     }
 
-    /// How far a group has come in a partition.
-    pub(crate) fn committed(&self, group: &str, of: &TopicPartition) -> i64 {
-        self.groups.get(group).and_then(|group| group.committed.get(of)).copied().unwrap_or(0)
+    /// A member says how far it has delivered what it read.
+    pub(crate) fn delivered(&mut self, member: &Member, of: &TopicPartition, next: i64) {
+        let delivered = &mut self.groups.entry(member.group).or_default().delivered;
+        let far = delivered.entry(of.clone()).or_default();
+        *far = next.max(*far);
     }
 
-    /// Whether nothing that a reader would see lies beyond what the group has committed.
+    /// How far a group has come in a partition.
+    fn far(&self, group: &str, of: &TopicPartition) -> i64 {
+        let Some(group) = self.groups.get(group) else { return 0 };
+        let of = |places: &BTreeMap<TopicPartition, i64>| places.get(of).copied().unwrap_or(0);
+        of(&group.committed).max(of(&group.delivered))
+    }
+
+    /// Whether nothing that a reader would see lies beyond where the group has come.
     pub(crate) fn is_read(&self, group: &str, of: &TopicPartition) -> bool {
         let end = self.stable_end(of);
-        self.is_closed(of) && (self.committed(group, of)..end).all(|offset| self.read(of, offset).is_none())
+        self.is_closed(of) && (self.far(group, of)..end).all(|offset| self.read(of, offset).is_none())
     }
 }
