@@ -30,8 +30,12 @@ enum Command {
     },
     /// Accept what the tests now produce as what they expect; then read the diff.
     Bless,
-    /// Run the stages through crashes, zombies, moves and full disks, and compare with calm.
+    /// Run the stages through crashes, zombies, moves and full disks, and compare with calm. Flags of
+    /// the simulation come after --keep.
     Simulate {
+        /// Let STORE and ALERTING take part, and look at what they keep: seconds a seed instead of tenths.
+        #[arg(long)]
+        keep: bool,
         /// Flags of the simulation: --seeds N, --first SEED, --lines N, --story.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<String>,
@@ -54,12 +58,22 @@ fn main() -> anyhow::Result<()> {
         Command::Bless => {
             command::run_with("cargo", &["test", "--workspace"], &[("BLESS", "1"), ("UPDATE_EXPECT", "1")])
         }
-        Command::Simulate { flags } => {
-            let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-            let build = ["run", "--quiet", "--release", "--package", "simulate", "--"];
-            command::run("cargo", &[&build[..], &flags].concat())
-        }
+        Command::Simulate { keep, flags } => simulate(keep, &flags),
         Command::Faults(options) => faults::run(&options),
         Command::Bench(bench) => bench::run(&bench),
     }
+}
+
+/// With what is kept the simulation is built as the tests are, so that the query engine under the
+/// tables is not built anew: with optimisation that alone takes longer than thousands of seeds.
+fn simulate(keep: bool, flags: &[String]) -> anyhow::Result<()> {
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    if keep {
+        // A test's build makes the crate's program too.
+        command::run("cargo", &["test", "--quiet", "--workspace", "--test", "seeds", "--no-run"])?;
+        let program = bench::target_dir()?.join("debug/simulate-keep");
+        return command::run(&program.to_string_lossy(), &flags);
+    }
+    let build = ["run", "--quiet", "--release", "--package", "simulate", "--"];
+    command::run("cargo", &[&build[..], &flags].concat())
 }

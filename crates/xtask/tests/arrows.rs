@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testkit", &["event"]),
     ("keep", &["event", "pipeline", "stages", "store", "alerting"]),
     ("simulate", &["event", "normalize", "detect", "pipeline", "stages", "testkit"]),
+    ("simulate-keep", &["event", "normalize", "pipeline", "stages", "store", "alerting", "keep", "simulate"]),
     ("xtask", &["testkit", "event"]),
     (
         "watchfire",
