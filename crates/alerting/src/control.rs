@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::SqlitePool;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Connection, SqlitePool};
 use tokio::sync::watch;
 
 use crate::token::TokenCache;
@@ -49,7 +49,13 @@ impl Control {
     pub async fn open(path: &Path) -> Result<Self, ControlError> {
         make_private(path).map_err(|e| ControlError::Unusable(format!("open {}: {e}", path.display())))?;
         let options = options().filename(path).journal_mode(SqliteJournalMode::Wal);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            // A full disk has SQLite roll back by itself. sqlx then finds nothing to roll back, and
+            // takes the connection for one inside a transaction for ever: another takes its place.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options.clone())
+            .await?;
         migrate(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
@@ -162,4 +168,20 @@ pub(crate) async fn next(connection: &mut SqliteConnection, sequence: &str) -> R
         .bind(sequence)
         .fetch_one(connection)
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_has_taken_back_by_itself_is_followed_by_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let control = Control::open(&dir.path().join("control.sqlite")).await.unwrap();
+        let mut transaction = control.write().await.unwrap();
+        // As when the disk is full: behind the back of whoever holds the transaction.
+        sqlx::query("ROLLBACK").execute(&mut *transaction).await.unwrap();
+        assert!(transaction.rollback().await.is_err());
+        control.write().await.unwrap().commit().await.unwrap();
+    }
 }

@@ -82,7 +82,7 @@ impl Sink<Vec<AlertChange>> for ControlSink {
         let received_at = chrono::DateTime::from_timestamp_millis(now.millis()).unwrap_or_default();
         self.runtime
             .block_on(self.control.apply(&changes, positions, received_at))
-            .map_err(|error| SinkError::Interrupted(format!("write alerts: {error}")))?;
+            .map_err(|error| SinkError::Interrupted(format!("write alerts: {}", crate::chain(&error))))?;
         let visible = self.clock.now();
         for change in changes.iter().filter(|change| change.change == Change::Create) {
             let latency = (visible - change.alert.ingested_at).max(0);

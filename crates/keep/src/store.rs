@@ -150,7 +150,7 @@ impl Sink<BTreeMap<Table, Append>> for TableSink {
 }
 
 fn named(table: Table, error: &StoreError) -> SinkError {
-    let text = format!("append to {}: {}", table.name(), chain(error));
+    let text = format!("append to {}: {}", table.name(), crate::chain(error));
     match error {
         StoreError::Unusable { .. } => SinkError::Misconfigured(text),
         _ => {
@@ -158,14 +158,4 @@ fn named(table: Table, error: &StoreError) -> SinkError {
             SinkError::Interrupted(text)
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -122,7 +122,7 @@ fn one(options: &Faults, binary: &Path, harm: Harm, run: u64) -> anyhow::Result<
     // It ends when everything was acknowledged.
     sender.finish().context("watchfire generate")?;
     let verdict = Verdict::reach(&mut fleet, options.lines)?;
-    fleet.check_alive()?;
+    fleet.await_lasting_health()?;
     fleet.stop()?;
     Ok(verdict)
 }

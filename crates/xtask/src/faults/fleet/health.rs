@@ -15,6 +15,9 @@ use crate::faults::harm::pause;
 const START_WITHIN: Duration = Duration::from_secs(60);
 /// Whoever is asked how it is says so at once.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Longer than a stage waits before it starts again.
+const LASTING: Duration = Duration::from_secs(13);
+const WELL_WITHIN: Duration = Duration::from_secs(60);
 
 impl Fleet {
     /// Waits until every worker has something to read: a fault that comes earlier meets nobody at work.
@@ -47,6 +50,20 @@ impl Fleet {
             worker.as_mut().map_or(Ok(()), Background::check_alive).context(Self::worker(number))?;
         }
         self.keeper.as_mut().map_or(Ok(()), Background::check_alive).context(Self::KEEPER)
+    }
+
+    /// Waits until the keeper says without a break that all is well: a stage that fails again and
+    /// again looks well in between.
+    pub(in crate::faults) fn await_lasting_health(&mut self) -> anyhow::Result<()> {
+        let (began, mut since) = (Instant::now(), Instant::now());
+        while since.elapsed() < LASTING {
+            pause(Duration::from_millis(200));
+            if !self.is_ready()? {
+                since = Instant::now();
+            }
+            ensure!(began.elapsed() < WELL_WITHIN, "the keeper is not well; see its log and /readyz");
+        }
+        self.check_alive()
     }
 
     /// Whether the keeper says that all of its parts do their work.
