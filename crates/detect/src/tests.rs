@@ -155,7 +155,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 2 6881 bytes fc6e057965b46fa1"].assert_eq(&golden);
+    expect!["version 3 6887 bytes 6f65e3ede5f37c0b"].assert_eq(&golden);
 }
 
 #[test]
