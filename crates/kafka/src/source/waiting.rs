@@ -52,6 +52,8 @@ fn apply<'a>(
     change: impl Fn(&TopicPartitionList) -> KafkaResult<()>,
 ) -> KafkaResult<()> {
     let mut list = TopicPartitionList::new();
-    partitions.for_each(|of| drop(list.add_partition(&of.topic, of.partition)));
+    for of in partitions {
+        list.add_partition(&of.topic, of.partition);
+    }
     if list.count() == 0 { Ok(()) } else { change(&list) }
 }
