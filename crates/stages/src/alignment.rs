@@ -82,14 +82,14 @@ mod tests {
         read(&mut alignment, "logs.acme.edge/0", 10);
         read(&mut alignment, "logs.acme.edge/1", 11);
         read(&mut alignment, "logs.other.edge/0", 60);
-        let behind = partition("logs.acme.auth", 0);
+        let behind = [partition("logs.acme.auth", 0)];
         assert_eq!(alignment.ahead(&[]), [], "nothing is left to be read");
-        assert_eq!(alignment.ahead(&[behind.clone()]), [partition("logs.acme.edge", 1)]);
+        assert_eq!(alignment.ahead(&behind), [partition("logs.acme.edge", 1)]);
         read(&mut alignment, "logs.acme.auth/0", 1);
-        assert_eq!(alignment.ahead(&[behind.clone()]), []);
+        assert_eq!(alignment.ahead(&behind), []);
         read(&mut alignment, "logs.acme.edge/1", 300);
-        alignment.revoked(&[behind.clone()]);
-        assert_eq!(alignment.ahead(&[behind]), [], "another instance reads it");
+        alignment.revoked(&behind);
+        assert_eq!(alignment.ahead(&behind), [], "another instance reads it");
     }
 
     #[test]
