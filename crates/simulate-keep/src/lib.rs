@@ -24,4 +24,4 @@ mod kept;
 
 mod differences;
 
-pub use run::{Verdict, run};
+pub use run::run;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use normalize::Schemas;
-use simulate::{Counts, Ended, Guest, Plan, Weather, once};
+use simulate::{Ended, Guest, Plan, Verdict, Weather, once};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::control::Alerting;
@@ -17,17 +17,6 @@ use crate::tables::{Store, Upkeep};
 const STORES_MAX: usize = 3;
 const ALERTINGS_MAX: usize = 2;
 
-/// What one seed came to.
-#[derive(Debug)]
-pub struct Verdict {
-    /// What is not as it should be; nothing if all is well.
-    pub differences: Vec<String>,
-    /// What happened in the bad weather.
-    pub counts: Counts,
-    /// The story of it, if it was kept.
-    pub story: Vec<String>,
-}
-
 /// The engine under the tables reads in threads of its own, which need somebody to drive them. Dice
 /// are drawn in the stages' threads alone.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -35,13 +24,13 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 });
 
 /// Runs a seed twice, and compares.
-pub fn run(plan: &Plan, schemas: &Arc<Schemas>) -> Verdict {
+pub fn run(plan: &Plan, schemas: &Arc<Schemas>) -> Verdict<String> {
     let (calm, kept_in_calm) = through(plan, schemas, Weather::Calm);
     let (found, kept) = through(plan, schemas, Weather::Bad);
     let mut differences = against_topics("calm: ", &kept_in_calm, &calm);
     differences.extend(against_topics("", &kept, &found));
     differences.extend(against_calm(&kept_in_calm, &kept));
-    let verdict = simulate::run::Verdict::reach(&calm, found);
+    let verdict = Verdict::reach(&calm, found);
     differences.extend(verdict.differences.iter().map(ToString::to_string));
     Verdict { differences, counts: verdict.counts, story: verdict.story }
 }

@@ -22,11 +22,13 @@ mod role;
 pub mod run;
 mod sink;
 mod source;
+mod sweep;
 mod traffic;
 mod world;
 
 pub use outcome::{Difference, Outcome};
 pub use process::{Process, metrics};
 pub use role::{Attempt, Role};
-pub use run::{Counts, Ended, Guest, Plan, Record, Weather, once, run};
+pub use run::{Counts, Ended, Guest, Plan, Record, Verdict, Weather, once, run};
+pub use sweep::sweep;
 pub use world::Mishaps;

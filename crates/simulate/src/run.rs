@@ -128,9 +128,9 @@ impl Ended {
 
 /// What one seed came to.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct Verdict<D = Difference> {
     /// How the two runs differ; nothing if they are as they should be.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<D>,
     /// What happened in the bad weather.
     pub counts: Counts,
     /// The story of it, if it was kept.
