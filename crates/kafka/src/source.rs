@@ -202,7 +202,7 @@ impl KafkaSource {
         let Some(ends) = &mut self.ends else { return };
         ends.read(positions);
         let reached = ends.reached(&self.consumer);
-        for (of, end) in reached.iter().filter(|(_, end)| *end > 0) {
+        for (of, end) in &reached {
             positions.read(&of.topic, of.partition, end - 1);
         }
         let reached: Vec<_> = reached.into_iter().map(|(of, _)| of).collect();

@@ -143,7 +143,7 @@ impl SimSource {
         let is_reached = |(end, of): &(i64, TopicPartition)| self.owned[of].next >= *end;
         let reached: Vec<_> = due.into_iter().map(end).filter(is_reached).collect();
         drop(shared);
-        for (end, of) in reached.iter().filter(|(end, _)| *end > 0) {
+        for (end, of) in &reached {
             positions.read(&of.topic, of.partition, end - 1);
         }
         let reached: Vec<_> = reached.into_iter().map(|(_, of)| of).collect();
