@@ -159,6 +159,19 @@ impl Default for Normalize {
 }
 
 impl Normalize {
+    /// With less than this, partitions would wait for one another all the time, or each for itself.
+    const DRIFT_MS_MIN: i64 = 1_000;
+
+    fn validate(&self) -> anyhow::Result<()> {
+        let drift_max_ms = self.drift_max_ms;
+        anyhow::ensure!(
+            drift_max_ms >= Self::DRIFT_MS_MIN,
+            "normalize.drift_max_ms: must be at least {}, is {drift_max_ms}",
+            Self::DRIFT_MS_MIN
+        );
+        Ok(())
+    }
+
     /// How a normalizer reads that routes observations into so many partitions.
     pub(crate) fn options(&self, observation_partitions: i32) -> normalize::Options {
         let Self { line_bytes_max, depth_max, .. } = *self;

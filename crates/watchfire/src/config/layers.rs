@@ -42,6 +42,7 @@ pub(crate) fn load(
         .try_into()
         .map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.message()))?;
     config.detect.detectors.validate().map_err(|why| anyhow::anyhow!("detect.detectors: {why}"))?;
+    config.normalize.validate()?;
     Ok(config)
 }
 
@@ -167,6 +168,13 @@ mod tests {
         let error =
             load_text("", &[("WATCHFIRE_SERVER_LISTN", "x")], Overrides::default()).expect_err("unknown");
         assert!(error.to_string().contains("server.listen"), "{error}");
+    }
+
+    #[test]
+    fn a_drift_in_which_each_partition_would_wait_for_itself_is_refused() {
+        let error =
+            load_text("[normalize]\ndrift_max_ms = -1", &[], Overrides::default()).expect_err("no drift");
+        assert_eq!(error.to_string(), "normalize.drift_max_ms: must be at least 1000, is -1");
     }
 
     #[test]
