@@ -9,8 +9,8 @@
 //! and then, and vouches that all of it was read. A source is idle when somebody vouched for it a
 //! while after it had last moved, not too long ago, and since its tenant was last wholly silent.
 //! The while is measured in the broker time of the observations' own records, never by a clock: a
-//! re-read gives the same watermarks. What lies unread, because its owner died or is behind, makes
-//! no source idle, however long it takes.
+//! re-read gives the same watermarks. That lines lie unread, because their source's owner died or is
+//! behind, makes it not idle.
 //!
 //! Why not compare with the broker time of the raw logs? After an outage everything that is
 //! caught up lies minutes in the past, and one partition is read ahead of the others; the ones
@@ -20,8 +20,10 @@
 //! what its shippers had kept back comes by several partitions at once, of which one is read first.
 //! The same holds for a source that is announced anew, as it is when its owner changes. One that is
 //! announced, but of which no time was read yet, has reached nothing: until it is idle its tenant's
-//! watermark stays where it is. A source that nobody reads for very long, as when its topic was
-//! deleted, is left out too.
+//! watermark stays where it is.
+//!
+//! A source that nobody reads for very long (`unread_after_ms`), as when its topic was deleted, is left
+//! out too: what it holds after all is late.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +61,7 @@ struct Source {
     unread_ms: i64,
 }
 
-/// A vouching counts for so long. Whoever reads a source vouches for it every half minute.
+/// A vouching counts for so long. Whoever reads a source vouches for it about every half minute.
 const VOUCHED_MS: i64 = 90_000;
 /// A hole in the records (nobody was running) says no more than so about who is not read.
 const HOLE_MS: i64 = 30_000;

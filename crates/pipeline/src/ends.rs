@@ -7,8 +7,7 @@ use crate::TopicPartition;
 
 /// Partitions are asked for first after so long without a record.
 const FIRST_PAUSE_S: u64 = 1;
-/// The longest pause between two questions, in seconds. Detectors hold what nobody vouched for
-/// twice as long for unread.
+/// The longest pause between two questions, in seconds. Detectors count on an answer for 90 s.
 const LONGEST_PAUSE_S: u64 = 32;
 
 /// The partitions that a source owns, and how long each has been quiet.

@@ -50,7 +50,7 @@ pub trait Reader {
     /// not ours, and may not have read of it yet.
     fn announced(&mut self, _: &[TopicPartition]) {}
     /// Partitions of ours were asked for their end while they were quiet, and every record before it has
-    /// been handed over. Told of each now and then, never less often than every half minute.
+    /// been handed over. Told of each now and then, at least about every half minute.
     fn at_end(&mut self, _: &[TopicPartition]) {}
     /// These of ours have a backlog. Answers which of ours are to wait meanwhile, because what they
     /// bring could not be used before the backlog was read. Asked about once a second.
