@@ -1,13 +1,14 @@
 //! What librdkafka calls back: rebalances, statistics, its log.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pipeline::{StartAt, TopicPartition};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::BaseConsumer;
-use rdkafka::consumer::{Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     announce: bool,
     changes: Mutex<Vec<AssignmentChange>>,
     committed: Mutex<HashMap<TopicPartition, i64>>,
+    closing: AtomicBool,
+    has_answered: AtomicBool,
     pub(crate) lag: LagBoard,
 }
 
@@ -49,8 +52,22 @@ impl Context {
             announce,
             changes: Mutex::default(),
             committed: Mutex::default(),
+            closing: AtomicBool::new(false),
+            has_answered: AtomicBool::new(false),
             lag: LagBoard::default(),
         }
+    }
+
+    /// The consumer is about to end; nobody asks for changes any more.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// While a consumer ends, librdkafka takes the first answer to a rebalance for an answer to all of
+    /// them, and its group may be gone right after. It never replies to whoever asks the group
+    /// something at that moment, so that the consumer would wait for ever.
+    fn may_answer(&self) -> bool {
+        !self.closing.load(Ordering::Relaxed) || !self.has_answered.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn take_changes(&self) -> Vec<AssignmentChange> {
@@ -112,14 +129,17 @@ impl Context {
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, assigned: &mut TopicPartitionList) -> KafkaResult<()> {
+        if self.closing.load(Ordering::Relaxed) {
+            return consumer.incremental_assign(assigned);
+        }
         if assigned.count() > 0
             && let Err(why) = self.set_starts(consumer, assigned)
         {
             self.note(why);
             // The list is librdkafka's own and stays as it is; nothing of it is taken.
-            return add(consumer, &TopicPartitionList::new());
+            return consumer.incremental_assign(&TopicPartitionList::new());
         }
-        add(consumer, assigned)?;
+        consumer.incremental_assign(assigned)?;
         if assigned.count() == 0 {
             return Ok(());
         }
@@ -140,17 +160,7 @@ impl Context {
         let partitions = names(revoked);
         info!(client = self.name, partitions = partitions.len(), "partitions revoked");
         self.note(AssignmentChange::Revoked(partitions));
-        match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(revoked),
-            _ => consumer.unassign(),
-        }
-    }
-}
-
-fn add(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> KafkaResult<()> {
-    match consumer.rebalance_protocol() {
-        RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
-        _ => consumer.assign(partitions),
+        consumer.incremental_unassign(revoked)
     }
 }
 
@@ -242,6 +252,9 @@ impl ConsumerContext for Context {
         kind: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
+        if !self.may_answer() {
+            return;
+        }
         let outcome = match kind {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, partitions),
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.unassign(consumer, partitions),

@@ -230,6 +230,12 @@ impl KafkaSource {
     }
 }
 
+impl Drop for KafkaSource {
+    fn drop(&mut self) {
+        self.consumer.context().close();
+    }
+}
+
 impl Source for KafkaSource {
     fn next_batch(&mut self, reader: &mut dyn Reader) -> Result<Polled, SourceError> {
         let consumer = Arc::clone(&self.consumer);

@@ -410,6 +410,40 @@ fn what_is_ahead_waits_for_a_backlog_and_goes_on_after_it() {
 }
 
 #[test]
+fn a_source_that_ends_before_it_heard_of_its_partitions_does_end() {
+    let kafka = Kafka::start();
+    let topic = unique("logs.brief");
+    kafka.topic(&topic, 2);
+    // Unread, what it is assigned waits for it; the moment at which that happens is not known.
+    let brief = |moment: u64| {
+        let source = kafka.source("brief", &unique("group"), &[&topic], StartAt::Committed);
+        std::thread::sleep(Duration::from_millis(moment));
+        drop(source);
+    };
+    let (ended, ends) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (ended, brief) = (ended.clone(), &brief);
+            scope.spawn(move || {
+                (0..ROUNDS).for_each(|round| {
+                    brief((thread * 37 + round * 11) % 400);
+                    ended.send(()).unwrap();
+                })
+            });
+        }
+        for round in 0..8 * ROUNDS {
+            if ends.recv_timeout(Duration::from_secs(30)).is_err() {
+                // The thread that hangs cannot be ended.
+                eprintln!("a source hangs after {round} have ended");
+                std::process::abort();
+            }
+        }
+    });
+}
+
+const ROUNDS: u64 = 20;
+
+#[test]
 fn a_source_whose_broker_is_gone_says_so() {
     let kafka = Kafka::start();
     let Kafka { connection, _embedded: Some((broker, _dir)), runtime } = kafka else {
