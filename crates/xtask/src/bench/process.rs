@@ -17,27 +17,25 @@ pub(crate) struct Measured {
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 
-/// Runs a program to its end. CPU is what the kernel adds to our children's account when the
-/// program is waited for, so nothing of it is missed; memory is the high-water mark, looked at
-/// until the program is gone.
+/// Runs a program to its end. CPU is what the kernel has in its account when it has ended and was
+/// not yet waited for, with the children that it waited for, so nothing of it is missed and nothing
+/// of others is in it; memory is the high-water mark, looked at until the program is gone.
 pub(crate) fn measure(mut command: Command) -> anyhow::Result<Measured> {
-    let before = cpu_seconds_of_children()?;
     let began = Instant::now();
     let mut child = command.spawn().with_context(|| format!("start {command:?}"))?;
     let mut resident_bytes_max = 0;
-    let status = loop {
+    let (status, cpu_seconds) = loop {
         resident_bytes_max = resident_bytes_max.max(high_water_mark(child.id()));
-        if let Some(status) = child.try_wait()? {
-            break status;
+        if has_ended(child.id())? {
+            let cpu_seconds = cpu_seconds_with_children(child.id())?;
+            if let Some(status) = child.try_wait()? {
+                break (status, cpu_seconds);
+            }
         }
         pause();
     };
     ensure!(status.success(), "{command:?}: {status}");
-    Ok(Measured {
-        cpu_seconds: cpu_seconds_of_children()? - before,
-        wall_seconds: began.elapsed().as_secs_f64(),
-        resident_bytes_max,
-    })
+    Ok(Measured { cpu_seconds, wall_seconds: began.elapsed().as_secs_f64(), resident_bytes_max })
 }
 
 #[expect(
@@ -48,32 +46,37 @@ fn pause() {
     std::thread::sleep(SAMPLE_EVERY);
 }
 
-/// User and system time of the children that were waited for: fields 16 and 17 of `stat`.
-fn cpu_seconds_of_children() -> anyhow::Result<f64> {
-    cpu_seconds("self", 13)
-}
-
 /// User and system time of a process that runs: fields 14 and 15 of its `stat`.
 pub(crate) fn cpu_seconds_of(pid: u32) -> anyhow::Result<f64> {
-    cpu_seconds(&pid.to_string(), 11)
+    cpu_seconds(pid, 2)
 }
 
-/// Two fields of a process's `stat` that follow so many others behind its name, in hundredths of a
-/// second.
-fn cpu_seconds(process: &str, skip: usize) -> anyhow::Result<f64> {
-    let path = format!("/proc/{process}/stat");
-    let stat = fs::read_to_string(&path).with_context(|| format!("read {path}; this needs Linux"))?;
-    let ticks: Vec<u64> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .skip(skip)
-        .take(2)
-        .filter_map(|field| field.parse().ok())
-        .collect();
-    ensure!(ticks.len() == 2, "{path} is not as expected: {stat}");
+/// The same and that of the children that it has waited for: fields 14 to 17.
+fn cpu_seconds_with_children(pid: u32) -> anyhow::Result<f64> {
+    cpu_seconds(pid, 4)
+}
+
+/// So many fields of a process's `stat` from the 14th on, in hundredths of a second.
+fn cpu_seconds(pid: u32, fields: usize) -> anyhow::Result<f64> {
+    let stat = stat_behind_name(pid)?;
+    let ticks: Vec<u64> =
+        stat.split_whitespace().skip(11).take(fields).filter_map(|field| field.parse().ok()).collect();
+    ensure!(ticks.len() == fields, "/proc/{pid}/stat is not as expected: {stat}");
     Ok(ticks.iter().sum::<u64>() as f64 / 100.0)
+}
+
+/// Whether a child has ended and waits to be waited for: state Z.
+fn has_ended(pid: u32) -> anyhow::Result<bool> {
+    Ok(stat_behind_name(pid)?.trim_start().starts_with('Z'))
+}
+
+/// What follows a process's name in its `stat`: its third field and those after it.
+fn stat_behind_name(pid: u32) -> anyhow::Result<String> {
+    let path = format!("/proc/{pid}/stat");
+    let mut stat = fs::read_to_string(&path).with_context(|| format!("read {path}; this needs Linux"))?;
+    let name_ends = stat.rfind(')').with_context(|| format!("{path} is not as expected: {stat}"))?;
+    stat.drain(..=name_ends);
+    Ok(stat)
 }
 
 /// The most memory that a process has had resident, in bytes; 0 once it is gone.
@@ -155,13 +158,37 @@ impl Drop for Background {
 mod tests {
     use super::*;
 
+    const BUSY: &str = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+
+    fn sh(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
     #[test]
     fn a_busy_program_is_seen_to_be_busy() {
-        let mut busy = Command::new("sh");
-        busy.args(["-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"]);
-        let measured = measure(busy).unwrap();
+        let measured = measure(sh(BUSY)).unwrap();
         assert!(measured.cpu_seconds > 0.0 && measured.cpu_seconds <= measured.wall_seconds + 0.02);
         assert!(measured.resident_bytes_max > 100_000);
+    }
+
+    #[test]
+    fn what_a_programs_own_children_used_counts() {
+        let measured = measure(sh(&format!("sh -c '{BUSY}'; true"))).unwrap();
+        assert!(measured.cpu_seconds > 0.0);
+    }
+
+    #[test]
+    fn what_others_used_meanwhile_does_not_count() {
+        let mut other = sh(&format!("for round in 0 1 2 3 4; do {BUSY}; done")).spawn().unwrap();
+        let until_it_is_gone = ["-s", "0.05", "-f", "/dev/null", "--pid", &other.id().to_string()];
+        let mut idle = Command::new("tail");
+        idle.args(until_it_is_gone);
+        let waiting = std::thread::spawn(move || other.wait());
+        let measured = measure(idle).unwrap();
+        assert!(waiting.join().unwrap().unwrap().success());
+        assert!(measured.cpu_seconds < measured.wall_seconds / 4.0, "{measured:?}");
     }
 
     #[test]
