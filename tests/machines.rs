@@ -126,7 +126,7 @@ fn consumers_come_and_go_during_an_attack_and_the_alerts_are_those_of_a_replay()
         snapshots.path().display()
     ));
     let mut server = home.start_with(&["--roles", "store,alerting,api"]);
-    let lines = traffic(3_000);
+    let lines = traffic(3_000, 1);
     let mut workers: Vec<_> =
         (0..2).map(|_| Machine::start(&home, &server, "normalize,detect", &[])).collect();
     let some_are_stored = format!("SELECT count(*) AS n FROM events WHERE tenant LIKE '{unique}%'");
@@ -146,7 +146,7 @@ fn consumers_come_and_go_during_an_attack_and_the_alerts_are_those_of_a_replay()
     );
     server.until("every line stored", |server| server.count(&stored) >= lines.len() as i64);
     let expected = replayed_alerts(&home, &server, &unique);
-    assert!(expected.len() >= 5, "{} alerts", expected.len());
+    assert!(expected.len() >= 4, "{} alerts", expected.len());
     let raised = format!("SELECT DISTINCT alert_id FROM alert_changes WHERE tenant LIKE '{unique}%'");
     server.until("the alerts of a replay", |server| ids(&server.sql(&raised), "alert_id") == expected);
     let rows = server.count(&stored);

@@ -5,9 +5,10 @@ use std::process::Command;
 
 use crate::harness::{Home, Server, partner, watchfire};
 
-/// A few thousand lines of seeded traffic with attacks, as one partner's raw lines by feed.
-pub(crate) fn traffic(events: usize) -> Vec<(String, String, String)> {
-    let events = events.to_string();
+/// A few thousand lines of seeded traffic of four hours ago, with attacks, as partners' raw lines by
+/// feed. The traffic is that of the hour, and with it how many attacks there are.
+pub(crate) fn traffic(events: usize, per_second: u32) -> Vec<(String, String, String)> {
+    let (events, per_second) = (events.to_string(), per_second.to_string());
     let start = (chrono::Utc::now() - chrono::Duration::hours(4)).to_rfc3339();
     let made = watchfire()
         .args([
@@ -19,7 +20,7 @@ pub(crate) fn traffic(events: usize) -> Vec<(String, String, String)> {
             "--events",
             &events,
             "--density",
-            "5",
+            &per_second,
             "--attacks",
             "--start",
             &start,
@@ -115,7 +116,7 @@ fn run(lines: &[(String, String, String)], kill: bool) -> Left {
 
 #[test]
 fn kill_9_changes_neither_the_rows_nor_the_alerts() {
-    let lines = traffic(12_000);
+    let lines = traffic(12_000, 5);
     let (rows, alerts) = run(&lines, false);
     let (rows_killed, alerts_killed) = run(&lines, true);
     assert!(!alerts.is_empty(), "the traffic has attacks in it");
