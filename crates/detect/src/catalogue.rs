@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::class::{ClassInfo, RULE_VERSION, parameters};
 use crate::config::DetectConfig;
-use crate::detectors::{failed_authentication, request_spike, token_reuse};
+use crate::detectors::{failed_authentication, request_spike, source_health, token_reuse};
 
 /// One detector, described.
 #[derive(Clone, Debug, Serialize)]
@@ -53,6 +53,14 @@ pub fn catalogue(config: &DetectConfig) -> Vec<DetectorInfo> {
             reads: "requests counted by minute, partner, route and class of status",
             classes: request_spike::CLASSES.to_vec(),
             parameters: parameters(&config.request_spike),
+        },
+        DetectorInfo {
+            name: source_health::NAME,
+            version: RULE_VERSION,
+            description: "A feed that falls silent, and a shipper whose clock is wrong.",
+            reads: "when the lines of each feed and shipper arrived, and how long after their stamps",
+            classes: source_health::CLASSES.to_vec(),
+            parameters: parameters(&config.source_health),
         },
     ]
 }

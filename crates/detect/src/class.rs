@@ -26,8 +26,9 @@ pub struct ClassInfo {
     pub owasp_event: Option<&'static str>,
 }
 
-/// Id in ATT&CK v18, id in v19, name. The split of Defense Evasion left these ids as they were.
+/// Id in ATT&CK v18, id in v19, name. The split of Defense Evasion gave the disabling of logs another.
 const TECHNIQUES: &[(&str, &str, &str)] = &[
+    ("T1070.006", "T1070.006", "Timestomp"),
     ("T1078", "T1078", "Valid Accounts"),
     ("T1110", "T1110", "Brute Force"),
     ("T1110.001", "T1110.001", "Password Guessing"),
@@ -38,6 +39,7 @@ const TECHNIQUES: &[(&str, &str, &str)] = &[
     ("T1499.002", "T1499.002", "Service Exhaustion Flood"),
     ("T1539", "T1539", "Steal Web Session Cookie"),
     ("T1550.001", "T1550.001", "Application Access Token"),
+    ("T1562.008", "T1685.002", "Disable or Modify Cloud Logs"),
     ("T1595.002", "T1595.002", "Vulnerability Scanning"),
 ];
 

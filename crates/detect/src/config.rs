@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detectors::failed_authentication::FailedAuthenticationConfig;
 use crate::detectors::request_spike::RequestSpikeConfig;
+use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
 
 /// Everything the detectors can be told.
@@ -19,6 +20,8 @@ pub struct DetectConfig {
     pub failed_authentication: FailedAuthenticationConfig,
     /// More requests than this hour of the week usually brings.
     pub request_spike: RequestSpikeConfig,
+    /// Feeds that fall silent, and clocks that are wrong.
+    pub source_health: SourceHealthConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -34,6 +37,7 @@ impl Default for DetectConfig {
             token_reuse: TokenReuseConfig::default(),
             failed_authentication: FailedAuthenticationConfig::default(),
             request_spike: RequestSpikeConfig::default(),
+            source_health: SourceHealthConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -104,7 +108,8 @@ impl DetectConfig {
         }
         self.token_reuse.validate()?;
         self.failed_authentication.validate()?;
-        self.request_spike.validate()
+        self.request_spike.validate()?;
+        self.source_health.validate()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{AlertChange, EventTime, ObservationBatch, Tenant};
+use event::{AlertChange, EventTime, ObservationBatch, SourceProgress, Tenant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,14 @@ pub trait Detector: Send {
     /// Event time has come this far for a tenant: nothing earlier of it is expected any more.
     /// Only that tenant's state is touched.
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges);
+    /// These sources have come further, or are known to hold no more.
+    fn on_progress(
+        &mut self,
+        _progress: &[SourceProgress],
+        _watermarks: &Watermarks,
+        _alerts: &mut AlertChanges,
+    ) {
+    }
     /// What a restart needs to go on from here.
     fn snapshot(&self) -> DetectorState;
     /// Goes on from a snapshot. On an error the state is what it was before.

@@ -2,6 +2,7 @@
 
 pub mod failed_authentication;
 pub mod request_spike;
+pub mod source_health;
 pub mod token_reuse;
 
 use crate::config::DetectConfig;
@@ -13,5 +14,6 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(token_reuse::TokenReuse::new(config)),
         Box::new(failed_authentication::FailedAuthentication::new(config)),
         Box::new(request_spike::RequestSpike::new(config)),
+        Box::new(source_health::SourceHealth::new(config)),
     ]
 }

@@ -64,6 +64,9 @@ impl Engine {
                 detector.on_watermark(&tenant, up_to, &mut changes);
             }
         }
+        for detector in &mut self.detectors {
+            detector.on_progress(progress, &self.watermarks, &mut changes);
+        }
         changes.into_sorted()
     }
 

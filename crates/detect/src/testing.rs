@@ -85,6 +85,10 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
             o.status = Some(200);
             &[ObservationKind::Requests]
         }
+        "lines" => {
+            (o.count, o.delay_ms) = (Some(1), Some(0));
+            &[ObservationKind::Source]
+        }
         _ => {
             o.action = Some(format!("session_token.{verb}").into());
             o.outcome = Some(if verb == "rejected" { "failure" } else { "success" }.into());
@@ -122,6 +126,8 @@ fn set(o: &mut Owned, name: &str, value: String) {
         "route" => o.route = Some(value.into()),
         "status" => o.status = value.parse().ok(),
         "count" => o.count = value.parse().ok(),
+        "delay" => o.delay_ms = value.parse().ok(),
+        "shipper" => o.shipper_id = Some(value.into()),
         "id" => o.delivery_id = Some(value.into()),
         "expires" => o.token_expires_at = Some(MONDAY + time_of_day(&value)),
         other => panic!("the test language has no field {other}"),

@@ -145,7 +145,9 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         "03:13:00 redeemed token=t1 src_ip=203.0.113.90 ua=mac
          03:14:00 rejected token=t1 src_ip=198.51.100.7 reason=already_used
          03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x10 every 5s
-         03:14:00 requests route=/v1/sessions count=7",
+         03:14:00 requests route=/v1/sessions count=7
+         03:14:00 lines shipper=shp_1 count=60 delay=-7000
+         03:15:00 lines shipper=shp_1 count=60 delay=-7000",
     ));
     bench.record(&script("03:20:00 requests route=/v1/sessions count=7"));
     let bytes = bench.engine.snapshot();
@@ -155,7 +157,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 3 6887 bytes 6f65e3ede5f37c0b"].assert_eq(&golden);
+    expect!["version 4 9443 bytes a7a8d7b210ad7107"].assert_eq(&golden);
 }
 
 #[test]

@@ -26,6 +26,7 @@
 //! out too: what it holds after all is late.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use event::{EventTime, LogTopic, SourceProgress, Tenant};
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,8 @@ struct Source {
     vouched_at: Option<EventTime>,
     /// For how long nobody has read it although records came.
     unread_ms: i64,
+    /// All that was appended before has been read.
+    read_up_to: EventTime,
 }
 
 /// A vouching counts for so long. Whoever reads a source vouches for it about every half minute.
@@ -99,6 +102,23 @@ impl Watermarks {
     /// How far event time has come for a tenant; nothing before it is expected any more.
     pub fn of(&self, tenant: &str) -> Option<EventTime> {
         self.tenants.get(tenant)?.current
+    }
+
+    /// Everything that a tenant's topic held before this moment has been read, by its brokers' clocks;
+    /// `None` where that is not known.
+    pub(crate) fn read_up_to(
+        &self,
+        tenant: &str,
+        topic: &str,
+        config: &WatermarkConfig,
+    ) -> Option<EventTime> {
+        let is_its = |source: &str| source.strip_prefix(topic).is_some_and(|rest| rest.starts_with('/'));
+        let sources = &self.tenants.get(tenant)?.sources;
+        let sources = sources.range::<str, _>((Bound::Included(topic), Bound::Unbounded));
+        let read = sources
+            .take_while(|(name, _)| name.starts_with(topic))
+            .filter(|(name, source)| is_its(name) && !source.is_unread(config));
+        read.map(|(_, source)| source.read_up_to).min().filter(|read| *read > EventTime::MIN)
     }
 
     /// How far event time has come for the slowest tenant that is not idle, or for the fastest
@@ -146,8 +166,12 @@ impl TenantMark {
         } else if p.at_end || !has_time(p) {
             // What is read but tells no time holds nobody back for longer than silence does.
             source.vouched_at = Some(now);
+            if p.at_end {
+                source.read_up_to = source.read_up_to.max(now);
+            }
         }
         source.broker_time = source.broker_time.max(p.broker_time);
+        source.read_up_to = source.read_up_to.max(p.broker_time);
         source.unread_ms = 0;
     }
 
@@ -176,7 +200,14 @@ impl TenantMark {
 impl Source {
     fn new(now: EventTime) -> Self {
         let nothing = EventTime::MIN;
-        Self { reached: nothing, broker_time: nothing, moved_at: now, vouched_at: None, unread_ms: 0 }
+        Self {
+            reached: nothing,
+            broker_time: nothing,
+            moved_at: now,
+            vouched_at: None,
+            unread_ms: 0,
+            read_up_to: nothing,
+        }
     }
 
     fn is_behind(&self, reached: EventTime, broker_time: EventTime) -> bool {
@@ -191,7 +222,11 @@ impl Source {
 
     fn is_idle(&self, now: EventTime, config: &WatermarkConfig) -> bool {
         let is_silent = self.silent_ms(now).is_some_and(|silent_ms| silent_ms >= config.idle_after_ms);
-        is_silent || self.unread_ms >= config.unread_after_ms
+        is_silent || self.is_unread(config)
+    }
+
+    fn is_unread(&self, config: &WatermarkConfig) -> bool {
+        self.unread_ms >= config.unread_after_ms
     }
 }
 

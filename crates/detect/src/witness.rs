@@ -43,6 +43,11 @@ impl Witness {
         }
     }
 
+    /// Of lines that arrived together the last, and when it did.
+    pub(crate) fn last_of(o: &Observation<'_>, what: String) -> Self {
+        Self { time: o.ingest_time.unwrap_or_default(), ..Self::new(o, what) }
+    }
+
     /// As an alert shows it.
     pub(crate) fn evidence(&self) -> Evidence {
         let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);

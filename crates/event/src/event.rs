@@ -69,5 +69,6 @@ columns! {
     redactions: List, I, "unmapped.redactions", "Which secrets were taken out, and from where, e.g. session_token:query.";
     raw_hash: Hash, I, "raw_data_hash", "SHA-256 of the line as it came; HMAC-SHA-256 with the pepper where something was taken out of it.";
     raw: Text, I, "raw_data", "The line, redacted.";
+    observed: Text, I, "unmapped.observed", "What of it detectors were given, so that a replay gives them the same: the kinds of observations, and what tells deliveries of one line from two lines.";
     unmapped: Text, P, "unmapped", "A JSON object of the fields that no column holds, redacted.";
 }

@@ -22,7 +22,7 @@ mod columns;
 pub use alert::{Alert, AlertChange, Change, Evidence, Severity};
 pub use event::{ColumnDoc, EventBatch, EventBatchBuilder, EventRow, WrongColumns};
 pub use observation::{
-    Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind, SourceProgress,
+    DELAYS_MS, Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind, SourceProgress,
 };
 pub use position::{Position, Positions};
 pub use raw::RawLog;

@@ -16,6 +16,8 @@ pub enum ObservationKind {
     /// So many requests of one partner to one route in one minute with one class of status.
     /// Key: tenant. `count` rows were folded into one.
     Requests,
+    /// So many lines of one shipper that arrived in one minute with one class of delay. Key: tenant.
+    Source,
 }
 
 impl ObservationKind {
@@ -26,6 +28,7 @@ impl ObservationKind {
             Self::AuthByAccount => 2,
             Self::AuthByAddress => 3,
             Self::Requests => 4,
+            Self::Source => 5,
         }
     }
 
@@ -36,6 +39,7 @@ impl ObservationKind {
             2 => Some(Self::AuthByAccount),
             3 => Some(Self::AuthByAddress),
             4 => Some(Self::Requests),
+            5 => Some(Self::Source),
             _ => None,
         }
     }
@@ -45,18 +49,18 @@ columns! {
     /// One observation. Which columns are set depends on its kind.
     "observations" Observation ObservationBatchBuilder ObservationBatch;
     kind: Int, I, "", "See ObservationKind.";
-    time: Time, S, "", "Event time; for requests the start of the minute.";
-    ingest_time: Time, I, "", "When the broker appended the raw log (for requests: the latest of them).";
+    time: Time, S, "", "Event time; for requests the start of the minute; for sources when the first of the lines was appended.";
+    ingest_time: Time, I, "", "When the broker appended the raw log (for requests and sources: the latest of them).";
     tenant: Text, I, "", "Whose it is.";
     delivery_id: Text, I, "", "The same for two deliveries of one line: from the shipper's sequence, else the id that a server gave the event, else the whole line where its stamp is finer than a second, else the position; never from a field that a client can set.";
-    event_id: Text, I, "", "The event it was taken from (for requests: the first of them).";
+    event_id: Text, I, "", "The event it was taken from (for requests: the first of them; for sources: the one appended last).";
     kafka_topic: Text, I, "", "Where that event stands: topic.";
     kafka_partition: Int, I, "", "Where that event stands: partition.";
     kafka_offset: Long, I, "", "Where that event stands: offset.";
     kafka_line: Int, I, "", "Where that event stands: line.";
     source_format: Text, I, "", "Which source description read it.";
     env: Text, S, "", "production or sandbox.";
-    action: Text, S, "", "The event's action.";
+    action: Text, S, "", "The event's action; for sources session_token.issued where one of the lines says so for production.";
     outcome: Text, S, "", "success or failure.";
     reason: Text, S, "", "Why it failed.";
     partner_id: Text, S, "", "Partner that the payload names.";
@@ -72,8 +76,14 @@ columns! {
     bound_origin: Text, S, "", "Host that the token is bound to.";
     route: Text, I, "", "Method and path template.";
     status: Int, E, "", "HTTP status; for requests its class: 200, 300, 400, 500, or exactly 401, 403, 404, 429.";
-    count: Long, I, "", "For requests: how many.";
+    count: Long, I, "", "For requests and sources: how many.";
+    shipper_id: Text, S, "", "For sources: the shipper that the lines name.";
+    delay_ms: Long, I, "", "For sources: how long after their stamps the lines were appended, negative where the stamps are ahead: of one class of delays (between two of DELAYS_MS) the one nearest to zero. Null for what could not be read.";
 }
+
+/// Where the classes of a delay meet, in milliseconds, on both sides of zero.
+pub const DELAYS_MS: [i64; 10] =
+    [5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 3_600_000, 86_400_000];
 
 /// What was known of a source when a batch was made. Carried with every batch of observations,
 /// so that watermarks are a function of the log.

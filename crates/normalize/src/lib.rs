@@ -34,8 +34,11 @@ mod stamp;
 mod fingerprint;
 mod redact;
 
+mod groups;
+mod observations;
 mod observe;
 mod requests;
+mod sources;
 
 mod counts;
 

@@ -15,7 +15,7 @@ use crate::fingerprint::Fingerprinter;
 use crate::formats::{Unreadable, json, syslog};
 use crate::limits::Limits;
 use crate::mapping::{Draft, RequestLine, is_empty, text_of};
-use crate::observe::Observe;
+use crate::observe::{Observe, Seen};
 use crate::recognise::recognise;
 use crate::redact::{Text, plain_escapes, redact, suspects};
 use crate::route::route;
@@ -41,10 +41,7 @@ pub(crate) struct Line<'l> {
 /// A line that became an event.
 pub(crate) struct Read<'a> {
     pub(crate) row: EventRow<'a>,
-    pub(crate) observe: Observe,
-    pub(crate) repeated: Option<i64>,
-    pub(crate) sequence_of_record: bool,
-    pub(crate) precise: bool,
+    pub(crate) seen: Seen,
 }
 
 /// A line that did not, and the source that was tried.
@@ -130,7 +127,10 @@ impl LineReader {
         if let (None, Some(method), Some(path)) = (&row.route, &row.method, &row.path) {
             row.route = Some(Cow::Owned(route(method, path)));
         }
-        Ok(Read { row, observe, repeated, sequence_of_record, precise })
+        let stamped = Some(time).filter(|time| row.time != Some(*time));
+        let seen = Seen { observe, repeated, sequence_of_record, precise, stamped };
+        row.observed = Some(Cow::Owned(seen.to_text()));
+        Ok(Read { row, seen })
     }
 
     /// The line's source: named by the record's header, else by the topic's configuration, else

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{
-    EventBatch, EventBatchBuilder, EventTime, ObservationBatch, RawLog, RejectBatch, RejectBatchBuilder,
-    RejectReason, RejectRow, SourceProgress,
+    EventBatch, EventBatchBuilder, EventRow, EventTime, ObservationBatch, RawLog, RejectBatch,
+    RejectBatchBuilder, RejectReason, RejectRow, SourceProgress,
 };
 
 use crate::counts::Counts;
@@ -13,7 +13,8 @@ use crate::fingerprint::Fingerprinter;
 use crate::formats::Unreadable;
 use crate::limits::Limits;
 use crate::line::{Line, LineReader};
-use crate::observe::{Observations, Seen};
+use crate::observations::Observations;
+use crate::observe::Seen;
 use crate::record::Lines;
 use crate::reject;
 use crate::schema::Schemas;
@@ -59,6 +60,8 @@ pub struct Normalizer {
     observations: Observations,
     progress: BTreeMap<(Arc<str>, i32), (EventTime, EventTime)>,
     counts: Counts,
+    /// Topic, partition and offset of the record whose events were taken again last.
+    again: Option<(Arc<str>, i32, i64)>,
 }
 
 impl Normalizer {
@@ -71,6 +74,7 @@ impl Normalizer {
             rejects: RejectBatchBuilder::default(),
             progress: BTreeMap::new(),
             counts: Counts::default(),
+            again: None,
         }
     }
 
@@ -79,7 +83,9 @@ impl Normalizer {
         self.counts.records += 1;
         self.observations.record();
         let event_time_max = self.record(raw);
-        self.progress(raw, event_time_max);
+        // Where the broker gave no time the events' own has to do, or watermarks would stand still.
+        let now = raw.ingest_time().unwrap_or(event_time_max);
+        self.progress((Arc::clone(raw.topic), raw.partition), event_time_max, now);
     }
 
     /// Reads a record's lines, and says which of them happened last.
@@ -118,6 +124,35 @@ impl Normalizer {
         event_time_max
     }
 
+    /// Takes an event that was read and stored before. It is not read again, and no row is made of it:
+    /// detectors are given what they were given of it then. Events come in the order in which their
+    /// lines stand in the log. `false` if it does not say what that was, as one that was stored by a
+    /// version without the column `observed`.
+    pub fn again(&mut self, row: &EventRow<'_>) -> bool {
+        let seen = row.observed.as_deref().and_then(Seen::parse);
+        let (Some(seen), Some(topic)) = (seen, row.kafka_topic.as_deref()) else { return false };
+        let place = (topic, row.kafka_partition.unwrap_or_default(), row.kafka_offset.unwrap_or_default());
+        let known = self.again.as_ref().map(|(topic, partition, offset)| (&**topic, *partition, *offset));
+        if known != Some(place) {
+            let topic = match &self.again {
+                Some((known, ..)) if **known == *topic => Arc::clone(known),
+                _ => topic.into(),
+            };
+            self.again = Some((topic, place.1, place.2));
+            self.counts.records += 1;
+            self.observations.record();
+        }
+        self.counts.lines += 1;
+        self.counts.events += 1;
+        self.observations.add(row, &seen);
+        let time = row.time.unwrap_or(EventTime::MIN);
+        if let Some((topic, partition, _)) = &self.again {
+            let at = (Arc::clone(topic), *partition);
+            self.progress(at, time, row.ingest_time.unwrap_or(time));
+        }
+        true
+    }
+
     /// How many events and rejects wait for [`Normalizer::finish`]. One record can become as many as
     /// [`Limits::lines_max`], so whoever bounds a batch asks after each record.
     pub fn rows(&self) -> usize {
@@ -153,13 +188,7 @@ impl Normalizer {
                 for flag in &read.row.flags {
                     self.counts.flag(flag);
                 }
-                let seen = Seen {
-                    observe: &read.observe,
-                    repeated: read.repeated,
-                    sequence_of_record: read.sequence_of_record,
-                    precise: read.precise,
-                };
-                self.observations.add(&read.row, &seen);
+                self.observations.add(&read.row, &read.seen);
                 self.events.append(&read.row);
                 read.row.time.unwrap_or(EventTime::MIN)
             }
@@ -185,6 +214,7 @@ impl Normalizer {
         unreadable: Unreadable,
     ) {
         self.counts.lines += 1;
+        self.observations.unreadable(raw, number);
         *self.counts.rejects.entry(unreadable.reason).or_default() += 1;
         let excerpt = guarded(|| reject::excerpt(bytes, self.reader.limits(), self.reader.fingerprinter()));
         let excerpt = excerpt.unwrap_or_else(|| "[withheld]".to_owned());
@@ -206,10 +236,7 @@ impl Normalizer {
         });
     }
 
-    fn progress(&mut self, raw: &RawLog<'_>, time: EventTime) {
-        let at = (Arc::clone(raw.topic), raw.partition);
-        // Where the broker gave no time the events' own has to do, or watermarks would stand still.
-        let now = raw.ingest_time().unwrap_or(time);
+    fn progress(&mut self, at: (Arc<str>, i32), time: EventTime, now: EventTime) {
         let (event_time_max, broker_time) = self.progress.entry(at).or_insert((EventTime::MIN, now));
         *event_time_max = (*event_time_max).max(time);
         *broker_time = (*broker_time).max(now);

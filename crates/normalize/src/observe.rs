@@ -1,28 +1,24 @@
-//! Observations: for each event the small rows that detectors count by, keyed and routed.
+//! What of a line detectors are given; also as the text of its `observed` column, by which what was
+//! stored can be given to them again, although its secrets are gone.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use event::ids::{partition_of, tagged};
-use event::{EventRow, Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind};
-use hashbrown::{HashMap, HashSet};
-
-use crate::address;
-use crate::requests::Requests;
+use event::{EventTime, ObservationKind};
 
 /// Which observations a line may yield. It yields those whose key it has.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Observe {
     kinds: u8,
     /// The action that a token's observation gets instead of the event's.
-    token_action: Option<Arc<str>>,
+    pub(crate) token_action: Option<Arc<str>>,
 }
 
 impl Observe {
+    pub(crate) const TOKEN: &'static str = "token";
     /// The kinds by the names that descriptions use.
     pub(crate) const NAMES: [(&'static str, ObservationKind); 4] = [
-        ("token", ObservationKind::Token),
+        (Self::TOKEN, ObservationKind::Token),
         ("auth_by_account", ObservationKind::AuthByAccount),
         ("auth_by_address", ObservationKind::AuthByAddress),
         ("requests", ObservationKind::Requests),
@@ -42,171 +38,114 @@ impl Observe {
         }
     }
 
-    fn yields(&self, kind: ObservationKind) -> bool {
+    pub(crate) fn yields(&self, kind: ObservationKind) -> bool {
         self.kinds & (1 << kind.code()) != 0
     }
 }
 
 /// What an event's observations need to know besides its row.
-pub(crate) struct Seen<'s> {
-    pub(crate) observe: &'s Observe,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) observe: Observe,
     /// How many times the line says that it happened, where more than once.
     pub(crate) repeated: Option<i64>,
     /// Whether the sequence number is the record's, so that its lines share it.
     pub(crate) sequence_of_record: bool,
     /// Whether the stamp tells two events apart that say the same.
     pub(crate) precise: bool,
+    /// When it happened according to its stamp, where that is not believed.
+    pub(crate) stamped: Option<EventTime>,
 }
 
-/// Builds the batches of observations, one for each partition.
-pub(crate) struct Observations {
-    partitions: Vec<ObservationBatchBuilder>,
-    requests: Requests,
-    /// The deliveries whose requests are counted in this batch.
-    counted: HashSet<String>,
-    /// How often each line that is known by its content stands in the record so far.
-    occurrences: HashMap<[u8; 32], u32>,
-    key: String,
-}
+const PRECISE: &str = "precise";
+const SEQUENCE_OF_RECORD: &str = "record_seq";
+const REPEATED: &str = "repeated";
+const STAMPED: &str = "stamped_ms";
 
-impl Observations {
-    pub(crate) fn new(partitions: i32) -> Self {
-        let partitions = (0..partitions.max(1)).map(|_| ObservationBatchBuilder::default()).collect();
-        Self {
-            partitions,
-            requests: Requests::default(),
-            counted: HashSet::new(),
-            occurrences: HashMap::new(),
-            key: String::new(),
-        }
-    }
-
-    /// Begins a record.
-    pub(crate) fn record(&mut self) {
-        self.occurrences.clear();
-    }
-
-    /// Adds what an event yields.
-    pub(crate) fn add(&mut self, row: &EventRow<'_>, seen: &Seen<'_>) {
-        let observe = seen.observe;
-        let status = row.status;
-        let request = observe.yields(ObservationKind::Requests) && row.route.is_some();
-        let account = row.api_key_id.as_deref().or(row.api_key_fp.as_deref()).or(row.user_ref.as_deref());
-        let account = account.filter(|_| observe.yields(ObservationKind::AuthByAccount));
-        let by_address = observe.yields(ObservationKind::AuthByAddress) && row.src_ip.is_some();
-        // What is no token identifies none: a scanner's `?token=1` is not one token used often.
-        let malformed = row.flags.iter().any(|flag| flag == "malformed_token");
-        let token = row.token_fp.as_deref().filter(|_| !malformed && observe.yields(ObservationKind::Token));
-        if !request && account.is_none() && !by_address && token.is_none() {
-            return;
-        }
-        let delivery = self.delivery(row, seen);
-        let delivery_id = delivery.as_deref().or(row.event_id.as_deref()).unwrap_or_default();
-        // Once folded into a count, a line that was sent twice cannot be told from two.
-        if request && delivery.as_ref().is_none_or(|id| self.counted.insert(id.clone())) {
-            self.requests.add(row, delivery_id);
-        }
-        if account.is_none() && !by_address && token.is_none() {
-            return;
-        }
-        let net = row.src_ip.as_deref().and_then(address::parse).map(address::network);
-        let mut observation = Observation {
-            time: row.time,
-            ingest_time: row.ingest_time,
-            tenant: lent(&row.tenant),
-            delivery_id: Some(Cow::Borrowed(delivery_id)),
-            event_id: lent(&row.event_id),
-            kafka_topic: lent(&row.kafka_topic),
-            kafka_partition: row.kafka_partition,
-            kafka_offset: row.kafka_offset,
-            kafka_line: row.kafka_line,
-            source_format: lent(&row.source_format),
-            env: lent(&row.env),
-            action: lent(&row.action),
-            outcome: lent(&row.outcome),
-            reason: lent(&row.reason),
-            partner_id: lent(&row.partner_id),
-            user_ref: lent(&row.user_ref),
-            api_key: lent(&row.api_key_id).or(lent(&row.api_key_fp)),
-            src_ip: lent(&row.src_ip),
-            src_net: net.as_deref().map(Cow::Borrowed),
-            ua_fp: lent(&row.ua_fp),
-            origin_host: lent(&row.origin_host),
-            route: lent(&row.route),
-            status,
-            count: seen.repeated,
-            ..Observation::default()
-        };
-        if let Some(account) = account {
-            observation.kind = Some(ObservationKind::AuthByAccount.code());
-            self.send(&observation, account);
-        }
-        if let (true, Some(net)) = (by_address, net.as_deref()) {
-            observation.kind = Some(ObservationKind::AuthByAddress.code());
-            self.send(&observation, net);
-        }
-        if let Some(token) = token {
-            observation.kind = Some(ObservationKind::Token.code());
-            observation.token_fp = lent(&row.token_fp);
-            observation.token_expires_at = row.token_expires_at;
-            observation.end_user_ip = lent(&row.end_user_ip);
-            observation.bound_origin = lent(&row.bound_origin);
-            if let Some(action) = &observe.token_action {
-                observation.action = Some(Cow::Borrowed(action));
+impl Seen {
+    /// As words: the kinds of observations, a token's with its action where that is not the event's,
+    /// and what else there is to know. Never empty.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = String::with_capacity(64);
+        for (name, kind) in Observe::NAMES {
+            if self.observe.yields(kind) {
+                text.push_str(name);
+                if let Some(action) = self.observe.token_action.as_deref().filter(|_| name == Observe::TOKEN)
+                {
+                    write!(text, "={action}").expect("writing to a string does not fail");
+                }
+                text.push(' ');
             }
-            self.send(&observation, token);
+        }
+        for (word, is_so) in [(PRECISE, self.precise), (SEQUENCE_OF_RECORD, self.sequence_of_record)] {
+            if is_so {
+                text.push_str(word);
+                text.push(' ');
+            }
+        }
+        let numbers = [(REPEATED, self.repeated), (STAMPED, self.stamped.map(EventTime::millis))];
+        for (word, number) in numbers {
+            if let Some(number) = number {
+                write!(text, "{word}={number} ").expect("writing to a string does not fail");
+            }
+        }
+        match text.pop() {
+            Some(_) => text,
+            None => "nothing".to_owned(),
         }
     }
 
-    /// The same for two deliveries of one line; none where only its position tells it from others.
-    ///
-    /// A shipper's sequence number tells deliveries, or the id that a server gave the event. Where
-    /// there is neither, two lines that are equal to the last byte and stamped more finely than to
-    /// the second are one line that was sent twice, unless they stand in one record. Two equal
-    /// lines with a stamp of a second may well be two calls.
-    fn delivery(&mut self, row: &EventRow<'_>, seen: &Seen<'_>) -> Option<String> {
-        fn bytes<'r>(text: &'r Option<Cow<'_, str>>) -> &'r [u8] {
-            text.as_deref().unwrap_or_default().as_bytes()
+    /// Reads it back; `None` if this version did not write it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut seen = Self::default();
+        if text == "nothing" {
+            return Some(seen);
         }
-        let topic = bytes(&row.kafka_topic);
-        if let Some(seq) = row.seq {
-            let line = if seen.sequence_of_record { row.kafka_line.unwrap_or(0) } else { -1 };
-            let (shipper, boot) = (bytes(&row.shipper_id), bytes(&row.boot_id));
-            let (seq, line) = (seq.to_be_bytes(), line.to_be_bytes());
-            return Some(tagged("dlv_", &[topic, shipper, boot, &seq, &line, bytes(&row.original_time)]));
+        for word in text.split(' ') {
+            let (name, value) =
+                word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+            let kind = Observe::NAMES.iter().find(|(known, _)| *known == name);
+            match (kind, name, value) {
+                (Some((_, kind)), Observe::TOKEN, value) => seen.observe.add(*kind, value),
+                (Some((_, kind)), _, None) => seen.observe.add(*kind, None),
+                (None, PRECISE, None) => seen.precise = true,
+                (None, SEQUENCE_OF_RECORD, None) => seen.sequence_of_record = true,
+                (None, REPEATED, Some(times)) => seen.repeated = Some(times.parse().ok()?),
+                (None, STAMPED, Some(millis)) => seen.stamped = Some(EventTime(millis.parse().ok()?)),
+                _ => return None,
+            }
         }
-        if row.source_event_id.is_some() {
-            return Some(tagged(
-                "dlv_",
-                &[topic, b"id", bytes(&row.source_event_id), bytes(&row.original_time)],
-            ));
-        }
-        let hash = row.raw_hash.filter(|_| seen.precise)?;
-        let occurrence = self.occurrences.entry(hash).and_modify(|times| *times += 1).or_insert(0);
-        Some(tagged("dlv_", &[topic, b"line", &hash, &occurrence.to_be_bytes()]))
-    }
-
-    /// Sends one where its tenant and key belong.
-    fn send(&mut self, observation: &Observation<'_>, key: &str) {
-        self.key.clear();
-        let tenant = observation.tenant.as_deref().unwrap_or_default();
-        write!(self.key, "{tenant}\u{1f}{key}").expect("writing to a string does not fail");
-        let partition = partition_of(&self.key, self.partitions.len() as i32);
-        self.partitions[partition as usize].append(observation);
-    }
-
-    /// Ends the batches and starts others.
-    pub(crate) fn finish(&mut self) -> Vec<ObservationBatch> {
-        let partitions = self.partitions.len() as i32;
-        self.counted.clear();
-        self.requests.drain(|observation| {
-            let tenant = observation.tenant.as_deref().unwrap_or_default();
-            self.partitions[partition_of(tenant, partitions) as usize].append(observation);
-        });
-        self.partitions.iter_mut().map(ObservationBatchBuilder::finish).collect()
+        Some(seen)
     }
 }
 
-fn lent<'r>(text: &'r Option<Cow<'_, str>>) -> Option<Cow<'r, str>> {
-    text.as_deref().map(Cow::Borrowed)
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_was_seen_comes_back(
+            kinds in proptest::collection::vec(0_usize..4, 0..4),
+            action in proptest::option::of("[a-z._]{1,20}"),
+            repeated in proptest::option::of(any::<i64>()),
+            (precise, sequence_of_record) in any::<(bool, bool)>(),
+            stamped in proptest::option::of(any::<i64>().prop_map(EventTime)),
+        ) {
+            let mut seen = Seen { repeated, sequence_of_record, precise, stamped, ..Seen::default() };
+            for kind in kinds.iter().map(|kind| Observe::NAMES[*kind].1) {
+                seen.observe.add(kind, action.as_deref().filter(|_| kind == ObservationKind::Token));
+            }
+            prop_assert_eq!(Seen::parse(&seen.to_text()), Some(seen));
+        }
+
+        #[test]
+        fn foreign_text_is_nothing_and_never_a_panic(text in "\\PC{0,60}") {
+            if let Some(seen) = Seen::parse(&text) {
+                prop_assert_eq!(Seen::parse(&seen.to_text()), Some(seen));
+            }
+        }
+    }
 }

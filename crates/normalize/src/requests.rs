@@ -3,23 +3,18 @@
 use std::borrow::Cow;
 
 use event::{EventRow, EventTime, Observation, ObservationKind};
-use hashbrown::{DefaultHashBuilder, HashTable};
-use std::hash::BuildHasher;
+
+use crate::groups::Groups;
 
 const MINUTE_MS: i64 = 60_000;
 
 /// Counts of one batch by tenant, source, partner, route, minute and class of status, in the order
 /// in which the groups turned up.
 #[derive(Default)]
-pub(crate) struct Requests {
-    hasher: DefaultHashBuilder,
-    index: HashTable<usize>,
-    groups: Vec<Group>,
-}
+pub(crate) struct Requests(Groups<Group>);
 
 /// One count, with the place of the first request in it.
 struct Group {
-    hash: u64,
     minute: EventTime,
     status: Option<i32>,
     tenant: String,
@@ -54,46 +49,40 @@ impl Requests {
         let tenant = row.tenant.as_deref().unwrap_or_default();
         let source = row.source_format.as_deref().unwrap_or_default();
         let partner = row.partner_id.as_deref();
-        let hash = self.hasher.hash_one((minute, status, route, partner, source, tenant));
-        let found = self.index.find(hash, |&at| {
-            let group = &self.groups[at];
-            group.minute == minute
-                && group.status == status
-                && group.route == route
-                && group.partner_id.as_deref() == partner
-                && group.source_format == source
-                && group.tenant == tenant
-        });
-        if let Some(&at) = found {
-            let group = &mut self.groups[at];
-            group.count += 1;
-            group.ingest_time = group.ingest_time.max(row.ingest_time);
-            return;
-        }
-        let at = self.groups.len();
-        self.groups.push(Group {
-            hash,
-            minute,
-            status,
-            tenant: tenant.to_owned(),
-            source_format: source.to_owned(),
-            partner_id: partner.map(str::to_owned),
-            route: route.to_owned(),
-            count: 1,
-            ingest_time: row.ingest_time,
-            delivery_id: delivery_id.to_owned(),
-            event_id: text(&row.event_id),
-            kafka_topic: text(&row.kafka_topic),
-            kafka_partition: row.kafka_partition,
-            kafka_offset: row.kafka_offset,
-            kafka_line: row.kafka_line,
-        });
-        self.index.insert_unique(hash, at, |&at| self.groups[at].hash);
+        let group = self.0.of(
+            (minute, status, route, partner, source, tenant),
+            |group| {
+                group.minute == minute
+                    && group.status == status
+                    && group.route == route
+                    && group.partner_id.as_deref() == partner
+                    && group.source_format == source
+                    && group.tenant == tenant
+            },
+            || Group {
+                minute,
+                status,
+                tenant: tenant.to_owned(),
+                source_format: source.to_owned(),
+                partner_id: partner.map(str::to_owned),
+                route: route.to_owned(),
+                count: 0,
+                ingest_time: None,
+                delivery_id: delivery_id.to_owned(),
+                event_id: text(&row.event_id),
+                kafka_topic: text(&row.kafka_topic),
+                kafka_partition: row.kafka_partition,
+                kafka_offset: row.kafka_offset,
+                kafka_line: row.kafka_line,
+            },
+        );
+        group.count += 1;
+        group.ingest_time = group.ingest_time.max(row.ingest_time);
     }
 
     /// Hands out every count and forgets them.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(&Observation<'_>)) {
-        for group in &self.groups {
+        self.0.drain(|group| {
             each(&Observation {
                 kind: Some(ObservationKind::Requests.code()),
                 time: Some(group.minute),
@@ -112,8 +101,6 @@ impl Requests {
                 count: Some(group.count),
                 ..Observation::default()
             });
-        }
-        self.groups.clear();
-        self.index.clear();
+        });
     }
 }

@@ -3,17 +3,26 @@
 use std::sync::Arc;
 
 use event::ids::partition_of;
-use event::{LogTopic, Observation, ObservationKind, RawLog};
+use event::{EventTime, LogTopic, Observation, ObservationBatch, ObservationKind, RawLog};
 
-use crate::feed::{NOW, feed, normalizer, read};
+use crate::feed::{NOW, feed, feed_at, normalizer, read};
 
 /// The kinds, outcomes and keys of what a line yields, one text for each.
 fn observed(line: &str) -> Vec<String> {
     let read = read(line, None);
     assert_eq!(read.rejects.len(), 0, "{:?}", read.rejects.rows().next());
-    let mut seen: Vec<String> = read.observations[0].rows().map(|row| told(&row)).collect();
+    let mut seen: Vec<String> = events(&read.observations[0]).map(|row| told(&row)).collect();
     seen.sort();
     seen
+}
+
+/// What is told of events, and not of who sent them.
+fn events(batch: &ObservationBatch) -> impl Iterator<Item = Observation<'_>> {
+    batch.rows().filter(|row| row.kind != Some(ObservationKind::Source.code()))
+}
+
+fn sources(batch: &ObservationBatch) -> Vec<Observation<'_>> {
+    batch.rows().filter(|row| row.kind == Some(ObservationKind::Source.code())).collect()
 }
 
 fn told(row: &Observation<'_>) -> String {
@@ -34,6 +43,9 @@ fn told(row: &Observation<'_>) -> String {
         ObservationKind::AuthByAddress => format!("address {} {}", text(&row.src_net), text(&row.outcome)),
         ObservationKind::Requests => {
             format!("requests {} {:?} x{}", text(&row.route), row.status.unwrap_or(0), row.count.unwrap())
+        }
+        ObservationKind::Source => {
+            format!("source {} {:?} x{}", text(&row.shipper_id), row.delay_ms, row.count.unwrap())
         }
     }
 }
@@ -165,7 +177,7 @@ fn requests_are_folded_by_route_minute_and_status() {
     let lines = [line(1, "/x/11", 200), line(2, "/x/22", 204), line(3, "/x/33", 404), line(59, "/x/44", 201)];
     let later = line(1, "/x/55", 200).replace("09:30", "09:31");
     let read = read([lines.join("\n"), later].join("\n"), None);
-    let mut seen: Vec<String> = read.observations[0].rows().map(|row| told(&row)).collect();
+    let mut seen: Vec<String> = events(&read.observations[0]).map(|row| told(&row)).collect();
     seen.sort();
     assert_eq!(
         seen,
@@ -193,7 +205,7 @@ fn every_observation_goes_where_its_key_belongs() {
                 ObservationKind::Token => format!("{tenant}\u{1f}{}", row.token_fp.unwrap()),
                 ObservationKind::AuthByAccount => format!("{tenant}\u{1f}{}", row.user_ref.unwrap()),
                 ObservationKind::AuthByAddress => format!("{tenant}\u{1f}{}", row.src_net.unwrap()),
-                ObservationKind::Requests => tenant.to_owned(),
+                ObservationKind::Requests | ObservationKind::Source => tenant.to_owned(),
             };
             assert_eq!(partition_of(&key, 8), partition as i32);
         }
@@ -252,7 +264,7 @@ fn equal_lines_of_one_record_are_two_and_of_two_records_one() {
             feed(&mut normalizer, offset as i64, record.as_bytes(), None);
         }
         let read = normalizer.finish();
-        let rows: Vec<Observation<'_>> = read.observations[0].rows().collect();
+        let rows: Vec<Observation<'_>> = events(&read.observations[0]).collect();
         let tokens: std::collections::BTreeSet<String> = rows
             .iter()
             .filter(|row| row.kind == Some(ObservationKind::Token.code()))
@@ -265,4 +277,75 @@ fn equal_lines_of_one_record_are_two_and_of_two_records_one() {
     assert_eq!(told(&[&line, &line]), (1, 1));
     let numbered = |seq: u8| line.replace("}}", &format!("}},\"seq\":{seq}}}"));
     assert_eq!(told(&[&numbered(1), &numbered(1), &numbered(2)]), (2, 2));
+}
+
+#[test]
+fn lines_are_told_by_shipper_minute_and_delay() {
+    let mut normalizer = normalizer(1, &[]);
+    let line = |at: i64| partner("api.request", HTTP).replace("2026-03-14T09:30:00Z", &stamp(at));
+    let minute = NOW.floor(60_000);
+    for (offset, (at, delay_ms)) in
+        [(1_000, 20), (3_000, 400), (5_000, -600_300), (61_000, 20), (2_000, 30)].into_iter().enumerate()
+    {
+        let at = minute + at;
+        feed_at(&mut normalizer, offset as i64, line(at.millis() - delay_ms).as_bytes(), None, at);
+    }
+    feed_at(&mut normalizer, 5, b"no log line", None, minute + 7_000);
+    let read = normalizer.finish();
+    let told: Vec<_> = sources(&read.observations[0])
+        .into_iter()
+        .map(|o| (o.time.unwrap() - minute, o.ingest_time.unwrap() - minute, o.delay_ms, o.count.unwrap()))
+        .collect();
+    let expected = [
+        (1_000, 3_000, Some(20), 3),
+        (5_000, 5_000, Some(-600_300), 1),
+        (61_000, 61_000, Some(20), 1),
+        (7_000, 7_000, None, 1),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(sources(&read.observations[0])[0].kafka_offset, Some(1), "the one that arrived last");
+}
+
+fn stamp(millis: i64) -> String {
+    EventTime(millis).to_rfc3339()
+}
+
+#[test]
+fn a_stored_event_is_told_again_as_its_line_was() {
+    let mut first = normalizer(4, &[]);
+    let schemas = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
+    let mut offset = 0;
+    for source in schemas.read_dir().unwrap() {
+        let sample = std::fs::read_to_string(source.unwrap().path().join("sample.log")).unwrap();
+        for record in sample.lines().collect::<Vec<_>>().chunks(3) {
+            feed(&mut first, offset, record.join("\n").as_bytes(), None);
+            offset += 1;
+        }
+    }
+    let ahead = partner("session_token.issued", TOKEN).replace("09:30:00Z", "19:30:00Z");
+    feed(&mut first, offset, ahead.as_bytes(), None);
+    let read = first.finish();
+    let mut second = normalizer(4, &[]);
+    assert!(read.events.rows().all(|event| second.again(&event)));
+    let again = second.finish();
+    assert_eq!((again.events.len(), again.counts.events), (0, read.events.len() as u64));
+    for (told, told_again) in read.observations.iter().zip(&again.observations) {
+        let readable = |batch: &ObservationBatch| -> Vec<String> {
+            let is_readable =
+                |o: &Observation<'_>| o.kind != Some(ObservationKind::Source.code()) || o.delay_ms.is_some();
+            batch.rows().filter(is_readable).map(|o| format!("{o:?}")).collect()
+        };
+        assert_eq!(readable(told), readable(told_again));
+    }
+    assert!(read.observations.iter().flat_map(sources).any(|o| o.delay_ms < Some(-30_000_000)));
+}
+
+#[test]
+fn an_event_that_does_not_say_what_was_told_of_it_cannot_be_told_again() {
+    let read = read(partner("session_token.issued", TOKEN), None);
+    let mut event = read.events.row(0);
+    event.observed = None;
+    assert!(!normalizer(1, &[]).again(&event));
+    event.observed = Some("telepathy".into());
+    assert!(!normalizer(1, &[]).again(&event));
 }

@@ -50,6 +50,9 @@ fn observe(entry: Entry<'_>) -> Result<Observe, SchemaError> {
         members.only(&["token"])?;
         let action =
             members.need("token", "name the action that the observation gets", |action| action.text())?;
+        if action.is_empty() || action.contains(char::is_whitespace) {
+            return Err(item.wrong("an action is one word", "write it like session_token.redeemed"));
+        }
         observe.add(ObservationKind::Token, Some(&action));
         Ok(())
     })?;

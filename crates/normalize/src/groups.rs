@@ -1,0 +1,45 @@
+//! Counts by group: a batch's rows folded into few, in the order in which the groups turned up.
+
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// Groups that are found by the hash of their key and a comparison.
+pub(crate) struct Groups<G> {
+    hasher: DefaultHashBuilder,
+    index: HashTable<usize>,
+    groups: Vec<(u64, G)>,
+}
+
+impl<G> Default for Groups<G> {
+    fn default() -> Self {
+        Self { hasher: DefaultHashBuilder::default(), index: HashTable::new(), groups: Vec::new() }
+    }
+}
+
+impl<G> Groups<G> {
+    /// The group of this key.
+    pub(crate) fn of(
+        &mut self,
+        key: impl Hash,
+        is_it: impl Fn(&G) -> bool,
+        make: impl FnOnce() -> G,
+    ) -> &mut G {
+        let hash = self.hasher.hash_one(key);
+        let found = self.index.find(hash, |&at| is_it(&self.groups[at].1)).copied();
+        let at = found.unwrap_or_else(|| {
+            self.groups.push((hash, make()));
+            let at = self.groups.len() - 1;
+            self.index.insert_unique(hash, at, |&at| self.groups[at].0);
+            at
+        });
+        &mut self.groups[at].1
+    }
+
+    /// Hands out every group and forgets them.
+    pub(crate) fn drain(&mut self, mut each: impl FnMut(&G)) {
+        self.groups.iter().for_each(|(_, group)| each(group));
+        self.groups.clear();
+        self.index.clear();
+    }
+}

@@ -1,0 +1,184 @@
+//! Observations: for each event the small rows that detectors count by, keyed and routed.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use event::ids::{partition_of, tagged};
+use event::{EventRow, Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind, RawLog};
+use hashbrown::{HashMap, HashSet};
+
+use crate::address;
+use crate::observe::Seen;
+use crate::requests::Requests;
+use crate::sources::{Arrived, Sources};
+
+/// Builds the batches of observations, one for each partition.
+pub(crate) struct Observations {
+    partitions: Vec<ObservationBatchBuilder>,
+    requests: Requests,
+    sources: Sources,
+    /// The deliveries whose requests are counted in this batch.
+    counted: HashSet<String>,
+    /// How often each line that is known by its content stands in the record so far.
+    occurrences: HashMap<[u8; 32], u32>,
+    key: String,
+}
+
+impl Observations {
+    pub(crate) fn new(partitions: i32) -> Self {
+        let partitions = (0..partitions.max(1)).map(|_| ObservationBatchBuilder::default()).collect();
+        Self {
+            partitions,
+            requests: Requests::default(),
+            sources: Sources::default(),
+            counted: HashSet::new(),
+            occurrences: HashMap::new(),
+            key: String::new(),
+        }
+    }
+
+    /// Begins a record.
+    pub(crate) fn record(&mut self) {
+        self.occurrences.clear();
+    }
+
+    /// Notes a line that could not be read.
+    pub(crate) fn unreadable(&mut self, raw: &RawLog<'_>, line: i32) {
+        self.sources.add(&Arrived {
+            at: raw.ingest_time(),
+            tenant: raw.source.tenant.as_str(),
+            topic: raw.topic,
+            partition: raw.partition,
+            offset: raw.offset,
+            line,
+            read: None,
+        });
+    }
+
+    /// Adds what an event yields.
+    pub(crate) fn add(&mut self, row: &EventRow<'_>, seen: &Seen) {
+        self.sources.add(&Arrived::of(row, seen));
+        let observe = &seen.observe;
+        let status = row.status;
+        let request = observe.yields(ObservationKind::Requests) && row.route.is_some();
+        let account = row.api_key_id.as_deref().or(row.api_key_fp.as_deref()).or(row.user_ref.as_deref());
+        let account = account.filter(|_| observe.yields(ObservationKind::AuthByAccount));
+        let by_address = observe.yields(ObservationKind::AuthByAddress) && row.src_ip.is_some();
+        // What is no token identifies none: a scanner's `?token=1` is not one token used often.
+        let malformed = row.flags.iter().any(|flag| flag == "malformed_token");
+        let token = row.token_fp.as_deref().filter(|_| !malformed && observe.yields(ObservationKind::Token));
+        if !request && account.is_none() && !by_address && token.is_none() {
+            return;
+        }
+        let delivery = self.delivery(row, seen);
+        let delivery_id = delivery.as_deref().or(row.event_id.as_deref()).unwrap_or_default();
+        // Once folded into a count, a line that was sent twice cannot be told from two.
+        if request && delivery.as_ref().is_none_or(|id| self.counted.insert(id.clone())) {
+            self.requests.add(row, delivery_id);
+        }
+        if account.is_none() && !by_address && token.is_none() {
+            return;
+        }
+        let net = row.src_ip.as_deref().and_then(address::parse).map(address::network);
+        let mut observation = Observation {
+            time: row.time,
+            ingest_time: row.ingest_time,
+            tenant: lent(&row.tenant),
+            delivery_id: Some(Cow::Borrowed(delivery_id)),
+            event_id: lent(&row.event_id),
+            kafka_topic: lent(&row.kafka_topic),
+            kafka_partition: row.kafka_partition,
+            kafka_offset: row.kafka_offset,
+            kafka_line: row.kafka_line,
+            source_format: lent(&row.source_format),
+            env: lent(&row.env),
+            action: lent(&row.action),
+            outcome: lent(&row.outcome),
+            reason: lent(&row.reason),
+            partner_id: lent(&row.partner_id),
+            user_ref: lent(&row.user_ref),
+            api_key: lent(&row.api_key_id).or(lent(&row.api_key_fp)),
+            src_ip: lent(&row.src_ip),
+            src_net: net.as_deref().map(Cow::Borrowed),
+            ua_fp: lent(&row.ua_fp),
+            origin_host: lent(&row.origin_host),
+            route: lent(&row.route),
+            status,
+            count: seen.repeated,
+            ..Observation::default()
+        };
+        if let Some(account) = account {
+            observation.kind = Some(ObservationKind::AuthByAccount.code());
+            self.send(&observation, account);
+        }
+        if let (true, Some(net)) = (by_address, net.as_deref()) {
+            observation.kind = Some(ObservationKind::AuthByAddress.code());
+            self.send(&observation, net);
+        }
+        if let Some(token) = token {
+            observation.kind = Some(ObservationKind::Token.code());
+            observation.token_fp = lent(&row.token_fp);
+            observation.token_expires_at = row.token_expires_at;
+            observation.end_user_ip = lent(&row.end_user_ip);
+            observation.bound_origin = lent(&row.bound_origin);
+            if let Some(action) = &observe.token_action {
+                observation.action = Some(Cow::Borrowed(action));
+            }
+            self.send(&observation, token);
+        }
+    }
+
+    /// The same for two deliveries of one line; none where only its position tells it from others.
+    ///
+    /// A shipper's sequence number tells deliveries, or the id that a server gave the event. Where
+    /// there is neither, two lines that are equal to the last byte and stamped more finely than to
+    /// the second are one line that was sent twice, unless they stand in one record. Two equal
+    /// lines with a stamp of a second may well be two calls.
+    fn delivery(&mut self, row: &EventRow<'_>, seen: &Seen) -> Option<String> {
+        fn bytes<'r>(text: &'r Option<Cow<'_, str>>) -> &'r [u8] {
+            text.as_deref().unwrap_or_default().as_bytes()
+        }
+        let topic = bytes(&row.kafka_topic);
+        if let Some(seq) = row.seq {
+            let line = if seen.sequence_of_record { row.kafka_line.unwrap_or(0) } else { -1 };
+            let (shipper, boot) = (bytes(&row.shipper_id), bytes(&row.boot_id));
+            let (seq, line) = (seq.to_be_bytes(), line.to_be_bytes());
+            return Some(tagged("dlv_", &[topic, shipper, boot, &seq, &line, bytes(&row.original_time)]));
+        }
+        if row.source_event_id.is_some() {
+            return Some(tagged(
+                "dlv_",
+                &[topic, b"id", bytes(&row.source_event_id), bytes(&row.original_time)],
+            ));
+        }
+        let hash = row.raw_hash.filter(|_| seen.precise)?;
+        let occurrence = self.occurrences.entry(hash).and_modify(|times| *times += 1).or_insert(0);
+        Some(tagged("dlv_", &[topic, b"line", &hash, &occurrence.to_be_bytes()]))
+    }
+
+    /// Sends one where its tenant and key belong.
+    fn send(&mut self, observation: &Observation<'_>, key: &str) {
+        self.key.clear();
+        let tenant = observation.tenant.as_deref().unwrap_or_default();
+        write!(self.key, "{tenant}\u{1f}{key}").expect("writing to a string does not fail");
+        let partition = partition_of(&self.key, self.partitions.len() as i32);
+        self.partitions[partition as usize].append(observation);
+    }
+
+    /// Ends the batches and starts others.
+    pub(crate) fn finish(&mut self) -> Vec<ObservationBatch> {
+        let partitions = self.partitions.len() as i32;
+        self.counted.clear();
+        let mut by_tenant = |observation: &Observation<'_>| {
+            let tenant = observation.tenant.as_deref().unwrap_or_default();
+            self.partitions[partition_of(tenant, partitions) as usize].append(observation);
+        };
+        self.requests.drain(&mut by_tenant);
+        self.sources.drain(&mut by_tenant);
+        self.partitions.iter_mut().map(ObservationBatchBuilder::finish).collect()
+    }
+}
+
+fn lent<'r>(text: &'r Option<Cow<'_, str>>) -> Option<Cow<'r, str>> {
+    text.as_deref().map(Cow::Borrowed)
+}
