@@ -76,6 +76,40 @@ fn a_topic_replayed_gives_the_live_alerts_and_events_by_id() {
 }
 
 #[test]
+fn what_was_stored_gives_the_live_alerts_by_id() {
+    let (ours, other) = (partner("kept"), partner("else"));
+    let mut home = Home::new("");
+    let mut server = home.start();
+    for partner in [&ours, &other] {
+        let lines = attacks(partner);
+        server.send(partner, "auth", &lines);
+        server.until_stored(partner, lines.len() as i64);
+        server.until("the alerts", |server| server.alerts(partner).len() == 2);
+    }
+    let [live, others] = [&ours, &other].map(|partner| ids(&server.alerts(partner), "alert_id"));
+    server.stop();
+    let into = tempfile::tempdir().unwrap();
+    let alerts = into.path().join("alerts.jsonl");
+    let replay = |more: &[&str]| {
+        let mut replay = watchfire();
+        replay.args(["replay", "--config"]).arg(home.dir.path().join("watchfire.toml"));
+        let replayed = replay.arg("--alerts").arg(&alerts).args(more).output().unwrap();
+        (replayed.status.success(), String::from_utf8_lossy(&replayed.stderr).into_owned())
+    };
+    assert_eq!(replay(&["--partner", &ours, "--table"]), (true, String::new()));
+    assert_eq!(ids(&rows(&alerts), "alert_id"), live);
+    assert_eq!(replay(&["--table"]), (true, String::new()));
+    // On a broker that others use too there are theirs as well.
+    let everybodys = ids(&rows(&alerts), "alert_id");
+    assert!(everybodys.is_superset(&live) && everybodys.is_superset(&others), "those of both partners");
+    assert_eq!(replay(&["--table", "--until", "2020-01-01"]), (true, String::new()));
+    assert_eq!(rows(&alerts).len(), 0);
+    let nowhere = into.path().display().to_string();
+    let (succeeded, why) = replay(&["--table", &nowhere]);
+    assert!(!succeeded && why.contains("holds no table of events"), "{why}");
+}
+
+#[test]
 fn a_log_cut_into_files_gives_the_alerts_of_the_whole_in_any_order() {
     let partner = partner("files");
     let home = Home::new("");

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 use detect::{DetectConfig, Engine};
 use event::{
-    AlertChange, EventBatch, EventTime, ObservationBatchBuilder, RawLog, RejectBatch, SourceProgress,
+    AlertChange, EventBatch, EventRow, EventTime, ObservationBatchBuilder, RawLog, RejectBatch,
+    SourceProgress,
 };
 use normalize::{Counts, Normalizer};
 
@@ -61,6 +62,12 @@ impl Replay {
     /// Reads one record.
     pub fn read(&mut self, raw: &RawLog<'_>) {
         self.normalizer.normalize(raw);
+    }
+
+    /// Takes an event that was read and stored before; `false` if it does not say what detectors were
+    /// given of it.
+    pub fn read_again(&mut self, event: &EventRow<'_>) -> bool {
+        self.normalizer.again(event)
     }
 
     /// How many rows wait for [`Replay::batch`].

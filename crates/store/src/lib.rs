@@ -9,6 +9,7 @@
 mod table;
 
 mod alert_changes;
+mod arrivals;
 mod tables;
 
 mod commit;
@@ -29,6 +30,7 @@ mod tiers;
 mod writer;
 
 pub use alert_changes::alert_changes_batch;
+pub use arrivals::{Arrivals, Stretch};
 pub use compact::Compacted;
 pub use error::StoreError;
 pub use table::Table;

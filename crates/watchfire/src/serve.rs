@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::parts::{existing_tables, table_url};
 pub(crate) use self::terminal::alert_line;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Role};

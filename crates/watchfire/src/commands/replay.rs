@@ -1,8 +1,9 @@
-//! `watchfire replay`: log files, or a stretch of a topic, through the normalizer and the
+//! `watchfire replay`: log files, a stretch of a topic or of the stored events, through the normalizer and the
 //! detectors at full speed, into a report and never into on-call.
 
 mod files;
 mod report;
+mod tables;
 mod topics;
 
 use std::path::{Path, PathBuf};
@@ -24,29 +25,34 @@ use crate::config::{self, Config, Overrides};
 pub(crate) struct ReplayArgs {
     /// Logs, also compressed with gzip or zstd; `-` is standard input. Each is read as a source of
     /// its own, those side by side whose times are the same.
-    #[arg(required_unless_present = "topic", conflicts_with = "topic")]
+    #[arg(required_unless_present_any = ["topic", "table"], conflicts_with_all = ["topic", "table"])]
     files: Vec<PathBuf>,
     /// Name the source description instead of having the lines recognised.
     #[arg(long, value_name = "SOURCE", visible_alias = "format")]
     source: Option<String>,
-    /// Whose logs the files are; it is part of what makes an alert's id.
-    #[arg(long, value_name = "PARTNER", default_value = "replay", conflicts_with = "topic")]
-    partner: String,
+    /// Whose logs the files are, part of what makes an alert's id [default: replay]; or whose events
+    /// of the table are replayed [default: everybody's].
+    #[arg(long, value_name = "PARTNER", conflicts_with = "topic")]
+    partner: Option<String>,
     /// What the partner calls them.
-    #[arg(long, value_name = "FEED", default_value = "replay", conflicts_with = "topic")]
+    #[arg(long, value_name = "FEED", default_value = "replay", conflicts_with_all = ["topic", "table"])]
     feed: String,
     /// When the files were received: an RFC 3339 time, a day, or a time ago (2h, 7d). Stamps without
     /// a year are taken for the last such day before it, and stamps after it for wrong [default: now].
-    #[arg(long, value_name = "WHEN", value_parser = since, conflicts_with = "topic")]
+    #[arg(long, value_name = "WHEN", value_parser = since, conflicts_with_all = ["topic", "table"])]
     received: Option<i64>,
     /// Replay this topic of a broker instead, logs.PARTNER.FEED; may be given several times.
-    #[arg(long, value_name = "TOPIC")]
+    #[arg(long, value_name = "TOPIC", conflicts_with = "table")]
     topic: Vec<String>,
-    /// Where in the topics to begin: earliest, an offset, or a time.
-    #[arg(long, value_name = "PLACE", value_parser = place, default_value = "earliest", requires = "topic")]
+    /// Replay the stored events instead: of these tables (a folder or a URL), or of the configured ones.
+    #[arg(long, value_name = "TABLES", num_args = 0..=1, default_missing_value = "",
+        conflicts_with_all = ["source", "events", "rejects"])]
+    table: Option<String>,
+    /// Where to begin: earliest, an offset of a topic, or a time at which lines arrived.
+    #[arg(long, value_name = "PLACE", value_parser = place, default_value = "earliest", conflicts_with = "files")]
     from: kafka::admin::Place,
     /// What the broker received from then on is left out [default: the end as it is now].
-    #[arg(long, value_name = "WHEN", value_parser = since, requires = "topic")]
+    #[arg(long, value_name = "WHEN", value_parser = since, conflicts_with = "files")]
     until: Option<i64>,
     /// Write the alerts there, JSON lines, each in its last state; `-` is standard output.
     #[arg(long, value_name = "FILE")]
@@ -66,7 +72,7 @@ pub(crate) struct ReplayArgs {
 /// Rows after which a batch is made of what was read.
 const ROWS_PER_BATCH: usize = 4_096;
 
-/// A file or a topic.
+/// A file, a topic or the tables.
 trait Input {
     /// Its sources, each `topic/partition`.
     fn sources(&self) -> Vec<String>;
@@ -80,7 +86,11 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     config.tell_detectors_of_contracts();
     let mut report = Report::create(args)?;
     let now = args.received.map_or_else(|| Clock::system().now(), EventTime);
-    let (bar, inputs) = if args.topic.is_empty() { files::open(args, now)? } else { topics::open(args)? };
+    let (bar, inputs) = match &args.table {
+        Some(table) => tables::open(table, args, &config)?,
+        None if args.topic.is_empty() => files::open(args, now)?,
+        None => topics::open(args)?,
+    };
     let replay = stages(args, &config, inputs.iter().flat_map(|input| input.sources()), now)?;
     read(inputs, replay, &mut report)?;
     bar.finish_and_clear();

@@ -201,16 +201,34 @@ fn fingerprint(config: &Config) -> anyhow::Result<impl Fn(&str) -> String + Send
 }
 
 async fn open_tables(config: &Config) -> anyhow::Result<Tables> {
-    let url = match config.store.url.as_str() {
-        "" => {
-            let dir = config.server.data_dir.join("tables");
-            std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
-            let dir = dir.canonicalize().with_context(|| format!("find {}", dir.display()))?;
-            Url::from_directory_path(&dir).map_err(|()| anyhow::anyhow!("{} is no folder", dir.display()))?
+    if config.store.url.is_empty() {
+        let dir = config.server.data_dir.join("tables");
+        std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+    }
+    Tables::open(&table_url("", config)?, StoreOptions::default()).await.context("open the tables")
+}
+
+/// Where tables are that somebody names, as a folder or a URL; where nobody does, the configured ones.
+pub(crate) fn table_url(named: &str, config: &Config) -> anyhow::Result<Url> {
+    let dir = match (named, config.store.url.as_str()) {
+        ("", "") => config.server.data_dir.join("tables"),
+        ("", url) => return Url::parse(url).context("store.url"),
+        (url, _) if url.contains("://") => {
+            return Url::parse(url).with_context(|| format!("{url} is no URL"));
         }
-        url => Url::parse(url).context("store.url")?,
+        (dir, _) => dir.into(),
     };
-    Tables::open(&url, StoreOptions::default()).await.context("open the tables")
+    let dir = dir.canonicalize().with_context(|| format!("find the tables in {}", dir.display()))?;
+    Url::from_directory_path(&dir).map_err(|()| anyhow::anyhow!("{} is no folder", dir.display()))
+}
+
+/// Opens tables for reading only: where there are none, none are made.
+pub(crate) async fn existing_tables(url: &Url) -> anyhow::Result<Tables> {
+    if let Ok(dir) = url.to_file_path() {
+        let log = dir.join(store::Table::Events.name()).join("_delta_log");
+        anyhow::ensure!(log.is_dir(), "{} holds no table of events", dir.display());
+    }
+    Tables::open(url, StoreOptions::default()).await.context("open the tables")
 }
 
 /// This instance's name: configured, or made once and kept.

@@ -27,7 +27,7 @@ pub(super) fn open(
     args: &ReplayArgs,
     received: EventTime,
 ) -> anyhow::Result<(ProgressBar, Vec<Box<dyn Input>>)> {
-    let feed = LogTopic::new(&args.partner, &args.feed)?;
+    let feed = LogTopic::new(args.partner.as_deref().unwrap_or("replay"), &args.feed)?;
     let bar = progress(bytes_of(args.files.iter().map(|file| file.as_path())));
     let open = |(partition, file): (i32, &std::path::PathBuf)| -> anyhow::Result<Box<dyn Input>> {
         Ok(Box::new(LogFile::open(file, partition, args, &feed, received, &bar)?))
