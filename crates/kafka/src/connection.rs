@@ -19,6 +19,12 @@ impl Connection {
         Self { brokers: brokers.into(), properties: BTreeMap::new() }
     }
 
+    /// Whether groups are those of KIP-848, whose brokers decide who reads what and how long a member
+    /// may be silent.
+    pub(crate) fn has_new_groups(&self) -> bool {
+        self.properties.get("group.protocol").is_some_and(|protocol| protocol == "consumer")
+    }
+
     /// What every client of ours starts from.
     pub(crate) fn client(&self, name: &str) -> ClientConfig {
         let mut config = ClientConfig::new();

@@ -84,46 +84,34 @@ impl Context {
     }
 
     /// Puts the offset to begin at beside every partition.
+    ///
+    /// librdkafka (2.12.1) would ask for what is committed by itself. But where that is still being
+    /// committed and the assignment changes before it is known, it takes the missing answer for "nothing
+    /// is committed" and begins at the beginning. Here the answer is waited for.
     fn set_starts(
         &self,
         consumer: &BaseConsumer<Self>,
         assigned: &mut TopicPartitionList,
     ) -> Result<(), AssignmentChange> {
-        self.owners_starts(consumer, assigned).map_err(AssignmentChange::Failed)?;
-        if matches!(self.start_at, StartAt::Owner(_)) {
-            return within_log(consumer, assigned);
-        }
-        Ok(())
-    }
-
-    fn owners_starts(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        assigned: &mut TopicPartitionList,
-    ) -> Result<(), String> {
-        let StartAt::Owner(owner) = &self.start_at else { return Ok(()) };
-        let committed = consumer
-            .committed_offsets(assigned.clone(), OFFSETS_TIMEOUT)
-            .map_err(|error| format!("ask for committed offsets: {error}"))?;
-        for element in committed.elements() {
-            element
-                .error()
-                .map_err(|error| format!("ask for the committed offset of {}: {error}", element.topic()))?;
-            let committed = match element.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            };
-            let name = name(&element);
-            let start = match owner(&name, committed)? {
-                Some(offset) => Offset::Offset(offset),
-                None => Offset::Beginning,
+        let committed = committed(consumer, assigned).map_err(AssignmentChange::Failed)?;
+        for (of, committed) in committed {
+            let start = match &self.start_at {
+                StartAt::Committed => committed,
+                StartAt::Owner(owner) => owner(&of, committed).map_err(AssignmentChange::Failed)?,
             };
             assigned
-                .set_partition_offset(element.topic(), element.partition(), start)
-                .map_err(|error| format!("set start offset: {error}"))?;
-            if let Some(committed) = committed {
-                self.committed.lock().expect("no holder of this lock panics").insert(name, committed);
+                .set_partition_offset(
+                    &of.topic,
+                    of.partition,
+                    start.map_or(Offset::Beginning, Offset::Offset),
+                )
+                .map_err(|error| AssignmentChange::Failed(format!("set start offset: {error}")))?;
+            if let (StartAt::Owner(_), Some(committed)) = (&self.start_at, committed) {
+                self.committed.lock().expect("no holder of this lock panics").insert(of, committed);
             }
+        }
+        if matches!(self.start_at, StartAt::Owner(_)) {
+            return within_log(consumer, assigned);
         }
         Ok(())
     }
@@ -162,6 +150,27 @@ impl Context {
         self.note(AssignmentChange::Revoked(partitions));
         consumer.incremental_unassign(revoked)
     }
+}
+
+/// What the group has committed of each partition.
+fn committed(
+    consumer: &BaseConsumer<Context>,
+    assigned: &TopicPartitionList,
+) -> Result<Vec<(TopicPartition, Option<i64>)>, String> {
+    let committed = consumer
+        .committed_offsets(assigned.clone(), OFFSETS_TIMEOUT)
+        .map_err(|error| format!("ask for committed offsets: {error}"))?;
+    let of_one = |element: &TopicPartitionListElem<'_>| {
+        element
+            .error()
+            .map_err(|error| format!("ask for the committed offset of {}: {error}", element.topic()))?;
+        let offset = match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        Ok((name(element), offset))
+    };
+    committed.elements().iter().map(of_one).collect()
 }
 
 /// Whether every partition goes as far as its owner says to have read. One that does not was made

@@ -84,17 +84,20 @@ impl KafkaSource {
         lag: Box<dyn Fn(i64) + Send>,
     ) -> Result<Self, SourceError> {
         let discovery_ms = options.discovery.as_millis().max(100).to_string();
-        let consumer: BaseConsumer<Context> = connection
-            .client(options.name)
+        let mut client = connection.client(options.name);
+        if !connection.has_new_groups() {
+            client
+                .set("partition.assignment.strategy", "cooperative-sticky")
+                // The shortest that brokers take by default: so long is a partition without an owner after a kill.
+                .set("session.timeout.ms", "6000")
+                .set("heartbeat.interval.ms", "1500");
+        }
+        let consumer: BaseConsumer<Context> = client
             .set("group.id", &options.group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
             .set("isolation.level", "read_committed")
-            .set("partition.assignment.strategy", "cooperative-sticky")
-            // The shortest that brokers take by default: so long is a partition without an owner after a kill.
-            .set("session.timeout.ms", "6000")
-            .set("heartbeat.interval.ms", "1500")
             .set("topic.metadata.refresh.interval.ms", &discovery_ms)
             .set("metadata.max.age.ms", (options.discovery.as_millis() * 3).max(1_000).to_string())
             .set("statistics.interval.ms", "1000")

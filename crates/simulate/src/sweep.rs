@@ -9,6 +9,8 @@ use crate::{Counts, Plan, Verdict};
 
 /// Differences that are printed of a seed.
 const SHOWN: usize = 10;
+/// Where progress is not drawn, a line tells of it after so many seeds.
+const TOLD_EVERY: u64 = 250;
 
 /// Runs `seeds` seeds from that of the plan on, and says which failed. `command` is what runs them.
 pub fn sweep<D: Display>(
@@ -32,6 +34,10 @@ pub fn sweep<D: Display>(
             progress.suspend(|| report(command, &plan, &verdict.differences));
         }
         progress.inc(1);
+        let done = progress.position();
+        if progress.is_hidden() && done.is_multiple_of(TOLD_EVERY) && done < seeds {
+            eprintln!("{done} of {seeds} seeds, {failed} failed, {:.0} s", progress.elapsed().as_secs_f64());
+        }
     }
     progress.finish_and_clear();
     println!("{seeds} seeds, {failed} failed: {counts}");

@@ -41,6 +41,8 @@ pub struct Arrivals {
     pub sources: BTreeMap<(String, i32), EventTime>,
     /// How many there are.
     pub events: u64,
+    /// How many of them do not say what detectors were given of them.
+    pub unobserved: u64,
     rows: SendableRecordBatchStream,
 }
 
@@ -51,9 +53,9 @@ impl Tables {
         let session = session().map_err(failed)?;
         let events =
             session.read_table(provider).and_then(|events| within(events, stretch)).map_err(failed)?;
-        let (sources, count) = sources(events.clone()).await?;
+        let (sources, [count, observed]) = sources(events.clone()).await?;
         let rows = in_order(events).map_err(failed)?.execute_stream().await.map_err(failed)?;
-        Ok(Arrivals { sources, events: count, rows })
+        Ok(Arrivals { sources, events: count, unobserved: count - observed, rows })
     }
 }
 
@@ -91,23 +93,26 @@ fn within(events: DataFrame, stretch: &Stretch) -> Result<DataFrame, DataFusionE
     }
 }
 
-async fn sources(events: DataFrame) -> Result<(BTreeMap<(String, i32), EventTime>, u64), StoreError> {
+/// When the last event of each source arrived; how many events there are, and how many of them say
+/// what detectors were given.
+async fn sources(events: DataFrame) -> Result<(BTreeMap<(String, i32), EventTime>, [u64; 2]), StoreError> {
     let by = vec![col("kafka_topic"), col("kafka_partition")];
-    let wanted = vec![max(col("ingest_time")).alias("last"), count(lit(1_i64)).alias("events")];
+    let counted = [count(lit(1_i64)).alias("events"), count(col("observed")).alias("observed")];
+    let wanted = [vec![max(col("ingest_time")).alias("last")], counted.into()].concat();
     let grouped = events.aggregate(by, wanted).map_err(failed)?.collect().await.map_err(failed)?;
-    let (mut sources, mut events) = (BTreeMap::new(), 0);
+    let (mut sources, mut counts) = (BTreeMap::new(), [0, 0]);
     for batch in grouped {
         let topics = batch.column(0).as_string::<i32>();
         let partitions = batch.column(1).as_primitive::<Int32Type>();
         let last = batch.column(2).as_primitive::<TimestampMicrosecondType>();
-        let counts = batch.column(3).as_primitive::<Int64Type>();
+        let counted = [3, 4].map(|column| batch.column(column).as_primitive::<Int64Type>());
         for row in 0..batch.num_rows() {
             let source = (topics.value(row).to_owned(), partitions.value(row));
             sources.insert(source, EventTime(last.value(row).div_euclid(1_000)));
-            events += counts.value(row).unsigned_abs();
+            counts.iter_mut().zip(counted).for_each(|(sum, of)| *sum += of.value(row).unsigned_abs());
         }
     }
-    Ok((sources, events))
+    Ok((sources, counts))
 }
 
 fn in_order(events: DataFrame) -> Result<DataFrame, DataFusionError> {

@@ -51,6 +51,9 @@ pub(crate) struct Faults {
     /// A script that starts Apache Kafka, three brokers of it, instead of our own broker.
     #[arg(long, value_name = "SCRIPT")]
     kafka: Option<PathBuf>,
+    /// A librdkafka property of the processes, e.g. group.protocol=consumer; several times.
+    #[arg(short = 'X', long = "property", value_name = "KEY=VALUE")]
+    properties: Vec<String>,
     /// The program, instead of one that is built.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -115,7 +118,7 @@ fn one(options: &Faults, binary: &Path, harm: Harm, run: u64) -> anyhow::Result<
     if harm.is_on_the_way() {
         brokers.stand_behind_a_proxy()?;
     }
-    let mut fleet = Fleet::start(binary, &dir, brokers, ground)?;
+    let mut fleet = Fleet::start(binary, &dir, brokers, ground, &options.properties)?;
     let sender = fleet.send(options.lines, options.rate, run)?;
     harm.inflict(&mut fleet, run, options.sending())?;
     fleet.check_alive()?;

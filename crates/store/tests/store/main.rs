@@ -3,6 +3,7 @@
 mod support;
 
 mod append;
+mod arrivals;
 mod columns;
 mod recover;
 mod upkeep;

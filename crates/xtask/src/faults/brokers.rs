@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::proxy::Proxy;
 use crate::bench::Background;
@@ -72,6 +72,20 @@ impl Brokers {
     pub(super) fn kill_all(&mut self) -> anyhow::Result<()> {
         let several = if matches!(self.kind, Kind::Kafka { .. }) { 3 } else { 1 };
         (0..several).try_for_each(|number| self.kill(number))
+    }
+
+    /// Gives a dead one of the three a new disk, formatted for the cluster and empty.
+    pub(super) fn wipe(&mut self, number: u64) -> anyhow::Result<()> {
+        let Kind::Kafka { script } = &self.kind else { bail!("it takes three brokers") };
+        let dir = PathBuf::from(say(script, &["dir"])?);
+        let folder = |number: u64| dir.join((number % 3 + 1).to_string());
+        let known = std::fs::read_to_string(folder(number + 1).join("data/meta.properties"))?;
+        let cluster =
+            known.lines().find_map(|line| line.strip_prefix("cluster.id=")).context("a cluster id")?;
+        std::fs::remove_dir_all(folder(number).join("data")).context("empty the disk")?;
+        let config = folder(number).join("server.properties").display().to_string();
+        say(script, &["run", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", &config])?;
+        Ok(())
     }
 
     /// Starts those again that are dead, on their data.

@@ -44,9 +44,16 @@ impl Fleet {
         format!("worker-{number}")
     }
 
-    pub(super) fn start(binary: &Path, dir: &Path, brokers: Brokers, ground: Ground) -> anyhow::Result<Self> {
+    /// `properties` are librdkafka's, as `KEY=VALUE`.
+    pub(super) fn start(
+        binary: &Path,
+        dir: &Path,
+        brokers: Brokers,
+        ground: Ground,
+        properties: &[String],
+    ) -> anyhow::Result<Self> {
         fs::write(dir.join("privacy.key"), "7f".repeat(32)).context("write the privacy key")?;
-        let config = format!(
+        let mut config = format!(
             "[kafka]\nprefix = 'faults'\nbrokers = '{}'\ndiscovery_ms = 1000\n\
              [detect]\nsnapshot_interval_seconds = 5\nsnapshots_url = 'file://{dir}/snapshots'\n\
              [privacy]\nkey_file = '{dir}/privacy.key'\n\
@@ -54,6 +61,12 @@ impl Fleet {
             brokers.address_for_the_fleet(),
             dir = dir.display(),
         );
+        config += "[kafka.properties]\n";
+        for property in properties {
+            let (key, value) =
+                property.split_once('=').with_context(|| format!("-X {property}: KEY=VALUE"))?;
+            config += &format!("'{key}' = '{value}'\n");
+        }
         fs::write(dir.join("watchfire.toml"), config).context("write the configuration")?;
         let mut fleet = Self {
             binary: binary.to_owned(),

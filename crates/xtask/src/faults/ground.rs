@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use anyhow::ensure;
+
 use super::clock::Clocks;
 use super::disk::Disk;
 use super::harm::Harm;
@@ -23,6 +25,7 @@ impl Ground {
                 // Kafka's brokers keep their logs elsewhere; what they do on a full disk is theirs.
                 ground.disks.truncate(if is_kafka { 2 } else { 3 });
             }
+            Harm::LoseBroker => ensure!(is_kafka, "it takes three brokers: give --kafka"),
             Harm::Clock => ground.clocks = Some(Clocks::find(dir)?),
             _ => {}
         }

@@ -24,6 +24,8 @@ pub(super) enum Harm {
     Churn,
     /// kill -9 of a broker, which comes back five seconds later; three times.
     KillBroker,
+    /// kill -9 of one of three brokers, which comes back with an empty disk five seconds later.
+    LoseBroker,
     /// No broker for longer than a transaction may take; processes that wait must be idle.
     Outage,
     /// Brokers do what they are asked, mostly a commit, and the answer gets lost; forty times.
@@ -102,6 +104,14 @@ impl Harm {
                     fleet.brokers.revive()?;
                     pause(Duration::from_secs(5));
                 }
+            }
+            Self::LoseBroker => {
+                let number = dice.below(3);
+                fleet.brokers.kill(number)?;
+                fleet.brokers.wipe(number)?;
+                pause(Duration::from_secs(5));
+                fleet.brokers.revive()?;
+                pause(Duration::from_secs(15));
             }
             Self::Outage => outage::outage(fleet)?,
             Self::LostAnswer => fleet.brokers.proxy()?.lose_answers(&mut dice)?,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use event::EventTime;
 use indicatif::{ProgressBar, ProgressStyle};
 use kafka::admin::Place;
@@ -42,6 +42,7 @@ pub(super) fn open(
         let tables = existing_tables(&url).await?;
         tables.arrivals(&stretch).await.context("read the table of events")
     })?;
+    said(arrivals.unobserved)?;
     let sources = arrivals.sources.iter();
     let going_on =
         sources.map(|((topic, partition), last)| (format!("{topic}/{partition}"), *last)).collect();
@@ -54,6 +55,16 @@ pub(super) fn open(
     Ok((bar.clone(), vec![Box::new(Stored { runtime, arrivals, going_on, silent: 0, bar })]))
 }
 
+/// Fails where events do not say what detectors were given of them.
+fn said(silent: u64) -> anyhow::Result<()> {
+    ensure!(
+        silent == 0,
+        "{silent} of these events were stored by a version that did not keep what detectors were given of \
+         them: replay their lines, with --topic or as files"
+    );
+    Ok(())
+}
+
 impl Input for Stored {
     fn sources(&self) -> Vec<String> {
         self.going_on.keys().cloned().collect()
@@ -62,13 +73,7 @@ impl Input for Stored {
     fn fill(&mut self, replay: &mut Replay) -> anyhow::Result<bool> {
         let Some(events) = self.runtime.block_on(self.arrivals.next()).context("read the table of events")?
         else {
-            if self.silent > 0 {
-                bail!(
-                    "{} of these events were stored by a version that did not keep what detectors were given \
-                     of them: replay their lines, with --topic or as files",
-                    self.silent
-                );
-            }
+            said(self.silent)?;
             return Ok(false);
         };
         let mut newest = EventTime::MIN;
