@@ -9,7 +9,6 @@ mod report;
 
 use clap::Subcommand;
 
-pub(crate) use self::end_to_end::target_dir;
 pub(crate) use self::process::{Background, cpu_seconds_of};
 
 #[derive(Subcommand)]

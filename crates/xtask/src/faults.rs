@@ -30,8 +30,7 @@ use self::fleet::Fleet;
 use self::ground::Ground;
 use self::harm::Harm;
 use self::verdict::Verdict;
-use crate::bench::target_dir;
-use crate::command;
+use crate::{command, program};
 
 /// Flags of `faults`.
 #[derive(clap::Args)]
@@ -63,13 +62,7 @@ pub(crate) struct Faults {
 }
 
 pub(crate) fn run(options: &Faults) -> anyhow::Result<()> {
-    let binary = match &options.binary {
-        Some(binary) => binary.canonicalize().with_context(|| format!("find {}", binary.display()))?,
-        None => {
-            command::run("cargo", &["build", "--release", "--package", "watchfire"])?;
-            target_dir()?.join("release/watchfire")
-        }
-    };
+    let binary = program::watchfire(options.binary.as_deref())?;
     let wanted = if options.only.is_empty() { Harm::value_variants() } else { &options.only };
     println!(
         "| fault | lines | lost | doubled | alerts | missing | other | changes doubled | kept up | caught up after |"

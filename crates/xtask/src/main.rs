@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod command;
 mod faults;
+mod program;
 
 use clap::{Parser, Subcommand};
 
@@ -71,7 +72,7 @@ fn simulate(keep: bool, flags: &[String]) -> anyhow::Result<()> {
     if keep {
         // A test's build makes the crate's program too.
         command::run("cargo", &["test", "--quiet", "--workspace", "--test", "seeds", "--no-run"])?;
-        let program = bench::target_dir()?.join("debug/simulate-keep");
+        let program = program::target_dir()?.join("debug/simulate-keep");
         return command::run(&program.to_string_lossy(), &flags);
     }
     let build = ["run", "--quiet", "--release", "--package", "simulate", "--"];

@@ -15,9 +15,8 @@ use anyhow::{Context, ensure};
 use serde::Deserialize;
 
 use self::servers::{Running, Server};
-use super::end_to_end::target_dir;
 use super::process::{cpu_seconds_of, high_water_mark};
-use crate::command;
+use crate::{command, program};
 
 /// Flags of `bench broker`.
 #[derive(clap::Args)]
@@ -114,17 +113,13 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn prepare(options: &'a BrokerBench) -> anyhow::Result<Self> {
-        let release = target_dir()?.join("release");
+        let release = program::target_dir()?.join("release");
         let examples =
             ["build", "--release", "--package", "broker", "--example", "load", "--example", "serve"];
         command::run("cargo", &examples)?;
         let binary = match &options.binary {
-            Some(binary) => binary.canonicalize().with_context(|| format!("find {}", binary.display()))?,
             None if options.alone => release.join("examples/serve"),
-            None => {
-                command::run("cargo", &["build", "--release", "--package", "watchfire"])?;
-                release.join("watchfire")
-            }
+            named => program::watchfire(named.as_deref())?,
         };
         let dir = command::root().join(&options.dir);
         if dir.exists() {

@@ -16,7 +16,7 @@ use super::figures::{Limits, Run, Summary};
 use super::process::{Background, measure};
 use super::recall::recall;
 use super::report;
-use crate::command;
+use crate::{command, program};
 
 /// Flags of `bench end-to-end`.
 #[derive(clap::Args)]
@@ -42,6 +42,9 @@ pub(crate) struct EndToEnd {
     /// Lines a second of event time.
     #[arg(long, default_value_t = 50.0)]
     density: f64,
+    /// The program, instead of one that is built.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
     /// Where everything is put; kept afterwards.
     #[arg(long, default_value = "target/bench")]
     dir: PathBuf,
@@ -49,7 +52,6 @@ pub(crate) struct EndToEnd {
 
 pub(crate) fn run(options: &EndToEnd) -> anyhow::Result<()> {
     ensure!(options.repeats > 0, "--repeats: at least 1");
-    command::run("cargo", &["build", "--release", "--package", "watchfire"])?;
     let bench = Bench::prepare(options)?;
     let broker = bench.start_broker()?;
     let kafka = broker
@@ -85,7 +87,7 @@ impl<'a> Bench<'a> {
             fs::remove_dir_all(&dir).with_context(|| format!("empty {}", dir.display()))?;
         }
         fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
-        Ok(Self { options, dir, binary: target_dir()?.join("release/watchfire") })
+        Ok(Self { options, dir, binary: program::watchfire(options.binary.as_deref())? })
     }
 
     fn watchfire(&self, command: &str) -> Command {
@@ -176,19 +178,6 @@ impl<'a> Bench<'a> {
         }
         toml
     }
-}
-
-/// Where cargo puts what it builds.
-pub(crate) fn target_dir() -> anyhow::Result<PathBuf> {
-    let output = Command::new("cargo")
-        .args(["metadata", "--format-version", "1", "--no-deps"])
-        .current_dir(command::root())
-        .output()
-        .context("start cargo metadata")?;
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("read cargo metadata")?;
-    let folder = metadata["target_directory"].as_str().context("cargo metadata names the target folder")?;
-    Ok(PathBuf::from(folder))
 }
 
 /// Bytes of all files below.

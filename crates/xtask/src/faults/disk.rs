@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     fn folder(name: &str) -> PathBuf {
-        let dir = crate::bench::target_dir().unwrap().join("faults-test").join(name);
+        let dir = crate::program::target_dir().unwrap().join("faults-test").join(name);
         fs::create_dir_all(&dir).unwrap();
         dir
     }

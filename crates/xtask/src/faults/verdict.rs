@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::fleet::Fleet;
 use super::harm::{Harm, pause};
 
-/// So long a system may take to come to rest before it is looked at all the same.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// So long a system may take to come to rest before it is looked at all the same. An alert that
+/// waits for a success to explain it waits five minutes of silence after the last line.
+const PATIENCE: Duration = Duration::from_secs(450);
 
 #[derive(Debug)]
 pub(super) struct Verdict {
@@ -35,7 +36,7 @@ impl Verdict {
             pause(Duration::from_millis(200));
         }
         let caught_up = began.elapsed();
-        let expected = ids(&fleet.replay()?);
+        let expected = names(&fleet.replay()?);
         // The last windows close when their sources have been silent for a while.
         let mut found = alerts(fleet)?;
         while found != expected && began.elapsed() < PATIENCE {
@@ -69,7 +70,7 @@ impl Verdict {
 
     pub(super) fn is_well(&self, harm: Harm) -> bool {
         let named = self.missing.iter().chain(&self.other);
-        named.for_each(|id| eprintln!("differs from the replay: {id}"));
+        named.for_each(|alert| eprintln!("differs from the replay: {alert}"));
         self.lost + self.doubled + self.changes_doubled == 0
             && self.missing.is_empty()
             && self.other.is_empty()
@@ -89,7 +90,7 @@ fn rows(fleet: &Fleet) -> anyhow::Result<(u64, u64)> {
 }
 
 fn alerts(fleet: &Fleet) -> anyhow::Result<BTreeSet<String>> {
-    Ok(ids(&fleet.query("SELECT DISTINCT alert_id FROM alert_changes")?))
+    Ok(names(&fleet.query("SELECT DISTINCT alert_id, class, entity FROM alert_changes")?))
 }
 
 fn changes_doubled(fleet: &Fleet) -> anyhow::Result<u64> {
@@ -97,8 +98,11 @@ fn changes_doubled(fleet: &Fleet) -> anyhow::Result<u64> {
     number(&fleet.query(sql)?, "n")
 }
 
-fn ids(rows: &[Value]) -> BTreeSet<String> {
-    rows.iter().filter_map(|row| row["alert_id"].as_str()).map(str::to_owned).collect()
+/// Of each alert its id, and what it is about, which belongs to the id.
+fn names(rows: &[Value]) -> BTreeSet<String> {
+    let name =
+        |row: &Value| Some(format!("{} {} {}", row["alert_id"].as_str()?, row["class"], row["entity"]));
+    rows.iter().filter_map(name).collect()
 }
 
 fn number(rows: &[Value], name: &str) -> anyhow::Result<u64> {
