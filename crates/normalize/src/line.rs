@@ -278,7 +278,9 @@ fn time<'a>(
             continue;
         };
         let text = text_of(value).unwrap_or_default();
-        match rule.formats.iter().find_map(|format| format.read(&text, rule.zone_ms, near)) {
+        let read = rule.formats.iter().filter_map(|format| format.read(&text, rule.zone_ms, near));
+        // A number may be of seconds or nanoseconds; only one of them lies in our time.
+        match read.reduce(|one, other| if in_range(one) { one } else { other }) {
             Some(time) if in_range(time) => return Ok((time, text)),
             Some(_) => {
                 let detail = format!("`{path}` lies before 2000 or after 2100");
@@ -353,7 +355,7 @@ impl<'a> Draft<'_, 'a> {
         for table in &source.tables {
             table.apply(&mut self.row, &self.fields, &mut observe);
         }
-        source.base.apply(&mut self.row, &mut observe);
+        source.bases.iter().for_each(|base| base.apply(&mut self.row, &mut observe));
         (observe, sequence_of_record)
     }
 

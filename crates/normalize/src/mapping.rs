@@ -48,6 +48,16 @@ pub(crate) struct FromSlot {
     pub(crate) flag: Option<String>,
 }
 
+/// A field that the description names and no column takes.
+#[derive(Debug)]
+pub(crate) struct Leftover {
+    pub(crate) slot: usize,
+    /// The field's name in the source.
+    pub(crate) path: String,
+    /// Whether it is kept beside the columns, as what the description does not name.
+    pub(crate) is_kept: bool,
+}
+
 /// How many places of secrets an event names.
 const NOTES_MAX: usize = 32;
 
@@ -235,17 +245,20 @@ impl<'a> Draft<'_, 'a> {
 
     /// Takes out what stands under a secret's name among the fields that no column holds: those
     /// that the description does not name, and those that it names and does not use.
-    pub(crate) fn withhold_by_name(&mut self, leftover: &[(usize, String)]) {
+    pub(crate) fn withhold_by_name(&mut self, leftover: &'a [Leftover]) {
         let mut rest = std::mem::take(&mut self.fields.rest);
         for (path, value) in &mut rest {
             self.withhold(path, value, None);
         }
-        self.fields.rest = rest;
-        for (slot, path) in leftover {
+        for Leftover { slot, path, is_kept } in leftover {
             if let Some(mut value) = self.fields.slots[*slot].take() {
                 self.withhold(path, &mut value, None);
+                if *is_kept {
+                    rest.push((Cow::Borrowed(path), value));
+                }
             }
         }
+        self.fields.rest = rest;
     }
 
     fn withhold(&mut self, path: &str, value: &mut Value<'_>, kind: Option<Kind>) {

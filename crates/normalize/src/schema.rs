@@ -8,13 +8,16 @@ use std::path::Path;
 
 pub(crate) use source::{Format, Recognise, Source};
 
+macro_rules! sources {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../../schemas/", $name, "/schema.yaml"))),)*]
+    };
+}
+
 /// The sources that the binary brings with it.
-const BUILT_IN: [(&str, &str); 4] = [
-    ("nginx_combined", include_str!("../../../schemas/nginx_combined/schema.yaml")),
-    ("nginx_json", include_str!("../../../schemas/nginx_json/schema.yaml")),
-    ("partner", include_str!("../../../schemas/partner/schema.yaml")),
-    ("sshd", include_str!("../../../schemas/sshd/schema.yaml")),
-];
+const BUILT_IN: &[(&str, &str)] = sources! {
+    "apache_common" "auth0" "aws_alb" "aws_apigw" "aws_cloudtrail" "cloudflare_http" "envoy_json" "kong" "nginx_combined" "nginx_json" "okta" "partner" "sshd"
+};
 
 /// A description that cannot be used: which file, which key, what is wrong and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +90,7 @@ impl Schemas {
 
     fn ordered(sources: BTreeMap<String, Source>) -> Self {
         let mut order: Vec<String> = sources.keys().cloned().collect();
-        order.sort_by_key(|name| std::cmp::Reverse(sources[name].recognise.particular()));
+        order.sort_by_key(|name| std::cmp::Reverse(sources[name].particular()));
         Self { sources, order }
     }
 }

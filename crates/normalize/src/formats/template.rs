@@ -64,6 +64,11 @@ pub(crate) fn parts(template: &str) -> Result<(String, Vec<Part>), &'static str>
 }
 
 impl Template {
+    /// How many variables it has.
+    pub(crate) fn variables(&self) -> usize {
+        self.variables.len()
+    }
+
     /// Compiles a template; `place` says where each variable goes.
     pub(crate) fn compile(
         template: &str,

@@ -20,6 +20,10 @@ pub(crate) enum Convert {
     Plain,
     /// An address in its one spelling.
     Ip,
+    /// The address of `address:port`.
+    EndpointIp,
+    /// The port of `address:port`, for a column of numbers.
+    EndpointPort,
     /// The host of an origin or URL, in lower case.
     Host,
     /// The path of a request target or URL.
@@ -44,8 +48,10 @@ pub(crate) enum Convert {
 
 impl Convert {
     /// The names that descriptions use; those of time stamps come on top.
-    pub(crate) const NAMES: [(&'static str, Convert); 10] = [
+    pub(crate) const NAMES: [(&'static str, Convert); 12] = [
         ("ip", Self::Ip),
+        ("endpoint_ip", Self::EndpointIp),
+        ("endpoint_port", Self::EndpointPort),
         ("host", Self::Host),
         ("path", Self::Path),
         ("query", Self::Query),
@@ -70,8 +76,9 @@ impl Convert {
     /// Reads a value for a column of text.
     pub(super) fn text<'a>(self, text: Cow<'a, str>, fingerprinter: &Fingerprinter) -> Converted<'a> {
         match self {
-            Self::Plain | Self::Seconds | Self::Stamp(_) => Converted::Text(text),
+            Self::Plain | Self::Seconds | Self::EndpointPort | Self::Stamp(_) => Converted::Text(text),
             Self::Ip => ip(text),
+            Self::EndpointIp => ip(part(&text, |text| endpoint(text).0)),
             Self::Host => host(&text),
             Self::Path => Converted::Text(part(&text, |text| split_target(text).0)),
             Self::Query => match part(&text, |text| split_target(text).1.unwrap_or_default()) {
@@ -102,6 +109,13 @@ impl Convert {
                     .and_then(|text| format.read(&text, Some(0), near))
                     .map_or(unfit, Converted::Time)
             }
+            (Cell::Int(_), Self::EndpointPort) => match text_of(value).as_deref().map(endpoint) {
+                Some((_, Some(port))) => {
+                    port.parse::<u16>().map_or(unfit, |port| Converted::Int(port.into()))
+                }
+                Some((_, None)) => Converted::Nothing,
+                None => unfit,
+            },
             (Cell::Int(_), Self::Seconds) => {
                 seconds_ms(value).and_then(|millis| i32::try_from(millis).ok()).map_or(unfit, Converted::Int)
             }
@@ -165,6 +179,17 @@ fn ip(text: Cow<'_, str>) -> Converted<'_> {
     let canonical =
         address.is_ipv4() && text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     Converted::Text(if canonical { text } else { Cow::Owned(address.to_string()) })
+}
+
+/// `192.0.2.1:443` and `[2001:db8::1]:443` taken apart; an address alone has no port.
+fn endpoint(text: &str) -> (&str, Option<&str>) {
+    if let Some((address, rest)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+        return (address, rest.strip_prefix(':'));
+    }
+    match text.split_once(':') {
+        Some((address, port)) if !port.contains(':') => (address, Some(port)),
+        _ => (text, None),
+    }
 }
 
 fn host<'a>(text: &Cow<'a, str>) -> Converted<'a> {
@@ -271,6 +296,21 @@ mod tests {
     fn an_address_has_one_spelling_or_is_bad() {
         assert_eq!(text(Convert::Ip, "::FFFF:192.0.2.1"), "192.0.2.1");
         assert_eq!(text(Convert::Ip, "0177.0.0.1"), "bad_ip");
+    }
+
+    #[test]
+    fn an_endpoint_is_an_address_and_perhaps_a_port() {
+        for (from, address, port) in [
+            ("192.0.2.1:443", "192.0.2.1", Some("443")),
+            ("192.0.2.1", "192.0.2.1", None),
+            ("[2001:db8::1]:443", "2001:db8::1", Some("443")),
+            ("2001:db8::1", "2001:db8::1", None),
+            ("-", "-", None),
+        ] {
+            assert_eq!(endpoint(from), (address, port));
+        }
+        assert_eq!(text(Convert::EndpointIp, "198.51.100.77:41230"), "198.51.100.77");
+        assert_eq!(text(Convert::EndpointIp, "edge-1:41230"), "bad_ip");
     }
 
     #[test]

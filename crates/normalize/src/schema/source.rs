@@ -7,21 +7,22 @@ use crate::formats::json::Shape;
 use crate::formats::patterns::Pattern;
 use crate::formats::syslog;
 use crate::formats::template::Template;
-use crate::mapping::ColumnRule;
+use crate::mapping::{ColumnRule, Leftover};
 use crate::settings::{Settings, Table};
 use crate::stamp::{StampFormat, zone_ms};
 
 mod columns;
 mod lines;
+mod parts;
 mod paths;
 mod settings;
 
 use self::columns::{columns, leftover};
 use self::lines::{overlap, patterns, recognise, template};
+use self::parts::meaning;
 use self::paths::Paths;
-use self::settings::{settings, table};
 
-const TOP: [&str; 17] = [
+const TOP: [&str; 18] = [
     "about",
     "format",
     "recognise",
@@ -38,6 +39,7 @@ const TOP: [&str; 17] = [
     "patterns",
     "by",
     "set",
+    "parts",
     "keep_raw",
 ];
 const FORMATS: [(&str, &str); 4] =
@@ -60,10 +62,11 @@ pub(crate) struct Source {
     pub(crate) required: Vec<(usize, String)>,
     pub(crate) columns: Vec<ColumnRule>,
     /// The slots that no column takes its value from, and their fields' names.
-    pub(crate) leftover: Vec<(usize, String)>,
+    pub(crate) leftover: Vec<Leftover>,
     pub(crate) token_in_url: Vec<String>,
     pub(crate) tables: Vec<Table>,
-    pub(crate) base: Settings,
+    /// What is so for every line, the source's own word first.
+    pub(crate) bases: Vec<Settings>,
     pub(crate) keep_raw: bool,
 }
 
@@ -97,18 +100,18 @@ pub(crate) struct TimeRule {
     pub(crate) precise: bool,
 }
 
-impl Recognise {
-    /// How much has to be true of a line: what asks for more is tried first.
+impl Source {
+    /// How much has to be true of a line: what asks for more is tried first. A line that has all the
+    /// fields of a long template may be taken for one of a short template whose last field is long.
     pub(crate) fn particular(&self) -> usize {
-        match self {
-            Self::Keys(keys) => 1 + keys.len(),
-            Self::Readable => 1,
-            Self::Never => 0,
+        match (&self.recognise, &self.format) {
+            (Recognise::Keys(keys), _) => 1 + keys.len(),
+            (Recognise::Readable, Format::Template(template)) => template.variables(),
+            (Recognise::Readable, _) => 1,
+            (Recognise::Never, _) => 0,
         }
     }
-}
 
-impl Source {
     /// Reads and checks a description.
     pub(crate) fn read(name: &str, file: &str, yaml: &str) -> Result<Self, SchemaError> {
         let top = Members::of_file(file, yaml)?;
@@ -131,6 +134,7 @@ impl Source {
                 .collect())
         })?;
         let columns = top.get("columns", |entry| columns(entry, &paths))?.unwrap_or_default();
+        let (tables, bases) = meaning(&top, &paths)?;
         let source = Self {
             name: name.to_owned(),
             recognise: recognise(&top, format)?,
@@ -143,8 +147,8 @@ impl Source {
             leftover: leftover(&columns, &paths),
             columns,
             token_in_url: top.get("token_in_url", |entry| entry.texts())?.unwrap_or_default(),
-            tables: top.get("by", |entry| entry.items(|item| table(item, &paths)))?.unwrap_or_default(),
-            base: top.get("set", settings)?.unwrap_or_default(),
+            tables,
+            bases,
             keep_raw: top.get("keep_raw", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(true),
             format: match format {
                 "json" => Format::Json(Shape::of(&paths.sorted).map_err(|path| overlap(&top, file, &path))?),

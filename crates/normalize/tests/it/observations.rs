@@ -316,7 +316,7 @@ fn a_stored_event_is_told_again_as_its_line_was() {
     let schemas = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
     let mut offset = 0;
     for source in schemas.read_dir().unwrap() {
-        let sample = std::fs::read_to_string(source.unwrap().path().join("sample.log")).unwrap();
+        let Ok(sample) = std::fs::read_to_string(source.unwrap().path().join("sample.log")) else { continue };
         for record in sample.lines().collect::<Vec<_>>().chunks(3) {
             feed(&mut first, offset, record.join("\n").as_bytes(), None);
             offset += 1;

@@ -8,6 +8,7 @@ use crate::feed::{json_lines, read};
 fn every_source_reads_its_sample_as_expected() {
     let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
     let mut names: Vec<_> = std::fs::read_dir(&schemas).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.retain(|folder| folder.join("schema.yaml").exists());
     names.sort();
     assert!(!names.is_empty());
     for folder in names {

@@ -7,14 +7,20 @@ use hashbrown::HashMap;
 use super::CHOICE;
 use super::paths::{Paths, from_of};
 use crate::columns::{Cell, Column, FILLABLE, fillable};
-use crate::mapping::{ColumnRule, Convert, FromSlot};
+use crate::mapping::{ColumnRule, Convert, FromSlot, Leftover};
 use crate::schema::SchemaError;
 use crate::schema::reader::Entry;
 use crate::stamp::StampFormat;
 
-pub(super) fn leftover(columns: &[ColumnRule], paths: &Paths) -> Vec<(usize, String)> {
+pub(super) fn leftover(columns: &[ColumnRule], paths: &Paths) -> Vec<Leftover> {
     let taken: BTreeSet<usize> = columns.iter().flat_map(|rule| &rule.from).map(|from| from.slot).collect();
-    paths.sorted.iter().cloned().enumerate().filter(|(slot, _)| !taken.contains(slot)).collect()
+    let left = paths.sorted.iter().cloned().enumerate().filter(|(slot, _)| !taken.contains(slot));
+    left.map(|(slot, path)| Leftover {
+        slot,
+        is_kept: paths.asked.contains(&path) && !paths.ignored.contains(&path),
+        path,
+    })
+    .collect()
 }
 
 pub(super) fn columns(entry: Entry<'_>, paths: &Paths) -> Result<Vec<ColumnRule>, SchemaError> {
@@ -84,8 +90,8 @@ fn conversion(entry: Entry<'_>, column: Column) -> Result<Convert, SchemaError> 
     let names: Vec<(&str, Convert)> = Convert::NAMES.into_iter().chain(stamps).collect();
     let convert = entry.one_of("conversion", &names)?;
     let fits = match (column.cell, convert) {
-        (Cell::Time(_), Convert::Stamp(_)) | (Cell::Int(_), Convert::Seconds) => true,
-        (Cell::Text(_), Convert::Stamp(_) | Convert::Seconds) => false,
+        (Cell::Time(_), Convert::Stamp(_)) | (Cell::Int(_), Convert::Seconds | Convert::EndpointPort) => true,
+        (Cell::Text(_), Convert::Stamp(_) | Convert::Seconds | Convert::EndpointPort) => false,
         (Cell::Text(_), _) => true,
         _ => false,
     };
@@ -93,7 +99,7 @@ fn conversion(entry: Entry<'_>, column: Column) -> Result<Convert, SchemaError> 
         true => Ok(convert),
         false => Err(entry.wrong(
             format!("it makes nothing that column `{}` can hold", column.name),
-            "use a time format for times, `seconds` for milliseconds, the others for text",
+            "use a time format for times, `seconds` for milliseconds, `endpoint_port` for ports, the others for text",
         )),
     }
 }

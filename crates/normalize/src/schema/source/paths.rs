@@ -12,6 +12,10 @@ use crate::schema::reader::{Entry, Members};
 pub(super) struct Paths {
     pub(super) sorted: Vec<String>,
     pub(super) ignored: Vec<String>,
+    /// Those that tables ask.
+    pub(super) asked: BTreeSet<String>,
+    /// Those that columns take their values from.
+    taken: BTreeSet<String>,
 }
 
 impl Paths {
@@ -27,19 +31,35 @@ impl Paths {
         if top.get("request_line", |_| Ok(()))?.is_some() {
             paths.extend(REQUEST_PARTS.map(str::to_owned));
         }
+        let (mut taken, mut asked) = (BTreeSet::new(), BTreeSet::new());
         top.get("columns", |entry| {
             entry.members()?.each(|_, rule| {
-                paths.extend(from_of(rule)?);
+                taken.extend(from_of(rule)?);
                 Ok(())
             })
         })?;
+        top.get("by", |entry| {
+            entry.items(|item| {
+                asked.extend(item.members()?.get("on", asked_field)?.flatten());
+                Ok(())
+            })
+        })?;
+        paths.extend(taken.iter().chain(&asked).cloned());
         let ignored = top.get("ignore", |entry| entry.texts())?.unwrap_or_default();
         paths.extend(ignored.iter().cloned());
-        Ok(Self { sorted: paths.into_iter().collect(), ignored })
+        Ok(Self { sorted: paths.into_iter().collect(), ignored, asked, taken })
     }
 
     pub(super) fn slot(&self, path: &str) -> Option<usize> {
         self.sorted.binary_search_by(|known| known.as_str().cmp(path)).ok()
+    }
+
+    /// The slot of a field that a table asks. What columns take is gone by then.
+    pub(super) fn asked(&self, field: &str, on: &Entry<'_>) -> Result<usize, SchemaError> {
+        if self.taken.contains(field) {
+            return Err(on.wrong("a column takes its value from that field", "name the column"));
+        }
+        Ok(self.slot(field).expect("its path was collected"))
     }
 
     pub(super) fn place(&self, name: &str) -> Place {
@@ -68,4 +88,14 @@ pub(super) fn from_of(rule: Entry<'_>) -> Result<Vec<String>, SchemaError> {
         }
         from.texts()
     })
+}
+
+/// The field of `on: {field: name}`, which no column need hold; `on: name` means a column.
+pub(super) fn asked_field(on: Entry<'_>) -> Result<Option<String>, SchemaError> {
+    if !on.is_mapping() {
+        return Ok(None);
+    }
+    let members = on.members()?;
+    members.only(&["field"])?;
+    members.need("field", "name the field that decides", |field| field.text()).map(Some)
 }

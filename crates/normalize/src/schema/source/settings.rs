@@ -4,7 +4,7 @@ use event::ObservationKind;
 use hashbrown::HashMap;
 
 use super::columns::named_column;
-use super::paths::Paths;
+use super::paths::{Paths, asked_field};
 use crate::columns::Cell;
 use crate::observe::Observe;
 use crate::schema::SchemaError;
@@ -63,6 +63,9 @@ pub(super) fn table(entry: Entry<'_>, paths: &Paths) -> Result<Table, SchemaErro
     let members = entry.members()?;
     members.only(&["on", "only", "cases", "missing", "otherwise"])?;
     let on = members.need("on", "name the column whose value decides", |on| {
+        if let Some(field) = asked_field(on)? {
+            return paths.asked(&field, &on).map(On::Slot);
+        }
         let name = on.text()?;
         // A field that the description ignores is there to be asked.
         if let Some(slot) = paths.slot(&name).filter(|_| paths.ignored.contains(&name)) {

@@ -1,0 +1,37 @@
+//! What several descriptions say alike, kept once and named with `parts: [http_access]`.
+
+use super::paths::Paths;
+use super::settings::{settings, table};
+use crate::schema::SchemaError;
+use crate::schema::reader::Members;
+use crate::settings::{Settings, Table};
+
+const PARTS: [(&str, &str); 1] =
+    [("http_access", include_str!("../../../../../schemas/parts/http_access.yaml"))];
+
+/// The description's own tables and constants, and behind them those of its parts: what is more
+/// particular is applied first.
+pub(super) fn meaning(top: &Members, paths: &Paths) -> Result<(Vec<Table>, Vec<Settings>), SchemaError> {
+    let (mut tables, mut bases) = (Vec::new(), Vec::new());
+    read(top, paths, &mut tables, &mut bases)?;
+    top.get("parts", |entry| {
+        entry.items(|item| {
+            let (name, yaml) = item.one_of("part", &PARTS.map(|part| (part.0, part)))?;
+            let part = Members::of_file(&format!("schemas/parts/{name}.yaml"), yaml)?;
+            part.only(&["about", "by", "set"])?;
+            read(&part, paths, &mut tables, &mut bases)
+        })
+    })?;
+    Ok((tables, bases))
+}
+
+fn read(
+    from: &Members,
+    paths: &Paths,
+    tables: &mut Vec<Table>,
+    bases: &mut Vec<Settings>,
+) -> Result<(), SchemaError> {
+    tables.extend(from.get("by", |entry| entry.items(|item| table(item, paths)))?.unwrap_or_default());
+    bases.extend(from.get("set", settings)?);
+    Ok(())
+}
