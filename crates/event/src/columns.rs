@@ -275,6 +275,14 @@ macro_rules! columns {
 
             /// Ends the batch and starts another.
             pub fn finish(&mut self) -> $batch {
+                // Whoever reads a quiet log asks for many of these.
+                static EMPTY: std::sync::LazyLock<arrow::record_batch::RecordBatch> =
+                    std::sync::LazyLock::new(|| {
+                        arrow::record_batch::RecordBatch::new_empty($batch::schema())
+                    });
+                if self.rows == 0 {
+                    return $batch(EMPTY.clone());
+                }
                 self.rows = 0;
                 let columns = vec![
                     $(<$crate::columns::$kind as $crate::columns::Column>::finish(&mut self.$name),)*
