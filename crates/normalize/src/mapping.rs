@@ -90,6 +90,7 @@ impl<'a> Draft<'_, 'a> {
     fn set_aside(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, value: Value<'a>) {
         let Some(kind) = rule.convert.secret() else {
             if from.last_use {
+                let value = self.without_email(rule, from, value);
                 self.fields.rest.push((Cow::Borrowed(&from.path), value));
             }
             return;
@@ -111,6 +112,20 @@ impl<'a> Draft<'_, 'a> {
             }
         } else {
             self.flag(flags.first().copied());
+        }
+    }
+
+    /// A user's e-mail address is kept as its fingerprint, also where another field names the user.
+    fn without_email(&mut self, rule: &ColumnRule, from: &FromSlot, value: Value<'a>) -> Value<'a> {
+        if rule.convert != Convert::User {
+            return value;
+        }
+        match text_of(&value).map(|text| rule.convert.text(text, self.fingerprinter)) {
+            Some(Converted::Secret { stand_in, kind, raw, .. }) => {
+                self.taken_out(kind, &raw, from);
+                Value::Text(Cow::Owned(stand_in))
+            }
+            _ => value,
         }
     }
 

@@ -90,7 +90,7 @@ fn a_table_asks_a_field_that_no_column_takes() {
         |field| format!("{MINIMAL}\nby: [{{on: {{field: {field}}}, cases: {{x: {{outcome: failure}}}}}}]");
     assert!(Source::read("mine", "mine/schema.yaml", &asks("kind")).is_ok());
     complaint(&asks("a"), ["by[0].on", "a column takes its value", "name the column"]);
-    complaint(&format!("{MINIMAL}\nparts: [http]"), ["parts[0]", "no part is named `http`", "http_access"]);
+    complaint(&format!("{MINIMAL}\nparts: [http]"), ["parts[0]", "no part is named `http`", "http_status"]);
 }
 
 #[test]

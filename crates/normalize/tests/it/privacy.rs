@@ -209,6 +209,15 @@ fn an_email_address_as_user_is_fingerprinted() {
 }
 
 #[test]
+fn an_email_address_beside_the_users_id_is_fingerprinted() {
+    let login = r#"{"id":"e1","time":1773480420004,"type":"LOGIN","realmId":"acme","clientId":"web","userId":"u-1","ipAddress":"203.0.113.24","details":{"username":"dana@acme.example"}}"#;
+    let read = read(login, None);
+    assert_eq!(read.events.row(0).user_ref.as_deref(), Some("u-1"));
+    let written = everything(&read);
+    assert!(!written.contains("dana@acme.example"), "{written}");
+}
+
+#[test]
 fn a_reject_keeps_no_secret() {
     gone(&format!("{{\"v\":1,\"event\":1,\"ts\":\"bad\",\"token\":\"{TOKEN}\""), TOKEN);
     for flag in ["F", "P"] {

@@ -1,4 +1,4 @@
-//! What several descriptions say alike, kept once and named with `parts: [http_access]`.
+//! What several descriptions say alike, kept once and named with `parts: [http_status]`.
 
 use super::paths::Paths;
 use super::settings::{settings, table};
@@ -6,8 +6,10 @@ use crate::schema::SchemaError;
 use crate::schema::reader::Members;
 use crate::settings::{Settings, Table};
 
-const PARTS: [(&str, &str); 1] =
-    [("http_access", include_str!("../../../../../schemas/parts/http_access.yaml"))];
+const PARTS: [(&str, &str); 2] = [
+    ("http_request", include_str!("../../../../../schemas/parts/http_request.yaml")),
+    ("http_status", include_str!("../../../../../schemas/parts/http_status.yaml")),
+];
 
 /// The description's own tables and constants, and behind them those of its parts: what is more
 /// particular is applied first.
