@@ -1,5 +1,7 @@
 //! Which source a line is of, where neither its record nor its topic says so.
 
+use memchr::memmem::Finder;
+
 use crate::schema::{Format, Recognise, Schemas, Source};
 
 /// The first source that takes the line for one of its own.
@@ -21,7 +23,8 @@ pub(crate) fn recognise<'s>(line: &str, schemas: &'s Schemas) -> Option<&'s Sour
 }
 
 /// Whether a JSON text has a quoted key somewhere; whether it is the right one, the parser will say.
-fn has_key(line: &str, quoted: &str) -> bool {
-    memchr::memmem::find_iter(line.as_bytes(), quoted.as_bytes())
-        .any(|at| line[at + quoted.len()..].trim_start().starts_with(':'))
+fn has_key(line: &str, quoted: &Finder<'_>) -> bool {
+    quoted
+        .find_iter(line.as_bytes())
+        .any(|at| line[at + quoted.needle().len()..].trim_start().starts_with(':'))
 }

@@ -1,5 +1,7 @@
 //! One source's description, compiled: names became slots, texts became tables.
 
+use memchr::memmem::Finder;
+
 use super::SchemaError;
 use super::reader::{Entry, Members};
 use crate::formats::Place;
@@ -82,8 +84,8 @@ pub(crate) enum Format {
 /// How a line says that it is of this source, where nothing else does.
 #[derive(Debug)]
 pub(crate) enum Recognise {
-    /// A JSON object that has all these keys, which stand here in their quotes.
-    Keys(Vec<String>),
+    /// A JSON object that has all these keys, which are looked for in their quotes.
+    Keys(Vec<Finder<'static>>),
     /// Text that the format can read.
     Readable,
     /// Only by name.

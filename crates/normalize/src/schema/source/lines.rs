@@ -1,5 +1,7 @@
 //! How lines are recognised and taken apart.
 
+use memchr::memmem::Finder;
+
 use super::paths::Paths;
 use super::settings::settings;
 use super::{REQUEST_PARTS, Recognise};
@@ -30,7 +32,7 @@ pub(super) fn recognise(top: &Members, format: &str) -> Result<Recognise, Schema
         let members = entry.members()?;
         members.only(&["keys"])?;
         let keys = members.need("keys", "list keys that every line has", |keys| keys.texts())?;
-        let keys = keys.into_iter().map(|key| format!("\"{key}\"")).collect();
+        let keys = keys.into_iter().map(|key| Finder::new(&format!("\"{key}\"")).into_owned()).collect();
         if format == "json" {
             Ok(Recognise::Keys(keys))
         } else {
