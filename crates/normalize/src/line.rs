@@ -109,10 +109,13 @@ impl LineReader {
         draft.split_request_line(source);
         required(source, &draft.fields).map_err(failed)?;
         let ingest_time = line.raw.ingest_time();
-        let (time, stamp) = time(source, &draft.fields, ingest_time.unwrap_or_default()).map_err(failed)?;
+        let (time, stamp) = match ingest_time.filter(|_| source.time.from.is_empty()) {
+            Some(arrival) => (arrival, None),
+            None => time(source, &draft.fields, ingest_time.unwrap_or_default()).map_err(failed)?,
+        };
         // Whatever the source could write, a stamp without a fraction tells no two events apart.
-        let precise = source.time.precise && stamp.contains('.');
-        draft.row.original_time = Some(stamp);
+        let precise = source.time.precise && stamp.as_ref().is_some_and(|stamp| stamp.contains('.'));
+        draft.row.original_time = stamp;
         draft.set_time(time, ingest_time, self.limits.ahead_ms_max);
         let (observe, sequence_of_record) = draft.fill_columns(source, meaning, line.raw.shipper_seq);
         let repeated = draft.repeated();
@@ -270,7 +273,7 @@ fn time<'a>(
     source: &Source,
     fields: &Fields<'a>,
     near: EventTime,
-) -> Result<(EventTime, Cow<'a, str>), Unreadable> {
+) -> Result<(EventTime, Option<Cow<'a, str>>), Unreadable> {
     let rule = &source.time;
     let mut unreadable = None;
     for (slot, path) in &rule.from {
@@ -281,7 +284,7 @@ fn time<'a>(
         let read = rule.formats.iter().filter_map(|format| format.read(&text, rule.zone_ms, near));
         // A number may be of seconds or nanoseconds; only one of them lies in our time.
         match read.reduce(|one, other| if in_range(one) { one } else { other }) {
-            Some(time) if in_range(time) => return Ok((time, text)),
+            Some(time) if in_range(time) => return Ok((time, Some(text))),
             Some(_) => {
                 let detail = format!("`{path}` lies before 2000 or after 2100");
                 return Err(Unreadable::new(RejectReason::TimeOutOfRange, detail));

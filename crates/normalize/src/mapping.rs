@@ -18,6 +18,8 @@ use crate::fields::{Fields, Value};
 use crate::fingerprint::Fingerprinter;
 use crate::redact::{Kind, Secrets, is_placeholder, percent_decoded};
 use convert::Converted;
+use regex::Regex;
+use target::part;
 
 /// Where a column's value comes from and what is done to it.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct ColumnRule {
     pub(crate) column: Column,
     /// In order of preference; the first that holds something counts.
     pub(crate) from: Vec<FromSlot>,
+    /// What of the value counts: the expression's one group.
+    pub(crate) capture: Option<Regex>,
     pub(crate) convert: Convert,
     /// Other words for some values, e.g. `failure` for `FAIL`; how a value is spelt makes no difference.
     pub(crate) words: HashMap<String, String>,
@@ -77,6 +81,14 @@ impl<'a> Draft<'_, 'a> {
             let slot = &mut self.fields.slots[from.slot];
             let value = if from.last_use { slot.take() } else { slot.clone() };
             let Some(value) = value.filter(|value| !is_empty(value, empty)) else { continue };
+            let value = match captured(rule.capture.as_ref(), value) {
+                Ok(value) => value,
+                Err(value) if from.last_use => {
+                    self.fields.rest.push((Cow::Borrowed(&from.path), value));
+                    continue;
+                }
+                Err(_) => continue,
+            };
             if filled {
                 self.set_aside(rule, from, value);
             } else {
@@ -282,6 +294,16 @@ impl<'a> Draft<'_, 'a> {
             self.redacted(kind, path);
         });
     }
+}
+
+/// The part of a value that an expression's group finds; the value where it finds nothing.
+fn captured<'a>(expression: Option<&Regex>, value: Value<'a>) -> Result<Value<'a>, Value<'a>> {
+    let Some(expression) = expression else { return Ok(value) };
+    let found = text_of(&value).and_then(|text| {
+        let range = expression.captures(&text)?.get(1)?.range();
+        Some(part(&text, |text| &text[range.clone()]))
+    });
+    found.map(Value::Text).ok_or(value)
 }
 
 /// A value in our words; none where it is none of those that its column holds.

@@ -16,9 +16,9 @@ macro_rules! sources {
 
 /// The sources that the binary brings with it.
 const BUILT_IN: &[(&str, &str)] = sources! {
-    "apache_common" "auth0" "aws_alb" "aws_apigw" "aws_cloudtrail" "cloudflare_http" "ecs"
-    "envoy_json" "keycloak" "kong" "nginx_combined" "nginx_json" "ocsf" "okta" "partner" "sshd"
-    "windows"
+    "apache_common" "auth0" "aws_alb" "aws_apigw" "aws_cloudtrail" "cloudflare_http" "csp_report"
+    "csp_reporting_api" "ecs" "envoy_json" "keycloak" "kong" "nginx_combined" "nginx_json" "ocsf"
+    "okta" "owasp" "partner" "sshd" "windows"
 };
 
 /// A description that cannot be used: which file, which key, what is wrong and what would be right.

@@ -95,6 +95,7 @@ pub(crate) enum Recognise {
 /// Where the event's time stands.
 #[derive(Debug)]
 pub(crate) struct TimeRule {
+    /// Nowhere where lines have no stamp, and the time of their arrival has to do.
     pub(crate) from: Vec<(usize, String)>,
     pub(crate) formats: Vec<StampFormat>,
     pub(crate) zone_ms: Option<i64>,
@@ -167,6 +168,10 @@ impl Source {
 }
 
 fn time(entry: Entry<'_>, paths: &Paths) -> Result<TimeRule, SchemaError> {
+    if !entry.is_mapping() {
+        entry.one_of("time", &[("arrival", ())])?;
+        return Ok(TimeRule { from: Vec::new(), formats: Vec::new(), zone_ms: None, precise: false });
+    }
     let members = entry.members()?;
     members.only(&["from", "formats", "zone", "precise"])?;
     let from = members.need("from", "name the field that holds the time", |from| from.texts())?;

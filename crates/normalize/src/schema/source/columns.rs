@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
+use regex::Regex;
 
 use super::CHOICE;
 use super::paths::{Paths, from_of};
@@ -54,12 +55,14 @@ fn column_rule(column: Column, rule: Entry<'_>, paths: &Paths) -> Result<ColumnR
     };
     let mut from: Vec<FromSlot> = from_of(rule)?.into_iter().map(|path| slot(path, None)).collect();
     let mut convert = Convert::Plain;
+    let mut capture = None;
     let mut words = HashMap::new();
     let mut only_words = false;
     let mut prefix = String::new();
     if rule.is_mapping() {
         let members = rule.members()?;
-        members.only(&["from", "as", "words", "only_words", "prefix", "flags"])?;
+        members.only(&["from", "match", "as", "words", "only_words", "prefix", "flags"])?;
+        capture = members.get("match", expression)?;
         only_words = members.get("only_words", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(false);
         convert = members.get("as", |entry| conversion(entry, column))?.unwrap_or(Convert::Plain);
         members.get("words", |entry| {
@@ -82,7 +85,17 @@ fn column_rule(column: Column, rule: Entry<'_>, paths: &Paths) -> Result<ColumnR
     if let (Cell::Time(_), Convert::Plain) = (column.cell, convert) {
         convert = Convert::Stamp(StampFormat::Rfc3339);
     }
-    Ok(ColumnRule { column, from, convert, words, only_words, prefix })
+    Ok(ColumnRule { column, from, capture, convert, words, only_words, prefix })
+}
+
+/// An expression with one group.
+fn expression(entry: Entry<'_>) -> Result<Regex, SchemaError> {
+    let cure = "write an expression of Rust's regex crate with one group, e.g. '^([a-z]+):'";
+    let expression = Regex::new(&entry.text()?).map_err(|error| entry.wrong(error.to_string(), cure))?;
+    match expression.captures_len() {
+        2 => Ok(expression),
+        groups => Err(entry.wrong(format!("it has {} groups", groups - 1), cure)),
+    }
 }
 
 fn conversion(entry: Entry<'_>, column: Column) -> Result<Convert, SchemaError> {

@@ -22,6 +22,9 @@ impl Paths {
     pub(super) fn collect(top: &Members) -> Result<Self, SchemaError> {
         let mut paths = BTreeSet::new();
         top.get("time", |entry| {
+            if !entry.is_mapping() {
+                return Ok(());
+            }
             paths.extend(entry.members()?.get("from", |from| from.texts())?.unwrap_or_default());
             Ok(())
         })?;
