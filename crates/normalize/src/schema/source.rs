@@ -24,7 +24,7 @@ use self::lines::{overlap, patterns, recognise, template};
 use self::parts::meaning;
 use self::paths::Paths;
 
-const TOP: [&str; 18] = [
+pub(super) const TOP: [&str; 18] = [
     "about",
     "format",
     "recognise",

@@ -1,4 +1,5 @@
 use super::*;
+use crate::stamp::StampFormat;
 
 const MINIMAL: &str = "
 about: For the tests.
@@ -117,4 +118,14 @@ fn a_folder_adds_to_the_built_in_sources_and_overrides_them() {
     let error = Schemas::load(dir.path()).expect_err("incomplete");
     assert!(error.to_string().contains("mine/schema.yaml: format: missing key; say json"), "{error}");
     assert!(Schemas::load(&dir.path().join("nowhere")).is_err());
+}
+
+#[test]
+fn every_key_and_conversion_is_in_the_documentation() {
+    let text = include_str!("../../../../docs/sources.md");
+    let stamps = StampFormat::NAMES.map(|(name, _)| name);
+    let conversions = crate::mapping::Convert::NAMES.map(|(name, _)| name);
+    for name in source::TOP.into_iter().chain(conversions).chain(stamps) {
+        assert!(text.contains(&format!("`{name}`")), "docs/sources.md does not mention `{name}`");
+    }
 }
