@@ -13,10 +13,11 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Offset, Statistics, TopicPartitionList};
+use rdkafka::{Statistics, TopicPartitionList};
 use tracing::{debug, error, info, warn};
 
 use crate::lag::LagBoard;
+use crate::starts::set_starts;
 
 /// A change of what a consumer is assigned.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(crate) struct Context {
     pub(crate) lag: LagBoard,
 }
 
-const OFFSETS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
+pub(crate) const OFFSETS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 
 impl Context {
     pub(crate) fn new(name: impl Into<String>, start_at: StartAt, announce: bool) -> Self {
@@ -84,34 +85,14 @@ impl Context {
     }
 
     /// Puts the offset to begin at beside every partition.
-    ///
-    /// librdkafka (2.12.1) would ask for what is committed by itself. But where that is still being
-    /// committed and the assignment changes before it is known, it takes the missing answer for "nothing
-    /// is committed" and begins at the beginning. Here the answer is waited for.
     fn set_starts(
         &self,
         consumer: &BaseConsumer<Self>,
         assigned: &mut TopicPartitionList,
     ) -> Result<(), AssignmentChange> {
-        let committed = committed(consumer, assigned).map_err(AssignmentChange::Failed)?;
-        for (of, committed) in committed {
-            let start = match &self.start_at {
-                StartAt::Committed => committed,
-                StartAt::Owner(owner) => owner(&of, committed).map_err(AssignmentChange::Failed)?,
-            };
-            assigned
-                .set_partition_offset(
-                    &of.topic,
-                    of.partition,
-                    start.map_or(Offset::Beginning, Offset::Offset),
-                )
-                .map_err(|error| AssignmentChange::Failed(format!("set start offset: {error}")))?;
-            if let (StartAt::Owner(_), Some(committed)) = (&self.start_at, committed) {
-                self.committed.lock().expect("no holder of this lock panics").insert(of, committed);
-            }
-        }
+        let committed = set_starts(consumer, assigned, &self.start_at)?;
         if matches!(self.start_at, StartAt::Owner(_)) {
-            return within_log(consumer, assigned);
+            self.committed.lock().expect("no holder of this lock panics").extend(committed);
         }
         Ok(())
     }
@@ -152,52 +133,6 @@ impl Context {
     }
 }
 
-/// What the group has committed of each partition.
-fn committed(
-    consumer: &BaseConsumer<Context>,
-    assigned: &TopicPartitionList,
-) -> Result<Vec<(TopicPartition, Option<i64>)>, String> {
-    let committed = consumer
-        .committed_offsets(assigned.clone(), OFFSETS_TIMEOUT)
-        .map_err(|error| format!("ask for committed offsets: {error}"))?;
-    let of_one = |element: &TopicPartitionListElem<'_>| {
-        element
-            .error()
-            .map_err(|error| format!("ask for the committed offset of {}: {error}", element.topic()))?;
-        let offset = match element.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        };
-        Ok((name(element), offset))
-    };
-    committed.elements().iter().map(of_one).collect()
-}
-
-/// Whether every partition goes as far as its owner says to have read. One that does not was made
-/// anew since, and what it holds now would be taken for what is stored already.
-fn within_log(
-    consumer: &BaseConsumer<Context>,
-    assigned: &TopicPartitionList,
-) -> Result<(), AssignmentChange> {
-    let failed = |why: KafkaError| AssignmentChange::Failed(format!("ask where partitions end: {why}"));
-    let ends = at_time(assigned, Offset::End).map_err(failed)?;
-    let ends = consumer.offsets_for_times(ends, OFFSETS_TIMEOUT).map_err(failed)?.to_topic_map();
-    for element in assigned.elements() {
-        let end = ends.get(&(element.topic().to_owned(), element.partition()));
-        if let (Offset::Offset(start), Some(Offset::Offset(end))) = (element.offset(), end)
-            && start > *end
-        {
-            return Err(AssignmentChange::Misconfigured(format!(
-                "{}/{} was read up to offset {start} but ends at {end}: the topic was made anew, or its log was lost; \
-                 set kafka.prefix to a new name to begin new topics beside what is stored, or bring the old log back",
-                element.topic(),
-                element.partition(),
-            )));
-        }
-    }
-    Ok(())
-}
-
 /// Every partition of every topic.
 fn everything(consumer: &BaseConsumer<Context>) -> KafkaResult<Vec<TopicPartition>> {
     let metadata = consumer.fetch_metadata(None, OFFSETS_TIMEOUT)?;
@@ -212,13 +147,7 @@ fn everything(consumer: &BaseConsumer<Context>) -> KafkaResult<Vec<TopicPartitio
     Ok(metadata.topics().iter().flat_map(of_topic).collect())
 }
 
-fn at_time(list: &TopicPartitionList, time: Offset) -> KafkaResult<TopicPartitionList> {
-    let mut list = list.clone();
-    list.set_all_offsets(time)?;
-    Ok(list)
-}
-
-fn name(element: &TopicPartitionListElem<'_>) -> TopicPartition {
+pub(crate) fn name(element: &TopicPartitionListElem<'_>) -> TopicPartition {
     TopicPartition { topic: element.topic().into(), partition: element.partition() }
 }
 

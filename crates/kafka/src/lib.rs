@@ -13,6 +13,7 @@ mod lag;
 mod plain;
 mod producer;
 mod source;
+mod starts;
 pub mod tail;
 pub mod topics;
 mod transaction;

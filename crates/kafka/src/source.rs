@@ -96,7 +96,9 @@ impl KafkaSource {
             .set("group.id", &options.group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
+            // Where to begin is said with each assignment. A log that does not hold it is found out by
+            // the next one.
+            .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
             .set("topic.metadata.refresh.interval.ms", &discovery_ms)
             .set("metadata.max.age.ms", (options.discovery.as_millis() * 3).max(1_000).to_string())

@@ -6,6 +6,7 @@ mod assigned;
 mod delivering;
 mod ends;
 mod operator;
+mod starts;
 mod unsettled;
 
 use std::collections::BTreeSet;

@@ -117,7 +117,8 @@ fn one(options: &Faults, binary: &Path, harm: Harm, run: u64) -> anyhow::Result<
     fleet.check_alive()?;
     // It ends when everything was acknowledged.
     sender.finish().context("watchfire generate")?;
-    let verdict = Verdict::reach(&mut fleet, options.lines)?;
+    let tail = fleet.send_tail(run)?;
+    let verdict = Verdict::reach(&mut fleet, options.lines + tail)?;
     fleet.await_lasting_health()?;
     fleet.stop()?;
     Ok(verdict)

@@ -62,6 +62,9 @@ fn tolerate(consumer: &BaseConsumer<Context>, error: &KafkaError) -> Result<(), 
         Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
             Err(SourceError::Misconfigured(format!("the broker's ACLs refuse it: {error}")))
         }
+        Some(RDKafkaErrorCode::AutoOffsetReset) => {
+            Err(SourceError::Interrupted(format!("the log does not hold what comes next: {error}")))
+        }
         Some(RDKafkaErrorCode::PollExceeded) => Err(SourceError::Interrupted(error.to_string())),
         Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Ok(()),
         _ => {

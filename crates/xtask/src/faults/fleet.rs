@@ -7,8 +7,10 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, ensure};
+use event::EventTime;
 use serde_json::Value;
 
 use super::brokers::Brokers;
@@ -20,6 +22,11 @@ use crate::command;
 const WORKERS: usize = 2;
 /// As a number, which wait(2) speaks in.
 const SIGTERM: i32 = 15;
+/// Lines a second of event time.
+const DENSITY: u64 = 4;
+/// Of so long before now there is traffic without attacks: an alert may wait five minutes for what
+/// explains it.
+const TAIL: Duration = Duration::from_secs(420);
 /// Three brokers of Apache Kafka may take half a minute to start where the machine is busy.
 const SHIPPER_PATIENCE: &str = "delivery.timeout.ms=120000";
 
@@ -166,11 +173,31 @@ impl Fleet {
         self.start_keeper()
     }
 
-    /// Begins to send traffic with attacks in it.
+    /// Begins to send traffic with attacks in it, which ends well before now.
     pub(super) fn send(&self, lines: u64, rate: u64, seed: u64) -> anyhow::Result<Background> {
+        // At night as many lines take half as long again.
+        let lasts = Duration::from_secs(lines * 3 / 2 / DENSITY);
+        let mut generate = self.generate(lines, DENSITY, seed, lasts + 2 * TAIL)?;
+        generate.args(["--attacks", "--rate", &rate.to_string()]);
+        generate.spawn().map(Background::of).context("start watchfire generate")
+    }
+
+    /// Sends the traffic of the last minutes, without attacks: what waits for time to go on need not
+    /// wait for silence. Returns how many lines that are.
+    pub(super) fn send_tail(&self, seed: u64) -> anyhow::Result<u64> {
+        let lines = TAIL.as_secs();
+        let status = self.generate(lines, 1, seed, TAIL)?.status().context("start watchfire generate")?;
+        ensure!(status.success(), "watchfire generate: {status}");
+        Ok(lines)
+    }
+
+    /// Traffic of three partners that begins so long ago.
+    fn generate(&self, lines: u64, density: u64, seed: u64, ago: Duration) -> anyhow::Result<Command> {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.saturating_sub(ago);
+        let start = EventTime(i64::try_from(since.as_millis())?).to_rfc3339();
         let mut generate = Command::new(&self.binary);
-        generate.args(["generate", "--attacks", "--partners", "3", "--density", "4"]);
-        generate.args(["--events", &lines.to_string(), "--rate", &rate.to_string()]);
+        generate.args(["generate", "--partners", "3", "--start", &start]);
+        generate.args(["--events", &lines.to_string(), "--density", &density.to_string()]);
         generate.args([
             "--seed",
             &seed.to_string(),
@@ -179,7 +206,8 @@ impl Fleet {
             "-X",
             SHIPPER_PATIENCE,
         ]);
-        generate.stdout(Stdio::null()).spawn().map(Background::of).context("start watchfire generate")
+        generate.stdout(Stdio::null());
+        Ok(generate)
     }
 
     /// Runs a command of the program, and parses the JSON lines that it prints.

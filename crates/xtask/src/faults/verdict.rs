@@ -9,9 +9,8 @@ use serde_json::Value;
 use super::fleet::Fleet;
 use super::harm::{Harm, pause};
 
-/// So long a system may take to come to rest before it is looked at all the same. An alert that
-/// waits for a success to explain it waits five minutes of silence after the last line.
-const PATIENCE: Duration = Duration::from_secs(450);
+/// So long a system may take to come to rest before it is looked at all the same.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 #[derive(Debug)]
 pub(super) struct Verdict {
