@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::Connection;
+use crate::offsets::offsets_for_times;
 pub use groups::{Group, GroupOffset, Member, Reset};
 pub use topics::{New, Partition, Setting, Topic};
 
@@ -106,7 +107,7 @@ impl Admin {
             let added = asked.add_partition_offset(topic, *partition, at);
             added.map_err(|error| self.failed("tell offsets", &error))?;
         }
-        let found = self.consumer.offsets_for_times(asked, TIMEOUT);
+        let found = offsets_for_times(&self.consumer, &asked, TIMEOUT);
         let found = found.map_err(|error| self.failed("tell offsets", &error))?;
         let mut offsets = HashMap::new();
         for one in found.elements() {

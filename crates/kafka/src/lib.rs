@@ -10,6 +10,7 @@ pub mod admin;
 mod connection;
 mod context;
 mod lag;
+mod offsets;
 mod plain;
 mod producer;
 mod source;

@@ -13,6 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tracing::{error, warn};
 
 use crate::context::{AssignmentChange, Context, OFFSETS_TIMEOUT, name};
+use crate::offsets::offsets_for_times;
 
 /// Puts the offset to begin at beside every partition. Gives what the group has committed of them.
 pub(crate) fn set_starts(
@@ -76,7 +77,7 @@ fn held(
 ) -> KafkaResult<TopicPartitionList> {
     let mut asked = assigned.clone();
     asked.set_all_offsets(at)?;
-    consumer.offsets_for_times(asked, OFFSETS_TIMEOUT)
+    offsets_for_times(consumer, &asked, OFFSETS_TIMEOUT)
 }
 
 /// The offset, if the log holds it or ends there. What an owner has read further than the log goes

@@ -96,8 +96,7 @@ fn a_table_asks_a_field_that_no_column_takes() {
 
 #[test]
 fn a_part_of_a_value_is_what_one_group_finds() {
-    let matching =
-        |text| format!("{MINIMAL}").replace("action: a", &format!("action: {{from: a, match: '{text}'}}"));
+    let matching = |text| MINIMAL.replace("action: a", &format!("action: {{from: a, match: '{text}'}}"));
     assert!(Source::read("mine", "mine/schema.yaml", &matching("^([a-z]+):")).is_ok());
     complaint(&matching("^[a-z]+:"), ["columns.action.match", "it has 0 groups", "one group"]);
     complaint(&matching("("), ["columns.action.match", "", "regex crate"]);

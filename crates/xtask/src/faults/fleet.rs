@@ -192,9 +192,10 @@ impl Fleet {
     }
 
     /// Traffic of three partners that begins so long ago.
+    #[expect(clippy::disallowed_methods, reason = "what is sent to running processes is of now")]
     fn generate(&self, lines: u64, density: u64, seed: u64, ago: Duration) -> anyhow::Result<Command> {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.saturating_sub(ago);
-        let start = EventTime(i64::try_from(since.as_millis())?).to_rfc3339();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        let start = EventTime(i64::try_from(now.saturating_sub(ago).as_millis())?).to_rfc3339();
         let mut generate = Command::new(&self.binary);
         generate.args(["generate", "--partners", "3", "--start", &start]);
         generate.args(["--events", &lines.to_string(), "--density", &density.to_string()]);
