@@ -2,6 +2,8 @@
 
 mod against_the_oracle;
 
+pub(crate) use against_the_oracle::{cases, verdict};
+
 use event::SourceProgress;
 use expect_test::expect;
 use proptest::prelude::*;

@@ -14,11 +14,14 @@
 mod failed_authentication;
 mod label;
 mod request_spike;
+mod source_health;
 mod token_reuse;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{EventTime, Observation, ObservationKind, Severity};
+
+pub use source_health::source_health;
 
 /// An alert as it is at its end: all that identifies it, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,8 +46,8 @@ pub struct Verdict {
     pub last_seen: EventTime,
 }
 
-/// All alerts that these observations amount to, but for spikes and floods of requests. Their order, and how often each was delivered,
-/// make no difference.
+/// All alerts that these observations amount to, but for spikes and floods of requests and the health of
+/// sources. Their order, and how often each was delivered, make no difference.
 pub fn verdicts(observations: &[Observation<'static>]) -> BTreeSet<Verdict> {
     let tokens = token_reuse::verdicts(observations);
     let attempts = failed_authentication::verdicts(observations);

@@ -83,10 +83,9 @@ fn deliver(observations: &[Owned], seed: u64) -> Bench {
     bench.finish()
 }
 
-/// What the engine said at its end of every alert of which the oracle knows.
-fn verdicts(bench: &Bench) -> BTreeSet<Verdict> {
-    let alerts = bench.final_alerts();
-    let verdict = |alert: &event::Alert| Verdict {
+/// An alert as the oracle has it.
+pub(crate) fn verdict(alert: &event::Alert) -> Verdict {
+    Verdict {
         dedup_key: alert.dedup_key.clone(),
         detector: alert.detector.clone(),
         class: alert.class.clone(),
@@ -96,7 +95,12 @@ fn verdicts(bench: &Bench) -> BTreeSet<Verdict> {
         count: alert.count,
         first_seen: alert.first_seen,
         last_seen: alert.last_seen,
-    };
+    }
+}
+
+/// What the engine said at its end of every alert of which the oracle knows.
+fn verdicts(bench: &Bench) -> BTreeSet<Verdict> {
+    let alerts = bench.final_alerts();
     let is_known = |alert: &&event::Alert| !alert.class.starts_with("traffic.");
     alerts.values().filter(is_known).map(verdict).collect()
 }
@@ -114,7 +118,7 @@ fn assert_agree(observations: &[Owned], seed: u64) {
 
 /// The same logs each time, so that a change is answered for what it changed. Others, and more of
 /// them, are for whoever changes a detector: `PROPTEST_CASES=20000`.
-fn cases(usual: u32) -> ProptestConfig {
+pub(crate) fn cases(usual: u32) -> ProptestConfig {
     let asked = ProptestConfig::default();
     let is_asked = std::env::var_os("PROPTEST_CASES").is_some();
     if is_asked { asked } else { ProptestConfig { cases: usual, rng_seed: RngSeed::Fixed(1), ..asked } }

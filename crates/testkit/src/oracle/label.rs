@@ -21,7 +21,7 @@ pub(super) fn of(key: &[&str], starts: &[EventTime]) -> Vec<String> {
 }
 
 /// `20260314T0917` of `2026-03-14T09:17:00.000Z`.
-fn compact(time: EventTime) -> String {
+pub(super) fn compact(time: EventTime) -> String {
     time.to_rfc3339()[..16].replace(['-', ':'], "")
 }
 

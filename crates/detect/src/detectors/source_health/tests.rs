@@ -68,18 +68,23 @@ impl Watch {
     }
 
     /// Reads what comes until then.
-    fn until(mut self, to: i64, observations: &[Owned]) -> Self {
+    fn until(self, to: i64, observations: &[Owned]) -> Self {
         let feeds: std::collections::BTreeSet<_> = observations
             .iter()
             .map(|o| o.kafka_topic.as_deref().unwrap().rsplit_once('.').unwrap().1)
             .collect();
         let feeds: Vec<_> = feeds.into_iter().collect();
+        self.reads(to, observations, &feeds)
+    }
+
+    /// The same, of feeds from which nothing may come any more.
+    fn reads(mut self, to: i64, observations: &[Owned], feeds: &[&str]) -> Self {
         let mut left = observations;
         while self.now < to {
             self.now += 30_000;
             let come = left.partition_point(|o| o.ingest_time.unwrap() <= MONDAY + self.now);
             let (read, rest) = left.split_at(come);
-            self.record(read, &feeds);
+            self.record(read, feeds);
             left = rest;
         }
         self
@@ -344,5 +349,42 @@ proptest! {
         let (straight, other) = (run(&[all.len()], 0), run(&cuts, restart));
         prop_assert_eq!(straight.last(), other.last());
         prop_assert_eq!(straight.last().len(), 2);
+    }
+}
+
+/// What a feed says in one minute, or that it says nothing for some.
+fn spell() -> impl Strategy<Value = Vec<(i64, i64, i64)>> {
+    let chatter = (5_usize..40, prop_oneof![Just(60), Just(90), Just(150)], Just(80_i64), 1_i64..9);
+    let skewed = (5_usize..40, Just(60), prop_oneof![-900_000_i64..-3_000, 110_000_i64..400_000], 1_i64..9);
+    let steady = prop_oneof![3 => chatter, 2 => skewed].prop_map(|(times, gap_s, delay_ms, count)| {
+        (0..times as i64)
+            .map(|n| (gap_s * SECOND_MS + n % 7, delay_ms + n % 5 * SECOND_MS, count))
+            .collect::<Vec<_>>()
+    });
+    let pause = (3_i64..90).prop_map(|minutes| vec![(minutes * MINUTE_MS, 80, 1)]);
+    prop_oneof![4 => steady, 1 => pause]
+}
+
+const SECOND_MS: i64 = 1_000;
+
+proptest! {
+    #![proptest_config(crate::tests::cases(100))]
+    #[test]
+    fn sources_are_judged_as_the_oracle_judges_them(
+        spells in proptest::collection::vec(spell(), 1..8),
+        restart in 0_i64..12,
+        rest_minutes in 0_i64..150,
+    ) {
+        let (mut at, mut all) = (HOUR_MS, Vec::new());
+        for (gap_ms, delay_ms, count) in spells.concat() {
+            at += gap_ms;
+            all.push(lines("auth", at, delay_ms, count));
+        }
+        let ends = at + rest_minutes * MINUTE_MS + 90_000;
+        let watch = Watch::new().until(at * restart / 12, &all).restarted();
+        let read = all.partition_point(|o| o.ingest_time.unwrap() <= MONDAY + watch.now);
+        let watch = watch.reads(ends, &all[read..], &["auth"]);
+        let found: BTreeSet<_> = watch.last().values().map(crate::tests::verdict).collect();
+        prop_assert_eq!(found, testkit::oracle::source_health(&all, MONDAY + watch.now));
     }
 }
