@@ -220,7 +220,7 @@ fn nothing_is_lost_or_doubled_at_many_points() {
         let marking = scope.spawn(|| traffic.mark());
         let committing = scope.spawn(|| traffic.commit());
         for point in 0..points {
-            std::thread::sleep(moment(seed, point));
+            std::thread::sleep(moment(seed, point)); // the seed says when it dies
             let port = victim.kill();
             victim = Victim::start(dir.path(), port);
         }
