@@ -13,8 +13,9 @@
 
 mod failed_authentication;
 mod label;
-mod request_spike;
+mod refusals;
 mod source_health;
+mod spikes;
 mod token_reuse;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,12 +47,13 @@ pub struct Verdict {
     pub last_seen: EventTime,
 }
 
-/// All alerts that these observations amount to, but for spikes and floods of requests and the health of
-/// sources. Their order, and how often each was delivered, make no difference.
+/// All alerts that these observations amount to, but for the health of sources. Their order, and how
+/// often each was delivered, make no difference.
 pub fn verdicts(observations: &[Observation<'static>]) -> BTreeSet<Verdict> {
     let tokens = token_reuse::verdicts(observations);
     let attempts = failed_authentication::verdicts(observations);
-    tokens.into_iter().chain(attempts).chain(request_spike::verdicts(observations)).collect()
+    let requests = [refusals::verdicts(observations), spikes::verdicts(observations)].concat();
+    tokens.into_iter().chain(attempts).chain(requests).collect()
 }
 
 /// Observations by tenant and key.

@@ -30,7 +30,7 @@ use minute::MINUTE_MS;
 use tenant::{Arrival, TenantTraffic};
 
 pub(crate) const NAME: &str = "request_spike";
-const STATE_VERSION: u32 = 2;
+const STATE_VERSION: u32 = 3;
 
 /// Every class.
 pub const CLASSES: &[ClassInfo] = &[

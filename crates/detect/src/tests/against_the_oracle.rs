@@ -5,6 +5,7 @@
 
 mod attempt_traffic;
 mod refusal_traffic;
+mod spike_traffic;
 mod token_traffic;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ use testkit::oracle::{self, Verdict};
 
 use super::{Bench, Owned};
 use crate::class::ClassInfo;
-use crate::detectors::{failed_authentication, token_reuse};
+use crate::detectors::{failed_authentication, request_spike, token_reuse};
 use crate::testing::shuffled;
 use crate::{DetectConfig, stable};
 
@@ -47,6 +48,7 @@ impl std::fmt::Debug for Log {
                 said("partner", &o.partner_id),
                 said("origin", &o.origin_host),
                 said("bound", &o.bound_origin),
+                said("route", &o.route),
             ];
             let expires = o.token_expires_at.map(|at| format!(" expires={at}")).unwrap_or_default();
             let action = o.action.as_deref().unwrap_or_default();
@@ -98,11 +100,9 @@ pub(crate) fn verdict(alert: &event::Alert) -> Verdict {
     }
 }
 
-/// What the engine said at its end of every alert of which the oracle knows.
+/// What the engine said of every alert at its end.
 fn verdicts(bench: &Bench) -> BTreeSet<Verdict> {
-    let alerts = bench.final_alerts();
-    let is_known = |alert: &&event::Alert| !alert.class.starts_with("traffic.");
-    alerts.values().filter(is_known).map(verdict).collect()
+    bench.final_alerts().values().map(verdict).collect()
 }
 
 /// Fails with what only one of the two found.
@@ -151,6 +151,15 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(cases(100))]
+
+    #[test]
+    fn spikes_are_judged_as_the_oracle_judges_them(log in spike_traffic::log(), seed in any::<u64>()) {
+        assert_agree(&log.0, seed);
+    }
+}
+
 /// The classes that the oracle finds in a few hundred such logs.
 fn classes_in(logs: impl Strategy<Value = Log>) -> BTreeSet<String> {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
@@ -173,6 +182,7 @@ fn the_logs_hold_attempts_of_every_class() {
 }
 
 #[test]
-fn the_logs_hold_surges_of_refusals() {
-    assert_eq!(classes_in(refusal_traffic::log()), BTreeSet::from(["auth.rate_anomaly".to_owned()]));
+fn the_logs_hold_requests_of_every_class() {
+    let classes = classes_in(prop_oneof![refusal_traffic::log(), spike_traffic::log()]);
+    assert_eq!(classes, named(request_spike::CLASSES));
 }

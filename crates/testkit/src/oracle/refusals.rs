@@ -1,5 +1,4 @@
-//! `request_spike`: of its classes `auth.rate_anomaly`, on the first day of a tenant. (Its spikes
-//! and floods, which lean on weeks of history, are not written a second time.)
+//! `request_spike`, of its classes `auth.rate_anomaly`, on the first day of a tenant.
 
 use std::collections::BTreeMap;
 

@@ -28,6 +28,8 @@ pub(super) struct Series {
     told: Option<(EpisodeId, Announced)>,
     cells: Cells,
     pub(super) last_minute: Option<EventTime>,
+    /// Nothing before this is usual: an episode was open, or is.
+    odd_to: EventTime,
     gauges: VecDeque<Gauge>,
 }
 
@@ -68,8 +70,13 @@ pub(super) struct Spike {
 }
 
 impl Closed {
-    fn quiet(minute: EventTime) -> Self {
-        Self { minute, counts: Counts::default(), excess: None, frozen: false }
+    fn quiet(minute: EventTime, frozen: bool) -> Self {
+        Self { minute, counts: Counts::default(), excess: None, frozen }
+    }
+
+    /// Whether it is bad and one of the five minutes that end with this one.
+    fn is_bad_at(&self, newest: EventTime) -> bool {
+        self.excess.is_some() && newest - self.minute < WINDOW as i64 * MINUTE_MS
     }
 }
 
@@ -87,7 +94,7 @@ impl Series {
             let mut next = last + MINUTE_MS;
             while next < minute {
                 if active_hours.contains(&next.floor(HOUR_MS)) {
-                    self.push(Closed::quiet(next), setting);
+                    self.push(Closed::quiet(next, next < self.odd_to), setting);
                 }
                 next = next + MINUTE_MS;
             }
@@ -151,14 +158,13 @@ impl Series {
     pub(super) fn hit(&self, setting: Setting<'_>) -> Option<(Excess, f64)> {
         let newest = self.recent.back()?;
         let excess = newest.excess?;
-        let is_recent = |closed: &&Closed| newest.minute - closed.minute < WINDOW as i64 * MINUTE_MS;
-        let bad = self.recent.iter().filter(is_recent).filter(|closed| closed.excess.is_some()).count();
+        let bad = self.recent.iter().filter(|closed| closed.is_bad_at(newest.minute)).count();
         let met = excess.is_flood || bad >= setting.config.minutes_of_five || self.open.is_some();
         met.then_some((excess, newest.counts.total as f64 - excess.baseline))
     }
 
     /// Opens an episode with the newest minute, or adds the minute to the open one.
-    pub(super) fn extend(&mut self, phase: u64) {
+    pub(super) fn extend(&mut self, phase: u64, setting: Setting<'_>) {
         let Some(newest) = self.recent.back() else { return };
         let (minute, ingested_at, Some(excess)) = (newest.minute, newest.counts.ingested_at, newest.excess)
         else {
@@ -168,7 +174,7 @@ impl Series {
         let mut spike = self.open.take().unwrap_or_else(|| {
             Box::new(Spike::new(self.cells.open(phase, minute), minute, ingested_at, excess))
         });
-        let members = self.recent.iter_mut().filter(|closed| closed.excess.is_some() && !closed.frozen);
+        let members = self.recent.iter_mut().filter(|closed| closed.is_bad_at(minute) && !closed.frozen);
         let members = members.filter(|closed| opens || closed.minute == minute);
         let learned: u64 = self.usual_status.values().sum();
         for closed in members {
@@ -182,6 +188,7 @@ impl Series {
             );
         }
         self.open = Some(spike);
+        self.odd_to = minute + setting.config.episode_gap_ms;
     }
 
     /// While an episode is open nothing is learned.
@@ -291,5 +298,43 @@ impl Spike {
     pub(super) fn severity(&self) -> Severity {
         let refused: f64 = REFUSALS.iter().filter_map(|status| self.excess_by_status.get(status)).sum();
         if self.is_flood || refused >= 0.6 * self.excess { Severity::High } else { Severity::Medium }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event::Tenant;
+
+    use super::super::RequestSpikeConfig;
+    use super::*;
+
+    #[test]
+    fn silence_within_an_episode_teaches_nothing() {
+        let (config, tenant) = (RequestSpikeConfig::default(), Tenant::parse("prt_acme").expect("a tenant"));
+        let setting = Setting {
+            config: &config,
+            tenant: &tenant,
+            contract_per_minute: None,
+            zone_offset_ms: 0,
+            watermark: None,
+        };
+        let hours: BTreeSet<_> = (0..4).map(|hour| EventTime(hour * HOUR_MS)).collect();
+        let mut series = Series::default();
+        let mut close = |minute: i64, total: u64| {
+            let counts = Counts { total, ..Counts::default() };
+            series.close_minute(EventTime(minute * MINUTE_MS), counts, &hours, setting);
+            if series.hit(setting).is_some() {
+                series.extend(0, setting);
+            }
+            if series.open.is_some() {
+                series.freeze_since(EventTime(minute * MINUTE_MS));
+            }
+            series.history.learned_minutes()
+        };
+        (0..120).for_each(|minute| drop(close(minute, 30)));
+        let before = [120, 121, 122].map(|minute| close(minute, 400))[2];
+        // The silence up to the episode's end, at minute 152, is part of it.
+        assert_eq!(close(150, 30), before + 2);
+        assert_eq!(close(172, 30), before + 2 + (172 - 152) - 5 + 1);
     }
 }

@@ -148,12 +148,12 @@ impl TenantTraffic {
                 series.freeze_since(minute);
                 continue;
             }
-            series.extend(phase_of(setting, Some(&endpoint)));
+            series.extend(phase_of(setting, Some(&endpoint)), setting);
             tell_open(series, Some(&endpoint), minute, setting, alerts);
             self.open_endpoints.insert(endpoint);
         }
         if whole_speaks && whole.is_some() {
-            self.whole.extend(phase_of(setting, None));
+            self.whole.extend(phase_of(setting, None), setting);
             if let Some(spike) = &mut self.whole.open {
                 for (route, excess) in excess_by_route {
                     *spike.excess_by_route.entry(route).or_default() += excess;

@@ -39,6 +39,18 @@ fn two_bad_minutes_are_not() {
 }
 
 #[test]
+fn a_bad_minute_before_a_silence_is_no_part_of_the_spike_behind_it() {
+    check(
+        "00:00:00 requests route=/v1/sessions count=30 x180 every 60s
+         03:00:00 requests route=/v1/new count=400
+         03:20:00 requests route=/v1/new count=400 x3 every 60s",
+        expect![[r#"
+            traffic.spike medium prt_acme count=1200 03:20:00 to 03:22:00
+        "#]],
+    );
+}
+
+#[test]
 fn a_flood_is_told_before_its_minute_is_over() {
     let mut bench = Bench::new(&DetectConfig::default());
     for row in script("00:00:00 requests route=/v1/sessions count=100 x180 every 60s") {
