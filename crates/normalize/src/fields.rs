@@ -43,10 +43,49 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl Value<'_> {
+impl<'a> Value<'a> {
+    /// Takes out what stands at a dotted path.
+    pub(crate) fn take(&mut self, path: &str) -> Option<Self> {
+        let Self::Object(members) = self else { return None };
+        if let Some(place) = members.iter().rposition(|(key, _)| key == path) {
+            return Some(members.remove(place).1);
+        }
+        let (first, rest) = path.split_once('.')?;
+        members.iter_mut().rev().find(|(key, _)| key == first)?.1.take(rest)
+    }
+
+    /// The same, in memory of its own.
+    pub(crate) fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(value),
+            Self::Int(value) => Value::Int(value),
+            Self::Unsigned(value) => Value::Unsigned(value),
+            Self::Float(value) => Value::Float(value),
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+            Self::Object(members) => {
+                let owned = |(key, value): (Cow<'_, str>, Value<'_>)| {
+                    (Cow::Owned(key.into_owned()), value.into_owned())
+                };
+                Value::Object(members.into_iter().map(owned).collect())
+            }
+        }
+    }
+
     /// Whether there is nothing to keep.
     pub(crate) fn is_null(&self) -> bool {
         matches!(self, Value::Null)
+    }
+
+    /// The value at a dotted path; a key with the dots in it is found, too.
+    pub(crate) fn at(&self, path: &str) -> Option<&Self> {
+        let Self::Object(members) = self else { return None };
+        let find = |name: &str| members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value);
+        find(path).or_else(|| {
+            let (first, rest) = path.split_once('.')?;
+            find(first)?.at(rest)
+        })
     }
 
     /// Makes the last of equal keys count, at every depth. Says whether there were any.

@@ -1,6 +1,7 @@
 //! The formats that lines come in. Each finds values by name; which names matter, a source's
 //! description says.
 
+pub(crate) mod cef;
 pub(crate) mod json;
 pub(crate) mod patterns;
 pub(crate) mod syslog;

@@ -9,12 +9,15 @@
 
 mod normalizer;
 
+mod draft;
 mod limits;
 mod line;
+mod parse;
 mod record;
 mod reject;
 mod text;
 
+mod carry;
 mod recognise;
 mod schema;
 mod wrapper;
@@ -30,6 +33,7 @@ mod address;
 mod agents;
 mod route;
 mod stamp;
+mod zone;
 
 mod fingerprint;
 mod redact;

@@ -271,15 +271,18 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Takes out what stands under a secret's name among the fields that no column holds: those
-    /// that the description does not name, and those that it names and does not use.
-    pub(crate) fn withhold_by_name(&mut self, leftover: &'a [Leftover]) {
+    /// that the description does not name, and those that it names and does not use. A value that
+    /// says that there is none is no secret.
+    pub(crate) fn withhold_by_name(&mut self, leftover: &'a [Leftover], empty: &[String]) {
         let mut rest = std::mem::take(&mut self.fields.rest);
-        for (path, value) in &mut rest {
+        for (path, value) in rest.iter_mut().filter(|(_, value)| !is_empty(value, empty)) {
             self.withhold(path, value, None);
         }
         for Leftover { slot, path, is_kept } in leftover {
             if let Some(mut value) = self.fields.slots[*slot].take() {
-                self.withhold(path, &mut value, None);
+                if !is_empty(&value, empty) {
+                    self.withhold(path, &mut value, None);
+                }
                 if *is_kept {
                     rest.push((Cow::Borrowed(path), value));
                 }

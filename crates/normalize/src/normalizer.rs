@@ -12,7 +12,7 @@ use crate::counts::Counts;
 use crate::fingerprint::Fingerprinter;
 use crate::formats::Unreadable;
 use crate::limits::Limits;
-use crate::line::{Line, LineReader};
+use crate::line::{Failure, Line, LineReader};
 use crate::observations::Observations;
 use crate::observe::Seen;
 use crate::record::Lines;
@@ -109,10 +109,10 @@ impl Normalizer {
                         bytes.len() + lines.remainder()
                     );
                     let unreadable = Unreadable::new(RejectReason::TooManyLines, detail);
-                    self.reject(raw, number, bytes, None, unreadable);
+                    self.reject(raw, number, &bytes, None, unreadable);
                     return event_time_max;
                 }
-                event_time_max = event_time_max.max(self.line(raw, number, bytes));
+                event_time_max = event_time_max.max(self.line(raw, number, &bytes));
                 read += 1;
             }
             number += 1;
@@ -181,7 +181,16 @@ impl Normalizer {
         // The schemas are lent to the row, which outlives the borrow of the reader.
         let schemas = Arc::clone(self.reader.schemas());
         let text = crate::text::readable(bytes);
-        match guarded(|| self.reader.read(&schemas, &line, &text)) {
+        let found;
+        let read = match guarded(|| self.reader.find(&schemas, &line, &text)) {
+            Some(Ok(line_inside)) => {
+                found = line_inside;
+                guarded(|| self.reader.read(&line, &text, &found))
+            }
+            Some(Err(unreadable)) => Some(Err(Failure { source: None, unreadable })),
+            None => None,
+        };
+        match read {
             Some(Ok(read)) => {
                 self.counts.lines += 1;
                 self.counts.events += 1;

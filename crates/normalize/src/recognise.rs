@@ -2,24 +2,43 @@
 
 use memchr::memmem::Finder;
 
+use crate::fields::Fields;
+use crate::formats::{cef, syslog};
 use crate::schema::{Format, Recognise, Schemas, Source};
 
-/// The first source that takes the line for one of its own.
+/// The first of some sources that takes the line for one of its own.
 ///
 /// This looks at the line alone, not at its neighbours: a record may mix sources, and however
 /// lines are put into records they have to mean the same.
-pub(crate) fn recognise<'s>(line: &str, schemas: &'s Schemas) -> Option<&'s Source> {
+pub(crate) fn recognise<'s>(
+    line: &str,
+    schemas: &'s Schemas,
+    may_be: impl Fn(&Source) -> bool,
+) -> Option<&'s Source> {
+    schemas.in_order().find(|source| may_be(source) && recognises(source, line))
+}
+
+/// Whether a source takes the line for one of its own.
+pub(crate) fn recognises(source: &Source, line: &str) -> bool {
     let json = line.starts_with('{');
-    schemas.in_order().find(|source| match (&source.recognise, &source.format) {
-        (Recognise::Keys(keys), _) => json && keys.iter().all(|key| has_key(line, key)),
-        (Recognise::Readable, Format::Template(template)) => !json && template.fits(line),
-        (Recognise::Readable, Format::Syslog { .. }) => !json && crate::formats::syslog::recognises(line),
+    match (&source.recognise, &source.format) {
+        (Recognise::Keys { all, any }, _) => {
+            json && all.iter().all(|key| has_key(line, key))
+                && (any.is_empty() || any.iter().any(|key| has_key(line, key)))
+        }
+        // A template's first variables would take a syslog stamp for a host and its user.
+        (Recognise::Readable, Format::Template(template)) => {
+            !json && !syslog::is_stamped(line) && template.fits(line)
+        }
+        (Recognise::Readable, Format::Syslog { .. }) => !json && syslog::recognises(line),
+        (Recognise::Structured, Format::Syslog { .. }) => !json && syslog::is_structured(line),
+        (Recognise::Readable, Format::Cef(_)) => cef::recognises(line),
         (Recognise::Readable, Format::Regex(patterns)) => {
-            let mut fields = crate::fields::Fields::with_slots(source.slots);
+            let mut fields = Fields::with_slots(source.slots);
             !json && patterns.iter().any(|pattern| pattern.read(None, line, &mut fields))
         }
-        (Recognise::Readable, Format::Json(_)) | (Recognise::Never, _) => false,
-    })
+        (Recognise::Readable, Format::Json(_)) | (Recognise::Structured | Recognise::Never, _) => false,
+    }
 }
 
 /// Whether a JSON text has a quoted key somewhere; whether it is the right one, the parser will say.

@@ -1,10 +1,18 @@
-//! A record taken apart: one line, many lines, or the elements of a JSON array.
+//! A record taken apart: one line, many lines, the elements of a JSON array, or what is in one
+//! export request of OTLP.
+
+mod otlp;
+
+use std::borrow::Cow;
+
+use otlp::Records;
 
 /// Walks over the lines of one record. An array of JSON objects, on one line or spread over
 /// several, gives its elements.
 pub(crate) struct Lines<'a> {
     rest: Option<&'a [u8]>,
     array: Option<Elements<'a>>,
+    request: Option<Records<'a>>,
     first: bool,
 }
 
@@ -13,7 +21,7 @@ impl<'a> Lines<'a> {
         let payload = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
         // The line feed that ends the last line does not begin another.
         let payload = payload.strip_suffix(b"\n").unwrap_or(payload);
-        Self { rest: Some(payload), array: None, first: true }
+        Self { rest: Some(payload), array: None, request: None, first: true }
     }
 
     /// What no call to `next` has given yet.
@@ -23,9 +31,24 @@ impl<'a> Lines<'a> {
 }
 
 impl<'a> Iterator for Lines<'a> {
-    type Item = &'a [u8];
+    type Item = Cow<'a, [u8]>;
 
-    fn next(&mut self) -> Option<&'a [u8]> {
+    fn next(&mut self) -> Option<Cow<'a, [u8]>> {
+        if let Some(request) = &mut self.request {
+            match request.next() {
+                Some(record) => return Some(Cow::Owned(record)),
+                None => self.request = None,
+            }
+        }
+        let line = self.next_line()?;
+        self.request = Records::of(line);
+        let record = self.request.as_mut().and_then(Iterator::next);
+        Some(record.map_or(Cow::Borrowed(line), Cow::Owned))
+    }
+}
+
+impl<'a> Lines<'a> {
+    fn next_line(&mut self) -> Option<&'a [u8]> {
         if let Some(array) = &mut self.array {
             match array.next() {
                 Some(element) => return Some(element),
@@ -50,9 +73,7 @@ impl<'a> Iterator for Lines<'a> {
             _ => Some(line),
         }
     }
-}
 
-impl<'a> Lines<'a> {
     fn enter(&mut self, inside: &'a [u8]) -> Option<&'a [u8]> {
         let mut elements = Elements { rest: inside };
         let first = elements.next();
@@ -132,7 +153,7 @@ mod tests {
     #[track_caller]
     fn check(payload: &str, lines: &[&str]) {
         let found: Vec<String> =
-            Lines::of(payload.as_bytes()).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+            Lines::of(payload.as_bytes()).map(|line| String::from_utf8_lossy(&line).into_owned()).collect();
         assert_eq!(found, lines);
     }
 

@@ -6,7 +6,7 @@ mod source;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub(crate) use source::{Format, Recognise, Source};
+pub(crate) use source::{Carries, Format, Recognise, Source};
 
 macro_rules! sources {
     ($($name:literal)*) => {
@@ -16,9 +16,10 @@ macro_rules! sources {
 
 /// The sources that the binary brings with it.
 const BUILT_IN: &[(&str, &str)] = sources! {
-    "apache_common" "auth0" "aws_alb" "aws_apigw" "aws_cloudtrail" "cloudflare_http" "csp_report"
-    "csp_reporting_api" "ecs" "envoy_json" "keycloak" "kong" "nginx_combined" "nginx_json" "ocsf"
-    "okta" "owasp" "partner" "sshd" "windows"
+    "apache_common" "auth0" "aws_alb" "aws_apigw" "aws_cloudtrail" "cef" "cloudflare_http"
+    "csp_report" "csp_reporting_api" "docker" "ecs" "envoy_json" "envoy_text" "fluent_bit" "haproxy"
+    "keycloak" "kong" "logstash" "nginx_combined" "nginx_json" "ocsf" "okta" "otlp" "owasp" "partner"
+    "sshd" "syslog_rfc5424" "vector" "windows"
 };
 
 /// A description that cannot be used: which file, which key, what is wrong and what would be right.

@@ -2,6 +2,8 @@
 
 use event::EventTime;
 
+use crate::zone::{Zone, offset_ms};
+
 const DAY_MS: i64 = 86_400_000;
 
 /// A way to write a moment.
@@ -9,7 +11,7 @@ const DAY_MS: i64 = 86_400_000;
 pub(crate) enum StampFormat {
     /// `2026-03-14T09:26:53.589Z`; where the zone is missing, the source's.
     Rfc3339,
-    /// `14/Mar/2026:09:26:53 +0000`.
+    /// `14/Mar/2026:09:26:53 +0000`, `14/Mar/2026:09:26:53.589`; where the zone is missing, the source's.
     Clf,
     /// `Mar 14 09:26:53`: no year and no zone.
     Syslog,
@@ -17,90 +19,87 @@ pub(crate) enum StampFormat {
     EpochSeconds,
     /// Milliseconds since 1970.
     EpochMillis,
+    /// Microseconds since 1970.
+    EpochMicros,
     /// Nanoseconds since 1970.
     EpochNanos,
 }
 
 impl StampFormat {
-    pub(crate) const NAMES: [(&'static str, StampFormat); 6] = [
+    pub(crate) const NAMES: [(&'static str, StampFormat); 7] = [
         ("rfc3339", Self::Rfc3339),
         ("clf", Self::Clf),
         ("syslog", Self::Syslog),
         ("epoch_seconds", Self::EpochSeconds),
         ("epoch_millis", Self::EpochMillis),
+        ("epoch_micros", Self::EpochMicros),
         ("epoch_nanos", Self::EpochNanos),
     ];
 
-    /// Reads a stamp. `zone_ms` is what a stamp without a zone is ahead of UTC, or none where that
-    /// is not allowed; `near` is a moment not long after it was written.
-    pub(crate) fn read(self, text: &str, zone_ms: Option<i64>, near: EventTime) -> Option<EventTime> {
+    /// Reads a stamp. `zone` is that of stamps without one, or none where that is not allowed; `near`
+    /// is a moment not long after it was written.
+    pub(crate) fn read(self, text: &str, zone: Option<Zone>, near: EventTime) -> Option<EventTime> {
         let bytes = text.as_bytes();
         match self {
-            Self::Rfc3339 => rfc3339(bytes, zone_ms),
-            Self::Clf => clf(bytes),
-            Self::Syslog => syslog(bytes, zone_ms.unwrap_or(0), near),
+            Self::Rfc3339 => rfc3339(bytes, zone, near),
+            Self::Clf => clf(bytes, zone, near),
+            Self::Syslog => syslog(bytes, zone.unwrap_or(Zone::UTC), near),
             Self::EpochSeconds => epoch(bytes, 1_000),
             Self::EpochMillis => epoch(bytes, 1),
+            Self::EpochMicros => epoch(bytes, 1).map(|micros| EventTime(micros.0.div_euclid(1_000))),
             Self::EpochNanos => epoch(bytes, 1).map(|nanos| EventTime(nanos.0.div_euclid(1_000_000))),
         }
     }
 }
 
-/// `Z`, `UTC`, `+01:00`, `+0100` as milliseconds ahead of UTC.
-pub(crate) fn zone_ms(text: &str) -> Option<i64> {
-    if text == "UTC" { Some(0) } else { offset(text.as_bytes()) }
-}
-
-fn offset(bytes: &[u8]) -> Option<i64> {
-    let (sign, digits) = match bytes {
-        [b'Z' | b'z'] => return Some(0),
-        [b'+', rest @ ..] => (1, rest),
-        [b'-', rest @ ..] => (-1, rest),
-        _ => return None,
-    };
-    let (hours, minutes) = match digits {
-        [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => (number(&[*h1, *h2])?, number(&[*m1, *m2])?),
-        _ => return None,
-    };
-    (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes) * 60_000)
-}
-
-fn rfc3339(bytes: &[u8], zone_ms: Option<i64>) -> Option<EventTime> {
+fn rfc3339(bytes: &[u8], zone: Option<Zone>, near: EventTime) -> Option<EventTime> {
     let (date, rest) = bytes.split_at_checked(10)?;
     if date[4] != b'-' || date[7] != b'-' || !matches!(rest.first()?, b'T' | b't' | b' ') {
         return None;
     }
     let day = day_ms(number(&date[..4])?, number(&date[5..7])?, number(&date[8..])?)?;
-    let (clock, mut rest) = rest[1..].split_at_checked(8)?;
-    let mut millis = clock_ms(clock)?;
+    moment(day, &rest[1..], zone, near)
+}
+
+fn clf(bytes: &[u8], zone: Option<Zone>, near: EventTime) -> Option<EventTime> {
+    let [d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':', rest @ ..] = bytes else { return None };
+    let day = day_ms(number(&[*y1, *y2, *y3, *y4])?, month(&[*m1, *m2, *m3])?, number(&[*d1, *d2])?)?;
+    moment(day, rest, zone, near)
+}
+
+/// `09:26:53`, with or without a fraction and an offset, on a day.
+fn moment(day: i64, text: &[u8], zone: Option<Zone>, near: EventTime) -> Option<EventTime> {
+    let (clock, mut rest) = text.split_at_checked(8)?;
+    let mut millis = day + clock_ms(clock)?;
     if let [b'.' | b',', fraction @ ..] = rest {
         let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
         millis += fraction_ms(&fraction[..digits])?;
         rest = &fraction[digits..];
     }
-    let zone = if rest.is_empty() { zone_ms? } else { offset(rest)? };
-    Some(EventTime(day + millis - zone))
-}
-
-fn clf(bytes: &[u8]) -> Option<EventTime> {
-    let [d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':', rest @ ..] = bytes else { return None };
-    let day = day_ms(number(&[*y1, *y2, *y3, *y4])?, month(&[*m1, *m2, *m3])?, number(&[*d1, *d2])?)?;
-    let (clock, zone) = rest.split_at_checked(8)?;
-    Some(EventTime(day + clock_ms(clock)? - offset(zone.strip_prefix(b" ")?)?))
+    match rest {
+        [] => zone?.event_time(millis, near),
+        [b' ', offset @ ..] | offset => Some(EventTime(millis - offset_ms(offset)?)),
+    }
 }
 
 /// A stamp without a year is the latest such moment that is not more than a day ahead of `near`.
-fn syslog(bytes: &[u8], zone_ms: i64, near: EventTime) -> Option<EventTime> {
+fn syslog(bytes: &[u8], zone: Zone, near: EventTime) -> Option<EventTime> {
     let [m1, m2, m3, b' ', d1, d2, b' ', clock @ ..] = bytes else { return None };
     let month = month(&[*m1, *m2, *m3])?;
     let day = if *d1 == b' ' { number(&[*d2])? } else { number(&[*d1, *d2])? };
-    let clock = clock_ms(clock)?;
+    let (clock, fraction) = clock.split_at_checked(8)?;
+    let clock = clock_ms(clock)?
+        + match fraction {
+            [] => 0,
+            [b'.' | b',', digits @ ..] => fraction_ms(digits)?,
+            _ => return None,
+        };
     let latest = near.millis().checked_add(DAY_MS)?;
     let year = year_of(latest.checked_add(DAY_MS)?);
     // Eight years back there is a 29 February again, even around 2100.
     (0..=8).find_map(|back| {
-        let time = day_ms(year - back, month, day)? + clock - zone_ms;
-        (time <= latest).then_some(EventTime(time))
+        let time = zone.event_time(day_ms(year - back, month, day)? + clock, near)?;
+        (time.millis() <= latest).then_some(time)
     })
 }
 
@@ -197,7 +196,7 @@ mod tests {
 
     #[track_caller]
     fn check(format: StampFormat, text: &str, expected: &str) {
-        let read = format.read(text, Some(0), at(NEAR)).expect("a time");
+        let read = format.read(text, Some(Zone::UTC), at(NEAR)).expect("a time");
         assert_eq!(read.to_rfc3339(), expected);
     }
 
@@ -207,6 +206,9 @@ mod tests {
         check(StampFormat::Rfc3339, "2026-03-14 09:26:53", "2026-03-14T09:26:53.000Z");
         check(StampFormat::Rfc3339, "2024-02-29T23:59:60Z", "2024-03-01T00:00:00.000Z");
         check(StampFormat::Clf, "14/Mar/2026:10:27:11 +0100", "2026-03-14T09:27:11.000Z");
+        check(StampFormat::Clf, "14/Mar/2026:09:26:53.589", "2026-03-14T09:26:53.589Z");
+        check(StampFormat::EpochMicros, "1773480413589000", "2026-03-14T09:26:53.589Z");
+        check(StampFormat::Syslog, "Mar 14 09:26:53.589123", "2026-03-14T09:26:53.589Z");
         check(StampFormat::EpochSeconds, "1773480413.589", "2026-03-14T09:26:53.589Z");
         check(StampFormat::EpochMillis, "1773480413589", "2026-03-14T09:26:53.589Z");
         check(StampFormat::EpochNanos, "1773480413589000000", "2026-03-14T09:26:53.589Z");
@@ -226,7 +228,7 @@ mod tests {
             "now",
             "",
         ] {
-            assert_eq!(StampFormat::Rfc3339.read(text, Some(0), at(NEAR)), None, "{text}");
+            assert_eq!(StampFormat::Rfc3339.read(text, Some(Zone::UTC), at(NEAR)), None, "{text}");
         }
         assert_eq!(StampFormat::Rfc3339.read("2026-03-14T09:26:53", None, at(NEAR)), None);
         assert_eq!(StampFormat::EpochNanos.read("99999999999999999999", None, at(NEAR)), None);
@@ -234,7 +236,7 @@ mod tests {
 
     #[track_caller]
     fn year(stamp: &str, near: &str, expected: &str) {
-        let read = StampFormat::Syslog.read(stamp, Some(0), at(near)).expect("a time");
+        let read = StampFormat::Syslog.read(stamp, Some(Zone::UTC), at(near)).expect("a time");
         assert_eq!(read.to_rfc3339(), expected);
     }
 
@@ -256,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_sources_zone_counts_where_the_stamp_has_none() {
-        let zone = zone_ms("+02:00");
+        let zone = Zone::parse("+02:00");
         let read = StampFormat::Syslog.read("Mar 14 11:26:53", zone, at(NEAR)).expect("a time");
         assert_eq!(read.to_rfc3339(), "2026-03-14T09:26:53.000Z");
     }

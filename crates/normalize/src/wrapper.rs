@@ -4,12 +4,13 @@ use event::RejectReason;
 
 use crate::formats::Unreadable;
 
-/// The line inside its wrapper, or as it is where it has none. A piece of a line is refused: its
-/// other pieces stand in other records, and alone it may read as something that it is not.
-pub(crate) fn unwrapped(line: &str) -> Result<&str, Unreadable> {
+/// The line inside its wrapper, with the wrapper's stamp, or as it is where it has none. A piece of a
+/// line is refused: its other pieces stand in other records, and alone it may read as something that
+/// it is not.
+pub(crate) fn unwrapped(line: &str) -> Result<(&str, Option<&str>), Unreadable> {
     match inside(line) {
-        None => Ok(line),
-        Some((true, inner)) => Ok(inner),
+        None => Ok((line, None)),
+        Some((true, inner)) => Ok((inner, line.split(' ').next())),
         Some((false, _)) => Err(Unreadable::new(
             RejectReason::PartialLine,
             "the container runtime cut the line, and this is a piece of it",
@@ -52,7 +53,7 @@ mod tests {
             ("2026-03-14T09:26:53Z edge-1 sshd[1]: a", "2026-03-14T09:26:53Z edge-1 sshd[1]: a"),
             (" x", " x"),
         ] {
-            assert_eq!(unwrapped(line), Ok(inner));
+            assert_eq!(unwrapped(line).map(|(inner, _)| inner), Ok(inner));
         }
         let piece = unwrapped("2026-03-14T09:26:53.593035218Z stdout P {\"a\"").expect_err("a piece");
         assert_eq!(piece.reason, RejectReason::PartialLine);

@@ -47,6 +47,27 @@ impl Shape {
         }
         Ok(Self { root, slots: paths.len() })
     }
+
+    /// Slots for names as they are, dots or not, of a format whose fields do not nest.
+    pub(crate) fn flat(names: &[String]) -> Self {
+        let children =
+            names.iter().enumerate().map(|(slot, name)| (name.as_str().into(), Child::Slot(slot))).collect();
+        Self { root: Node { children }, slots: names.len() }
+    }
+
+    /// Whether a name of the top has a slot.
+    pub(crate) fn asks(&self, name: &str) -> bool {
+        matches!(self.root.children.get(name), Some(Child::Slot(_)))
+    }
+
+    /// Puts the members of an object into slots and rest.
+    pub(crate) fn distribute<'a>(&self, members: Vec<(Cow<'a, str>, Value<'a>)>, fields: &mut Fields<'a>) {
+        distribute(members, &self.root, "", fields);
+        for (_, value) in &mut fields.rest {
+            fields.duplicate_key |= value.last_key_wins();
+        }
+        fields.duplicate_key |= keep_last(&mut fields.rest);
+    }
 }
 
 impl Node {
@@ -67,11 +88,7 @@ pub(crate) fn read<'a>(line: &'a str, shape: &Shape, depth_max: usize) -> Result
         return Err(Unreadable::new(RejectReason::InvalidJson, "the line holds JSON that is not an object"));
     };
     let mut fields = Fields::with_slots(shape.slots);
-    distribute(members, &shape.root, "", &mut fields);
-    for (_, value) in &mut fields.rest {
-        fields.duplicate_key |= value.last_key_wins();
-    }
-    fields.duplicate_key |= keep_last(&mut fields.rest);
+    shape.distribute(members, &mut fields);
     Ok(fields)
 }
 

@@ -1,26 +1,50 @@
 //! The header of a syslog line: `<PRI>`, time stamp, host, program and pid; with and without PRI,
-//! the stamp as RFC 3164 has it or as RFC 3339.
+//! the stamp as RFC 3164 has it or as RFC 3339; or as RFC 5424 has it, with structured data.
+
+mod structured;
+
+pub(crate) use structured::{Parameter, parameters};
 
 use event::RejectReason;
 
 use super::Unreadable;
 
 /// A syslog line taken apart.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Header<'a> {
     pub(crate) priority: Option<&'a str>,
-    pub(crate) timestamp: &'a str,
-    pub(crate) host: &'a str,
+    pub(crate) timestamp: Option<&'a str>,
+    pub(crate) host: Option<&'a str>,
     pub(crate) program: Option<&'a str>,
     pub(crate) pid: Option<&'a str>,
+    /// What kind of message it is, in RFC 5424.
+    pub(crate) msgid: Option<&'a str>,
+    /// The elements of structured data, in RFC 5424.
+    pub(crate) structured: Option<&'a str>,
     pub(crate) message: &'a str,
     /// What `message repeated N times: [ ... ]` said; the message is then the one inside.
     pub(crate) repeated: Option<&'a str>,
 }
 
 /// The names under which a description asks for the header's parts.
-pub(crate) const NAMES: [&str; 7] =
-    ["priority", "timestamp", "host", "program", "pid", "message", "repeated"];
+pub(crate) const NAMES: [&str; 8] =
+    ["priority", "timestamp", "host", "program", "pid", "msgid", "message", "repeated"];
+
+impl<'a> Header<'a> {
+    /// The header's parts in the order of their names.
+    pub(crate) fn values(&self) -> [Option<&'a str>; 8] {
+        [
+            self.priority,
+            self.timestamp,
+            self.host,
+            self.program,
+            self.pid,
+            self.msgid,
+            Some(self.message),
+            self.repeated,
+        ]
+    }
+}
 
 /// Takes a line apart.
 pub(crate) fn header(line: &str) -> Result<Header<'_>, Unreadable> {
@@ -33,9 +57,25 @@ pub(crate) fn header(line: &str) -> Result<Header<'_>, Unreadable> {
 /// is what lines of any kind begin with, so it takes a priority or the name of a program besides.
 pub(crate) fn recognises(line: &str) -> bool {
     split(line).is_some_and(|header| {
-        let general = header.timestamp.starts_with(|first: char| first.is_ascii_digit());
+        let general =
+            header.timestamp.is_none_or(|stamp| stamp.starts_with(|first: char| first.is_ascii_digit()));
         !general || header.priority.is_some() || header.program.is_some_and(is_program)
     })
+}
+
+/// Whether a line has structured data of somebody's own, which has an `@` in its name; `timeQuality`,
+/// `origin` and `meta`, which RFC 5424 knows, are the daemon's word on the message.
+pub(crate) fn is_structured(line: &str) -> bool {
+    let structured =
+        if line.starts_with('<') { split(line).and_then(|header| header.structured) } else { None };
+    structured.is_some_and(|elements| parameters(elements).iter().any(|parameter| parameter.id.contains('@')))
+}
+
+/// Whether a line begins with a priority or with a stamp as only syslog has it.
+pub(crate) fn is_stamped(line: &str) -> bool {
+    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let is_month = |line: &str| MONTHS.chunks(3).any(|month| line.as_bytes().starts_with(month));
+    line.starts_with('<') || (is_month(line) && stamp(line).is_some())
 }
 
 fn is_program(name: &str) -> bool {
@@ -52,6 +92,9 @@ fn split(line: &str) -> Option<Header<'_>> {
         }
         None => (None, line),
     };
+    if let (Some(priority), Some(rest)) = (priority, line.strip_prefix("1 ")) {
+        return rfc_5424(priority, rest);
+    }
     let (timestamp, rest) = stamp(line)?;
     let (host, rest) = rest.split_once(' ')?;
     if host.is_empty() {
@@ -59,7 +102,34 @@ fn split(line: &str) -> Option<Header<'_>> {
     }
     let (program, pid, message) = tag(rest);
     let (repeated, message) = repetition(message);
-    Some(Header { priority, timestamp, host, program, pid, message, repeated })
+    let (timestamp, host) = (Some(timestamp), Some(host));
+    Some(Header { priority, timestamp, host, program, pid, message, repeated, ..Header::default() })
+}
+
+/// `2026-03-14T09:26:53.589Z host program pid msgid [id name="value"] message`; `-` is nothing.
+fn rfc_5424<'a>(priority: &'a str, line: &'a str) -> Option<Header<'a>> {
+    let mut rest = line;
+    let mut word = || {
+        let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+        rest = after;
+        (!word.is_empty()).then_some(Some(word).filter(|word| *word != "-"))
+    };
+    let (timestamp, host, program, pid, msgid) = (word()?, word()?, word()?, word()?, word()?);
+    if timestamp.is_some_and(|stamp| stamp.len() < 19 || stamp.as_bytes()[10] != b'T') {
+        return None;
+    }
+    let (structured, message) = match rest.strip_prefix('-') {
+        Some(after) => (None, after),
+        None => match structured::length(rest) {
+            Some(length) => (Some(&rest[..length]), &rest[length..]),
+            // Whoever writes none at all, or broken ones, has at least a message.
+            None => (None, rest),
+        },
+    };
+    let message = message.strip_prefix(' ').unwrap_or(message);
+    let (repeated, message) = repetition(message.strip_prefix('\u{feff}').unwrap_or(message));
+    let priority = Some(priority);
+    Some(Header { priority, timestamp, host, program, pid, msgid, structured, message, repeated })
 }
 
 fn stamp(line: &str) -> Option<(&str, &str)> {
@@ -110,7 +180,7 @@ mod tests {
     fn a_line_comes_with_priority_and_without() {
         let line = "Mar  4 09:26:53 edge-1 sshd[16378]: Failed password for root";
         let plain = header(line).expect("syslog");
-        assert_eq!((plain.timestamp, plain.host), ("Mar  4 09:26:53", "edge-1"));
+        assert_eq!((plain.timestamp, plain.host), (Some("Mar  4 09:26:53"), Some("edge-1")));
         assert_eq!((plain.program, plain.pid), (Some("sshd"), Some("16378")));
         assert_eq!(plain.message, "Failed password for root");
         let with = format!("<38>{line}");
@@ -120,7 +190,7 @@ mod tests {
     #[test]
     fn the_stamp_may_be_rfc_3339_and_the_program_missing() {
         let read = header("2026-03-14T09:26:53.589+01:00 edge-1 last message lost").expect("syslog");
-        assert_eq!((read.timestamp, read.program), ("2026-03-14T09:26:53.589+01:00", None));
+        assert_eq!((read.timestamp, read.program), (Some("2026-03-14T09:26:53.589+01:00"), None));
         assert_eq!(read.message, "last message lost");
     }
 
@@ -129,6 +199,25 @@ mod tests {
         let read =
             header("Mar 14 09:26:53 h sshd[1]: message repeated 5 times: [ Failed x]").expect("syslog");
         assert_eq!((read.repeated, read.message), (Some("5"), "Failed x"));
+    }
+
+    #[test]
+    fn rfc_5424_has_structured_data() {
+        let line =
+            "<165>1 2026-03-14T09:26:53.589Z edge-1 app 2231 rejected [a@1 x=\"1 ]\"][b] \u{feff}it was";
+        let read = header(line).expect("syslog");
+        assert_eq!((read.program, read.pid, read.msgid), (Some("app"), Some("2231"), Some("rejected")));
+        assert_eq!((read.structured, read.message), (Some("[a@1 x=\"1 ]\"][b]"), "it was"));
+        assert!(is_structured(line));
+    }
+
+    #[test]
+    fn rfc_5424_may_leave_out_everything() {
+        let read = header("<0>1 - - - - - -").expect("syslog");
+        assert_eq!(read, Header { priority: Some("0"), ..Header::default() });
+        let read = header("<0>1 2026-03-14T09:26:53Z h sshd 1 - - Failed password").expect("syslog");
+        assert_eq!((read.program, read.message), (Some("sshd"), "Failed password"));
+        assert_eq!(header("<0>1 - - - - - [a b=\"").expect("syslog").message, "[a b=\"");
     }
 
     #[test]

@@ -30,6 +30,8 @@ struct Variable {
     until: String,
     /// Whether it stands in quotes, so that a quote inside it is written `\"`.
     quoted: bool,
+    /// Whether it begins the line, where a word stands and not what a syslog daemon wrote in front.
+    is_word: bool,
 }
 
 /// A variable's name, its width where one is given as in `${time_local:26}`, the text behind it.
@@ -82,7 +84,8 @@ impl Template {
         for (name, width, until) in parts {
             let quoted = before_ends_in_quote && until.starts_with('"');
             before_ends_in_quote = until.ends_with('"');
-            variables.push(Variable { place: place(&name), width, until, quoted });
+            let is_word = lead.is_empty() && variables.is_empty() && until.starts_with(' ');
+            variables.push(Variable { place: place(&name), width, until, quoted, is_word });
         }
         Ok(Self { lead, variables, tail, hex_escapes })
     }
@@ -145,6 +148,9 @@ impl Variable {
             let at = from + memchr::memmem::find(&bytes[from..], self.until.as_bytes())?;
             let escaped =
                 self.quoted && bytes[..at].iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 1;
+            if self.is_word && bytes[..at].contains(&b' ') {
+                return None;
+            }
             if !escaped && next.is_none_or(|next| next.stands_at(rest, at + self.until.len())) {
                 return Some(at);
             }
@@ -233,6 +239,13 @@ mod tests {
         let line = r#"192.0.2.1 - - [14/Mar/2026:09:26:53 +0000] "GET /\x22a HTTP/1.1" 200 5 "-" "a \" 1 \"b\xC3\xA9""#;
         check(line, "request", "GET /\"a HTTP/1.1");
         check(line, "agent", "a \" 1 \"bé");
+    }
+
+    #[test]
+    fn a_line_begins_with_a_word() {
+        let line = r#"192.0.2.1 - - [14/Mar/2026:09:26:53 +0000] "GET / HTTP/1.1" 200 5 "-" "curl""#;
+        assert!(read(COMBINED, line).is_some());
+        assert_eq!(read(COMBINED, &format!("Mar 14 09:26:53 h nginx: {line}")), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::fields::Value;
 use crate::fingerprint::Fingerprinter;
 use crate::redact::{Kind, is_placeholder};
 use crate::stamp::StampFormat;
+use crate::zone::Zone;
 
 /// The ways to read a value; a description names one with `as`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +107,7 @@ impl Convert {
             (Cell::Time(_), Self::Stamp(format)) => {
                 let near = near.unwrap_or_default();
                 text_of(value)
-                    .and_then(|text| format.read(&text, Some(0), near))
+                    .and_then(|text| format.read(&text, Some(Zone::UTC), near))
                     .map_or(unfit, Converted::Time)
             }
             (Cell::Int(_), Self::EndpointPort) => match text_of(value).as_deref().map(endpoint) {

@@ -11,20 +11,22 @@ use crate::formats::syslog;
 use crate::formats::template::Template;
 use crate::mapping::{ColumnRule, Leftover};
 use crate::settings::{Settings, Table};
-use crate::stamp::{StampFormat, zone_ms};
 
 mod columns;
 mod lines;
 mod parts;
 mod paths;
 mod settings;
+mod time;
 
 use self::columns::{columns, leftover};
 use self::lines::{overlap, patterns, recognise, template};
 use self::parts::meaning;
 use self::paths::Paths;
 
-pub(super) const TOP: [&str; 18] = [
+pub(crate) use self::time::TimeRule;
+
+pub(super) const TOP: [&str; 19] = [
     "about",
     "format",
     "recognise",
@@ -43,9 +45,16 @@ pub(super) const TOP: [&str; 18] = [
     "set",
     "parts",
     "keep_raw",
+    "carries",
 ];
-const FORMATS: [(&str, &str); 4] =
-    [("json", "json"), ("template", "template"), ("regex", "regex"), ("syslog", "syslog")];
+const FORMATS: [(&str, &str); 6] = [
+    ("json", "json"),
+    ("template", "template"),
+    ("regex", "regex"),
+    ("syslog", "syslog"),
+    ("cef", "cef"),
+    ("otlp", "otlp"),
+];
 const CHOICE: [(&str, bool); 2] = [("true", true), ("false", false)];
 /// What `request_line` splits a field into.
 const REQUEST_PARTS: [&str; 3] = ["request_line.method", "request_line.target", "request_line.protocol"];
@@ -70,6 +79,16 @@ pub(crate) struct Source {
     /// What is so for every line, the source's own word first.
     pub(crate) bases: Vec<Settings>,
     pub(crate) keep_raw: bool,
+    /// Where a line may hold a line of another source.
+    pub(crate) carries: Option<Carries>,
+}
+
+/// Where a line may hold another.
+#[derive(Debug)]
+pub(crate) struct Carries {
+    pub(crate) field: String,
+    /// Where the line has one of these it speaks for itself.
+    pub(crate) unless: Vec<String>,
 }
 
 /// How the source's lines are taken apart.
@@ -78,29 +97,27 @@ pub(crate) enum Format {
     Json(Shape),
     Template(Template),
     Regex(Vec<Pattern>),
-    Syslog { patterns: Vec<Pattern>, header: Vec<Place> },
+    /// The header's parts go to their places, the parameters of structured data where their names say.
+    Syslog {
+        patterns: Vec<Pattern>,
+        header: Vec<Place>,
+        parameters: Shape,
+    },
+    Cef(Shape),
 }
 
 /// How a line says that it is of this source, where nothing else does.
 #[derive(Debug)]
 pub(crate) enum Recognise {
-    /// A JSON object that has all these keys, which are looked for in their quotes.
-    Keys(Vec<Finder<'static>>),
+    /// A JSON object that has all these keys, and any of those where there are such. They are looked
+    /// for in their quotes.
+    Keys { all: Vec<Finder<'static>>, any: Vec<Finder<'static>> },
     /// Text that the format can read.
     Readable,
+    /// Syslog with structured data.
+    Structured,
     /// Only by name.
     Never,
-}
-
-/// Where the event's time stands.
-#[derive(Debug)]
-pub(crate) struct TimeRule {
-    /// Nowhere where lines have no stamp, and the time of their arrival has to do.
-    pub(crate) from: Vec<(usize, String)>,
-    pub(crate) formats: Vec<StampFormat>,
-    pub(crate) zone_ms: Option<i64>,
-    /// Whether two events never are equal to the last byte, their stamps being finer than a second.
-    pub(crate) precise: bool,
 }
 
 impl Source {
@@ -108,11 +125,17 @@ impl Source {
     /// fields of a long template may be taken for one of a short template whose last field is long.
     pub(crate) fn particular(&self) -> usize {
         match (&self.recognise, &self.format) {
-            (Recognise::Keys(keys), _) => 1 + keys.len(),
+            (Recognise::Keys { all, any }, _) => 1 + all.len() + usize::from(!any.is_empty()),
             (Recognise::Readable, Format::Template(template)) => template.variables(),
+            (Recognise::Readable, Format::Cef(_)) => 3,
+            (Recognise::Structured, _) | (Recognise::Readable, Format::Regex(_)) => 2,
             (Recognise::Readable, _) => 1,
             (Recognise::Never, _) => 0,
         }
+    }
+
+    pub(crate) fn is_syslog(&self) -> bool {
+        matches!(self.format, Format::Syslog { .. })
     }
 
     /// Reads and checks a description.
@@ -120,7 +143,7 @@ impl Source {
         let top = Members::of_file(file, yaml)?;
         top.only(&TOP)?;
         top.need("about", "say in a sentence which logs these are", |entry| entry.text())?;
-        let format = top.need("format", "say json, template, regex or syslog", |entry| {
+        let format = top.need("format", "say json, template, regex, syslog, cef or otlp", |entry| {
             entry.one_of("format", &FORMATS)
         })?;
         let paths = Paths::collect(&top)?;
@@ -138,28 +161,35 @@ impl Source {
         })?;
         let columns = top.get("columns", |entry| columns(entry, &paths))?.unwrap_or_default();
         let (tables, bases) = meaning(&top, &paths)?;
+        let recognise = recognise(&top, format)?;
+        let is_structured = matches!(recognise, Recognise::Structured);
         let source = Self {
             name: name.to_owned(),
-            recognise: recognise(&top, format)?,
+            recognise,
             slots: paths.sorted.len(),
             request_line,
             empty: top.get("empty", |entry| entry.texts())?.unwrap_or_default(),
-            time: top
-                .need("time", "say `time: {from: field, formats: [rfc3339]}`", |entry| time(entry, &paths))?,
+            time: top.need("time", "say `time: {from: field, formats: [rfc3339]}`", |entry| {
+                TimeRule::read(entry, &paths)
+            })?,
             required: required.unwrap_or_default(),
             leftover: leftover(&columns, &paths),
             columns,
             token_in_url: top.get("token_in_url", |entry| entry.texts())?.unwrap_or_default(),
             tables,
             bases,
+            carries: top.get("carries", carries)?,
             keep_raw: top.get("keep_raw", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(true),
             format: match format {
                 "json" => Format::Json(Shape::of(&paths.sorted).map_err(|path| overlap(&top, file, &path))?),
                 "template" => Format::Template(template(&top, &paths)?),
-                "regex" => Format::Regex(patterns(&top, &paths)?),
+                "regex" => Format::Regex(patterns(&top, &paths, false)?),
+                "otlp" => Format::Json(Shape::flat(&paths.sorted)),
+                "cef" => Format::Cef(Shape::flat(&paths.sorted)),
                 _ => Format::Syslog {
-                    patterns: patterns(&top, &paths)?,
+                    patterns: patterns(&top, &paths, is_structured)?,
                     header: syslog::NAMES.iter().map(|name| paths.place(name)).collect(),
+                    parameters: Shape::flat(&paths.sorted),
                 },
             },
         };
@@ -167,23 +197,13 @@ impl Source {
     }
 }
 
-fn time(entry: Entry<'_>, paths: &Paths) -> Result<TimeRule, SchemaError> {
+fn carries(entry: Entry<'_>) -> Result<Carries, SchemaError> {
     if !entry.is_mapping() {
-        entry.one_of("time", &[("arrival", ())])?;
-        return Ok(TimeRule { from: Vec::new(), formats: Vec::new(), zone_ms: None, precise: false });
+        return Ok(Carries { field: entry.text()?, unless: Vec::new() });
     }
     let members = entry.members()?;
-    members.only(&["from", "formats", "zone", "precise"])?;
-    let from = members.need("from", "name the field that holds the time", |from| from.texts())?;
-    let formats = members.need("formats", "list how the time may be written", |formats| {
-        formats.items(|item| item.one_of("time format", &StampFormat::NAMES))
-    })?;
-    let zone_ms = members.get("zone", |zone| {
-        zone_ms(&zone.text()?)
-            .ok_or_else(|| zone.wrong("not a zone", "write UTC or an offset such as \"+01:00\""))
-    })?;
-    let from =
-        from.into_iter().map(|path| (paths.slot(&path).expect("its path was collected"), path)).collect();
-    let precise = members.get("precise", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(false);
-    Ok(TimeRule { from, formats, zone_ms, precise })
+    members.only(&["field", "unless"])?;
+    let field = members.need("field", "name the field that holds a line", |field| field.text())?;
+    let unless = members.get("unless", |unless| unless.texts())?.unwrap_or_default();
+    Ok(Carries { field, unless })
 }

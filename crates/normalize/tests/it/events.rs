@@ -118,22 +118,6 @@ fn a_placeholder_is_no_token() {
 }
 
 #[test]
-fn a_line_that_a_container_runtime_wrapped_is_read_as_itself() {
-    for inner in [
-        PARTNER,
-        r#"192.0.2.1 - - [14/Mar/2026:09:30:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl""#,
-        "Mar 14 09:30:00 h sshd[1]: Failed password for root from 192.0.2.1 port 22 ssh2",
-    ] {
-        let (bare, wrapped) =
-            (event(inner), event(format!("2026-03-14T09:30:00.593035218Z stdout F {inner}")));
-        let (bare, mut wrapped) = (bare.events.row(0), wrapped.events.row(0));
-        assert!(wrapped.raw.as_deref().unwrap().ends_with(inner));
-        (wrapped.raw, wrapped.raw_hash) = (bare.raw.clone(), bare.raw_hash);
-        assert_eq!(wrapped, bare);
-    }
-}
-
-#[test]
 fn a_wrapped_line_of_no_known_source_is_not_taken_for_syslog() {
     let inner =
         r#"{":authority":"api.usesticker.example","method":"GET","start_time":"2026-03-14T09:26:53.589Z"}"#;

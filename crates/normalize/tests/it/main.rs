@@ -10,3 +10,4 @@ mod poison;
 mod privacy;
 mod properties;
 mod samples;
+mod wrappers;

@@ -84,19 +84,88 @@ fn without_positions(events: &EventBatch) -> Vec<String> {
     lines.lines().map(strip).collect()
 }
 
+/// Every source, none, and one that does not exist.
+fn formats() -> Vec<Option<&'static str>> {
+    let named = [
+        "partner",
+        "nginx_combined",
+        "sshd",
+        "syslog_rfc5424",
+        "cef",
+        "haproxy",
+        "envoy_text",
+        "otlp",
+        "docker",
+        "ecs",
+        "aws_alb",
+        "?",
+    ];
+    std::iter::once(None).chain(named.map(Some)).collect()
+}
+
+/// What lines of several formats are made of.
+const PIECES: &[&str] = &[
+    "<134>",
+    "1 ",
+    "2026-03-14T09:26:53.589Z ",
+    "Mar 14 09:26:53 ",
+    "host ",
+    "app[7]: ",
+    "- ",
+    "[a@1 ",
+    "x=\"",
+    "\"",
+    "]",
+    "[",
+    "\\",
+    "CEF:0|",
+    "|",
+    "a=b ",
+    "cs1Label=",
+    "cs1=",
+    "=",
+    "\u{feff}",
+    "ü",
+    " stdout F ",
+    " stdout P ",
+    "{\"log\":\"",
+    "\\\"",
+    "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{",
+    "\"body\":{\"stringValue\":",
+    "}",
+    "]}]}]}",
+    "\"timeUnixNano\":\"1773480413589000000\"",
+    ",",
+    "203.0.113.24:59292 ",
+    "[14/Mar/2026:09:26:53.547] ",
+    "\"GET / HTTP/1.1\" ",
+    "200 ",
+    "\n",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_become_events_and_rejects_and_never_a_panic(
         payload in prop::collection::vec(any::<u8>(), 0..600),
-        format in prop::sample::select(vec![None, Some("partner"), Some("nginx_combined"), Some("sshd"), Some("?")]),
+        format in prop::sample::select(formats()),
     ) {
         let read = read(&payload, format);
         prop_assert_eq!(read.counts.lines, (read.events.len() + read.rejects.len()) as u64);
         prop_assert!(read.counts.lines >= 1);
         prop_assert_eq!(read.counts.events, read.events.len() as u64);
         prop_assert_eq!(read.counts.rejected(), read.rejects.len() as u64);
+    }
+
+    #[test]
+    fn what_looks_like_a_format_becomes_events_and_rejects_and_never_a_panic(
+        pieces in prop::collection::vec(prop::sample::select(PIECES), 0..24),
+        format in prop::sample::select(formats()),
+    ) {
+        let read = read(pieces.concat(), format);
+        prop_assert_eq!(read.counts.lines, (read.events.len() + read.rejects.len()) as u64);
+        prop_assert_eq!(read.rejects.rows().filter(|row| row.reason.as_deref() == Some("internal_error")).count(), 0);
     }
 
     #[test]

@@ -23,18 +23,23 @@ pub(super) fn overlap(_top: &Members, file: &str, path: &str) -> SchemaError {
 pub(super) fn recognise(top: &Members, format: &str) -> Result<Recognise, SchemaError> {
     let found = top.get("recognise", |entry| {
         if !entry.is_mapping() {
-            return entry.one_of("way to recognise", &[("by_name", false), ("by_format", true)]).map(
-                |readable| {
-                    if readable && format != "json" { Recognise::Readable } else { Recognise::Never }
-                },
-            );
+            let ways = [("by_name", "name"), ("by_format", "format"), ("by_structured_data", "data")];
+            return match (entry.one_of("way to recognise", &ways)?, format) {
+                ("data", "syslog") => Ok(Recognise::Structured),
+                ("data", _) => Err(entry.wrong("only syslog has structured data", "write by_format")),
+                ("format", "json" | "otlp") | ("name", _) => Ok(Recognise::Never),
+                _ => Ok(Recognise::Readable),
+            };
         }
         let members = entry.members()?;
-        members.only(&["keys"])?;
+        members.only(&["keys", "any"])?;
         let keys = members.need("keys", "list keys that every line has", |keys| keys.texts())?;
-        let keys = keys.into_iter().map(|key| Finder::new(&format!("\"{key}\"")).into_owned()).collect();
-        if format == "json" {
-            Ok(Recognise::Keys(keys))
+        let any = members.get("any", |keys| keys.texts())?.unwrap_or_default();
+        let quoted = |keys: Vec<String>| {
+            keys.into_iter().map(|key| Finder::new(&format!("\"{key}\"")).into_owned()).collect()
+        };
+        if matches!(format, "json" | "otlp") {
+            Ok(Recognise::Keys { all: quoted(keys), any: quoted(any) })
         } else {
             Err(entry.wrong("only JSON has keys", "write `recognise: by_format`"))
         }
@@ -71,9 +76,14 @@ fn known_fields(entry: Entry<'_>, paths: &Paths, names: &[&str]) -> Result<(), S
     }
 }
 
-pub(super) fn patterns(top: &Members, paths: &Paths) -> Result<Vec<Pattern>, SchemaError> {
+/// The expressions of a source; where it `may_have_others` fields than they name there need be none.
+pub(super) fn patterns(
+    top: &Members,
+    paths: &Paths,
+    may_have_others: bool,
+) -> Result<Vec<Pattern>, SchemaError> {
     let mut names: Vec<String> = syslog::NAMES.map(str::to_owned).to_vec();
-    let found = top.need("patterns", "list expressions as `- match: '^…'`", |entry| {
+    let found = top.get("patterns", |entry| {
         let patterns = entry.items(|item| {
             let members = item.members()?;
             members.only(&["match", "programs", "set"])?;
@@ -88,9 +98,17 @@ pub(super) fn patterns(top: &Members, paths: &Paths) -> Result<Vec<Pattern>, Sch
                 Pattern::compile(&text, programs, settings, |name| paths.place(name)).map_err(wrong)
             })
         })?;
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        known_fields(entry, paths, &names)?;
+        // The names of structured data's parameters are not ours to know.
+        if !may_have_others {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            known_fields(entry, paths, &names)?;
+        }
         Ok(patterns)
     })?;
-    Ok(found)
+    match found {
+        None if !may_have_others => {
+            top.need("patterns", "list expressions as `- match: '^…'`", |_| Ok(Vec::new()))
+        }
+        found => Ok(found.unwrap_or_default()),
+    }
 }

@@ -6,9 +6,10 @@ use crate::schema::SchemaError;
 use crate::schema::reader::Members;
 use crate::settings::{Settings, Table};
 
-const PARTS: [(&str, &str); 2] = [
+const PARTS: [(&str, &str); 3] = [
     ("http_request", include_str!("../../../../../schemas/parts/http_request.yaml")),
     ("http_status", include_str!("../../../../../schemas/parts/http_status.yaml")),
+    ("partner_events", include_str!("../../../../../schemas/parts/partner_events.yaml")),
 ];
 
 /// The description's own tables and constants, and behind them those of its parts: what is more

@@ -1,0 +1,100 @@
+//! Where the event's time stands, and how it is written.
+
+use std::borrow::Cow;
+
+use chrono::format::{Item, StrftimeItems};
+use chrono::{DateTime, NaiveDateTime};
+use event::EventTime;
+
+use super::CHOICE;
+use super::paths::Paths;
+use crate::schema::SchemaError;
+use crate::schema::reader::Entry;
+use crate::stamp::StampFormat;
+use crate::zone::Zone;
+
+/// Where the event's time stands.
+#[derive(Debug)]
+pub(crate) struct TimeRule {
+    /// Nowhere where lines have no stamp, and the time of their arrival has to do.
+    pub(crate) from: Vec<(usize, String)>,
+    formats: Vec<Format>,
+    zone: Option<Zone>,
+    /// Whether two events never are equal to the last byte, their stamps being finer than a second.
+    pub(crate) precise: bool,
+}
+
+/// One way to write a stamp.
+#[derive(Debug)]
+enum Format {
+    Known(StampFormat),
+    /// As `strftime` has it.
+    Pattern {
+        pattern: String,
+        has_zone: bool,
+    },
+}
+
+impl TimeRule {
+    /// Every moment that a stamp can mean, in the order of the formats.
+    pub(crate) fn readings<'r>(
+        &'r self,
+        text: &'r Cow<'_, str>,
+        near: EventTime,
+    ) -> impl Iterator<Item = EventTime> + 'r {
+        self.formats.iter().filter_map(move |format| match format {
+            Format::Known(format) => format.read(text, self.zone, near),
+            Format::Pattern { pattern, has_zone: true } => {
+                let time = DateTime::parse_from_str(text, pattern).ok()?;
+                Some(EventTime(time.timestamp_millis()))
+            }
+            Format::Pattern { pattern, has_zone: false } => {
+                let local = NaiveDateTime::parse_from_str(text, pattern).ok()?;
+                self.zone?.event_time(local.and_utc().timestamp_millis(), near)
+            }
+        })
+    }
+
+    pub(super) fn read(entry: Entry<'_>, paths: &Paths) -> Result<Self, SchemaError> {
+        if !entry.is_mapping() {
+            entry.one_of("time", &[("arrival", ())])?;
+            return Ok(Self { from: Vec::new(), formats: Vec::new(), zone: None, precise: false });
+        }
+        let members = entry.members()?;
+        members.only(&["from", "formats", "zone", "precise"])?;
+        let from = members.need("from", "name the field that holds the time", |from| from.texts())?;
+        let formats =
+            members.need("formats", "list how the time may be written", |formats| formats.items(format))?;
+        let zone = members.get("zone", |zone| {
+            let cure = "write UTC, an offset such as \"+01:00\" or a place such as Europe/Berlin";
+            Zone::parse(&zone.text()?).ok_or_else(|| zone.wrong("not a zone", cure))
+        })?;
+        let from =
+            from.into_iter().map(|path| (paths.slot(&path).expect("its path was collected"), path)).collect();
+        let precise = members.get("precise", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(false);
+        Ok(Self { from, formats, zone, precise })
+    }
+}
+
+fn format(item: Entry<'_>) -> Result<Format, SchemaError> {
+    let text = item.text()?;
+    if !text.contains('%') {
+        return item.one_of("time format", &StampFormat::NAMES).map(Format::Known);
+    }
+    let cure = "write one as strftime has it, e.g. \"%d.%m.%Y %H:%M:%S\"";
+    let items: Vec<Item<'_>> = StrftimeItems::new(&text).collect();
+    if items.contains(&Item::Error) {
+        return Err(item.wrong("not a time format", cure));
+    }
+    // A stamp of its own making says whether the pattern names a whole moment.
+    let sample = DateTime::UNIX_EPOCH.format(&text).to_string();
+    let has_zone = ["%z", "%:z", "%#z", "%+", "%s"].iter().any(|zone| text.contains(zone));
+    let is_whole = match has_zone {
+        true => DateTime::parse_from_str(&sample, &text).is_ok(),
+        false => NaiveDateTime::parse_from_str(&sample, &text).is_ok(),
+    };
+    if !is_whole {
+        return Err(item.wrong("a time format that does not say year, month, day, hour and minute", cure));
+    }
+    Ok(Format::Pattern { pattern: text, has_zone })
+}
