@@ -11,6 +11,7 @@ pub mod event;
 pub mod ids;
 pub mod ipc;
 pub mod observation;
+pub mod ocsf;
 pub mod position;
 pub mod raw;
 pub mod reject;

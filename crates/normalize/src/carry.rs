@@ -48,11 +48,13 @@ impl<'s> Search<'s> {
 
     fn inside<'t>(&self, text: &'t str, wrappers_left: usize) -> Result<Found<'s, 't>, Unreadable> {
         let text = text.trim();
-        if let (inner, Some(stamp)) = unwrapped(text)?
-            && wrappers_left > 0
+        if wrappers_left > 0
+            && let Some(wrapped) = unwrapped(text)?
         {
-            let mut found = self.inside(inner, wrappers_left - 1)?;
-            let stamp = StampFormat::Rfc3339.read(stamp, None, EventTime(0));
+            let mut found = self.inside(wrapped.line, wrappers_left - 1)?;
+            let stream = Value::Text(Cow::Owned(wrapped.stream.to_owned()));
+            found.around.push(("wrapper.cri".to_owned(), Value::Object(vec![("stream".into(), stream)])));
+            let stamp = StampFormat::Rfc3339.read(wrapped.stamp, None, EventTime(0));
             found.wrapped_at = stamp.or(found.wrapped_at);
             return Ok(found);
         }

@@ -16,6 +16,7 @@ mod parse;
 mod record;
 mod reject;
 mod text;
+mod trace;
 
 mod carry;
 mod recognise;
@@ -51,3 +52,4 @@ pub use fingerprint::{BadPepper, Fingerprinter};
 pub use limits::Limits;
 pub use normalizer::{Normalized, Normalizer, Options};
 pub use schema::{SchemaError, Schemas};
+pub use trace::{Confidence, Trace};

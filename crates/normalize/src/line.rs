@@ -84,15 +84,18 @@ impl LineReader {
         if line.bytes.len() > self.limits.line_bytes_max {
             return Err(Unreadable::new(RejectReason::TooLong, "the line is longer than a line may be"));
         }
-        let raw = line.raw;
-        let configured = || self.formats.get(&**raw.topic).or_else(|| self.formats.get(&*raw.source.feed));
-        let name = raw.format.or_else(|| configured().map(String::as_str));
         let source = |name| {
             let detail = "no source has the name that the record or topic gives";
             schemas.get(name).ok_or_else(|| Unreadable::new(RejectReason::UnknownFormat, detail))
         };
-        let named = name.map(source).transpose()?;
+        let named = self.source_name(line.raw).map(source).transpose()?;
         Search { schemas, named, depth_max: self.limits.depth_max }.find(&readable.text)
+    }
+
+    /// The source that a record's header names, or else the configuration of its topic.
+    pub(crate) fn source_name<'n>(&'n self, raw: &RawLog<'n>) -> Option<&'n str> {
+        let configured = || self.formats.get(&**raw.topic).or_else(|| self.formats.get(&*raw.source.feed));
+        raw.format.or_else(|| configured().map(String::as_str))
     }
 
     /// Reads one line that was found.

@@ -18,6 +18,7 @@ use crate::observe::Seen;
 use crate::record::Lines;
 use crate::reject;
 use crate::schema::Schemas;
+use crate::trace::{Trace, trace};
 
 /// How raw logs are read.
 #[derive(Clone, Debug)]
@@ -151,6 +152,11 @@ impl Normalizer {
             self.progress(at, time, row.ingest_time.unwrap_or(time));
         }
         true
+    }
+
+    /// How the lines of a record are taken, for whoever wants to know why they become what they do.
+    pub fn trace(&self, raw: &RawLog<'_>) -> Vec<Trace> {
+        trace(&self.reader, self.reader.schemas(), raw)
     }
 
     /// How many events and rejects wait for [`Normalizer::finish`]. One record can become as many as

@@ -18,8 +18,9 @@ macro_rules! sources {
 const BUILT_IN: &[(&str, &str)] = sources! {
     "apache_common" "auth0" "aws_alb" "aws_apigw" "aws_cloudtrail" "cef" "cloudflare_http"
     "csp_report" "csp_reporting_api" "docker" "ecs" "envoy_json" "envoy_text" "fluent_bit" "haproxy"
-    "keycloak" "kong" "logstash" "nginx_combined" "nginx_json" "ocsf" "okta" "otlp" "owasp" "partner"
-    "sshd" "syslog_rfc5424" "vector" "windows"
+    "keycloak" "kong" "logstash" "nginx_combined" "nginx_error" "nginx_json"
+    "nginx_proxy_manager" "nginx_vhost" "ocsf" "okta" "otlp" "owasp" "partner"
+    "sshd" "syslog_rfc5424" "traefik" "vector" "windows"
 };
 
 /// A description that cannot be used: which file, which key, what is wrong and what would be right.

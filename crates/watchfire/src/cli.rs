@@ -25,6 +25,8 @@ enum Command {
     /// Run log files, or a stretch of a topic, through the normalizer and the detectors, without a
     /// server and without telling anybody.
     Replay(commands::replay::ReplayArgs),
+    /// Show what becomes of each line of a log, step by step, and why.
+    Explain(commands::explain::ExplainArgs),
     /// Make realistic partner traffic, with labelled attacks if you like.
     Generate(commands::generate::GenerateArgs),
     /// Check the configuration and the source descriptions, and say what they amount to.
@@ -126,6 +128,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         }
         Command::Send(args) => commands::send::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Token(args) => commands::token::run(args),

@@ -3,6 +3,7 @@
 pub(crate) mod bench_limits;
 pub(crate) mod broker;
 pub(crate) mod check;
+pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod groups;
 pub(crate) mod query;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use broker::Broker;
 pub(crate) use layers::{Overrides, load};
-pub(crate) use secrets::{destinations, fresh_key, pepper, variable, write_private};
+pub(crate) use secrets::{destinations, fingerprinter, pepper, variable, write_private};
 
 /// The whole file: each part's section side by side.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -30,12 +30,20 @@ struct Variable {
     until: String,
     /// Whether it stands in quotes, so that a quote inside it is written `\"`.
     quoted: bool,
-    /// Whether it begins the line, where a word stands and not what a syslog daemon wrote in front.
+    /// Whether it holds no space, as in `${host:word}`.
     is_word: bool,
 }
 
-/// A variable's name, its width where one is given as in `${time_local:26}`, the text behind it.
-type Part = (String, Option<usize>, String);
+/// What a variable is written as: `$name`, `${name:26}` of so many bytes, `${name:word}` without a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Open,
+    Width(usize),
+    Word,
+}
+
+/// A variable's name and extent, and the text behind it.
+type Part = (String, Extent, String);
 
 /// Takes a template apart: the text before the first variable, then each variable.
 pub(crate) fn parts(template: &str) -> Result<(String, Vec<Part>), &'static str> {
@@ -50,16 +58,21 @@ pub(crate) fn parts(template: &str) -> Result<(String, Vec<Part>), &'static str>
                 piece.split_at(end.unwrap_or(piece.len()))
             }
         };
-        let (name, width) = match name.split_once(':') {
-            Some((name, width)) => (name, Some(width.parse().map_err(|_| "write a width as ${name:26}")?)),
-            None => (name, None),
+        let (name, extent) = match name.split_once(':') {
+            Some((name, "word")) => (name, Extent::Word),
+            Some((name, width)) => {
+                let width = width.parse().map_err(|_| "write a width as ${name:26}, or ${name:word}")?;
+                (name, Extent::Width(width))
+            }
+            None => (name, Extent::Open),
         };
         if name.is_empty() {
             return Err("write a variable as $name or ${name}");
         }
-        variables.push((name.to_owned(), width, until.to_owned()));
+        variables.push((name.to_owned(), extent, until.to_owned()));
     }
-    if variables.iter().rev().skip(1).any(|(_, width, until)| until.is_empty() && width.is_none()) {
+    let is_fixed = |extent: &Extent| matches!(extent, Extent::Width(_));
+    if variables.iter().rev().skip(1).any(|(_, extent, until)| until.is_empty() && !is_fixed(extent)) {
         return Err("put some text between two variables, or give the first a width");
     }
     if variables.is_empty() { Err("name at least one $variable") } else { Ok((lead, variables)) }
@@ -81,10 +94,11 @@ impl Template {
         let (lead, parts) = parts(template)?;
         let mut before_ends_in_quote = lead.ends_with('"');
         let mut variables = Vec::with_capacity(parts.len());
-        for (name, width, until) in parts {
+        for (name, extent, until) in parts {
             let quoted = before_ends_in_quote && until.starts_with('"');
             before_ends_in_quote = until.ends_with('"');
-            let is_word = lead.is_empty() && variables.is_empty() && until.starts_with(' ');
+            let is_word = extent == Extent::Word;
+            let width = if let Extent::Width(width) = extent { Some(width) } else { None };
             variables.push(Variable { place: place(&name), width, until, quoted, is_word });
         }
         Ok(Self { lead, variables, tail, hex_escapes })
@@ -242,10 +256,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_begins_with_a_word() {
+    fn a_word_holds_no_space() {
         let line = r#"192.0.2.1 - - [14/Mar/2026:09:26:53 +0000] "GET / HTTP/1.1" 200 5 "-" "curl""#;
         assert!(read(COMBINED, line).is_some());
-        assert_eq!(read(COMBINED, &format!("Mar 14 09:26:53 h nginx: {line}")), None);
+        let before = format!("Mar 14 09:26:53 h nginx: {line}");
+        assert!(read(COMBINED, &before).is_some());
+        assert_eq!(read(&COMBINED.replace("$addr", "${addr:word}"), &before), None);
     }
 
     #[test]

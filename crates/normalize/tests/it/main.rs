@@ -10,4 +10,5 @@ mod poison;
 mod privacy;
 mod properties;
 mod samples;
+mod third_party;
 mod wrappers;

@@ -104,9 +104,8 @@ fn a_time_where_no_log_can_be_from_is_refused() {
 
 #[test]
 fn fields_that_have_to_be_there_are_asked_for() {
-    for field in [r#""v":1,"#, r#""event":"api.request","#] {
-        rejected(GOOD.replace(field, r#""x":{"v":1,"event":1,"ts":1},"#), RejectReason::MissingField);
-    }
+    let without = GOOD.replace(r#""event":"api.request","#, r#""x":{"event":1},"#);
+    rejected(without, RejectReason::MissingField);
     rejected(GOOD.replace(r#","partner_id":"prt_acme""#, ""), RejectReason::MissingField);
     rejected(GOOD.replace(r#""api.request""#, "[1]"), RejectReason::InvalidField);
     rejected(GOOD.replace(r#""api.request""#, "null"), RejectReason::MissingField);

@@ -48,3 +48,12 @@ pub(crate) fn schemas(config: &Config) -> anyhow::Result<Schemas> {
     }
     Schemas::load(Path::new(&config.normalize.schemas_dir)).context("normalize.schemas_dir")
 }
+
+/// The same, and one of them is this.
+pub(crate) fn schemas_with(config: &Config, source: Option<&str>) -> anyhow::Result<Schemas> {
+    let schemas = schemas(config)?;
+    if let Some(source) = source.filter(|source| !schemas.names().contains(source)) {
+        anyhow::bail!("--source {source}: there is none; there are {}", schemas.names().join(", "));
+    }
+    Ok(schemas)
+}

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use event::EventTime;
-use normalize::{Fingerprinter, Normalizer};
+use normalize::Normalizer;
 use pipeline::Clock;
 use stages::replay::Replay;
 
 use self::report::Report;
 use super::place::{place, since};
 use crate::cli::ConfigArgs;
-use crate::commands::check::schemas;
+use crate::commands::check::schemas_with;
 use crate::config::{self, Config, Overrides};
 
 /// Flags of `replay`.
@@ -123,28 +123,10 @@ fn stages(
     sources: impl IntoIterator<Item = String>,
     read_at: EventTime,
 ) -> anyhow::Result<Replay> {
-    let schemas = schemas(config)?;
-    if let Some(source) = args.source.as_deref().filter(|source| !schemas.names().contains(source)) {
-        anyhow::bail!("--source {source}: there is none; there are {}", schemas.names().join(", "));
-    }
-    let fingerprinter = Fingerprinter::new(&config.privacy.key_id, &key(config)?)?;
+    let schemas = schemas_with(config, args.source.as_deref())?;
+    let fingerprinter = config::fingerprinter(config)?;
     let normalizer = Normalizer::new(Arc::new(schemas), fingerprinter, config.normalize.options(1));
     Ok(Replay::new(normalizer, &config.detect.detectors, sources, read_at))
-}
-
-/// The privacy key of the server whose logs these are. Where no server was ever started, one for
-/// this run alone, so that nothing is left behind.
-fn key(config: &Config) -> anyhow::Result<Vec<u8>> {
-    let named = !config.privacy.key_env.is_empty() || !config.privacy.key_file.is_empty();
-    if named || config.server.data_dir.join("privacy.key").exists() {
-        return config::pepper(&config.privacy, &config.server.data_dir);
-    }
-    let data = config.server.data_dir.display();
-    eprintln!(
-        "no server has kept data in {data}: tokens are fingerprinted with a key for this run alone, \
-         and the ids of alerts about them are no other run's"
-    );
-    Ok(config::fresh_key()?.to_vec())
 }
 
 /// Whether an output is the terminal's, so that nothing else is printed there.

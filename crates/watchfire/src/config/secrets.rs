@@ -7,7 +7,9 @@ use anyhow::{Context, bail};
 use rand::TryRngCore;
 use secrecy::SecretString;
 
-use super::Privacy;
+use normalize::Fingerprinter;
+
+use super::{Config, Privacy};
 
 /// The key that fingerprints are made with.
 pub(crate) fn pepper(privacy: &Privacy, data_dir: &Path) -> anyhow::Result<Vec<u8>> {
@@ -27,8 +29,26 @@ pub(crate) fn pepper(privacy: &Privacy, data_dir: &Path) -> anyhow::Result<Vec<u
     Ok(key)
 }
 
+/// Fingerprints as the server makes them whose logs a command reads. Where no server was ever
+/// started, with a key for this run alone, so that nothing is left behind.
+pub(crate) fn fingerprinter(config: &Config) -> anyhow::Result<Fingerprinter> {
+    let (privacy, data_dir) = (&config.privacy, &config.server.data_dir);
+    let named = !privacy.key_env.is_empty() || !privacy.key_file.is_empty();
+    let key = if named || data_dir.join("privacy.key").exists() {
+        pepper(privacy, data_dir)?
+    } else {
+        eprintln!(
+            "no server has kept data in {}: tokens are fingerprinted with a key for this run alone, \
+             and the ids of alerts about them are no other run's",
+            data_dir.display()
+        );
+        fresh_key()?.to_vec()
+    };
+    Ok(Fingerprinter::new(&privacy.key_id, &key)?)
+}
+
 /// A privacy key that nobody has had before.
-pub(crate) fn fresh_key() -> anyhow::Result<[u8; 32]> {
+fn fresh_key() -> anyhow::Result<[u8; 32]> {
     let mut key = [0_u8; 32];
     rand::rngs::OsRng.try_fill_bytes(&mut key).context("read random bytes")?;
     Ok(key)

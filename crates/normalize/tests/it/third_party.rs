@@ -1,0 +1,187 @@
+//! Lines and events of other people's products: how much of what others find in them is found, and
+//! whether what leaves us is OCSF.
+//!
+//! The data is not part of this repository; the tests run where `WATCHFIRE_TEST_DATA` names the
+//! folder that holds it. `--nocapture` prints the table.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use event::{EventRow, EventTime};
+use normalize::Normalized;
+use serde_json::Value;
+
+use crate::feed::{feed_at, fingerprinter, normalizer};
+
+fn data() -> Option<PathBuf> {
+    let folder = std::env::var_os("WATCHFIRE_TEST_DATA");
+    if folder.is_none() {
+        eprintln!("skipped: WATCHFIRE_TEST_DATA is not set");
+    }
+    folder.map(PathBuf::from)
+}
+
+/// What was expected of a format's lines, and what of it was found.
+#[derive(Default)]
+struct Share {
+    lines: usize,
+    rejected: usize,
+    expected: usize,
+    found: usize,
+    missed: BTreeMap<String, usize>,
+}
+
+fn read_at(payload: &[u8], received: EventTime) -> Normalized {
+    let mut normalizer = normalizer(1, &[]);
+    feed_at(&mut normalizer, 7, payload, None, received);
+    normalizer.finish()
+}
+
+/// The columns that hold what CrowdSec's parsers call by these names.
+fn expectation(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "source_ip" => "src_ip",
+        "username" | "target_user" | "user" | "source_user" => "user_ref",
+        "http_path" => "path",
+        "http_status" => "status",
+        "http_user_agent" => "user_agent",
+        "http_verb" => "method",
+        "target_fqdn" => "host",
+        "timestamp" => "time",
+        _ => return None,
+    })
+}
+
+/// Whether the column holds it: users that are e-mail addresses as fingerprints, paths without what
+/// was redacted, times to the second, without the year where the line has none.
+fn holds(row: &EventRow<'_>, column: &str, expected: &str, has_year: bool) -> bool {
+    let is = |value: &Option<std::borrow::Cow<'_, str>>, expected: &str| {
+        value.as_deref().is_some_and(|value| value.eq_ignore_ascii_case(expected))
+    };
+    match column {
+        "src_ip" => is(&row.src_ip, expected),
+        "user_ref" => {
+            is(&row.user_ref, expected.trim_matches('\''))
+                || is(&row.user_ref, &fingerprinter().fingerprint(expected))
+        }
+        "path" => {
+            let query = row.query_redacted.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
+            let path = format!("{}{query}", row.path.as_deref().unwrap_or_default());
+            path == expected
+                || (!row.redactions.is_empty() && expected.starts_with(row.path.as_deref().unwrap_or("-")))
+                || row
+                    .unmapped
+                    .as_deref()
+                    .is_some_and(|rest| row.path.is_none() && rest.contains("\"request\""))
+        }
+        "status" => row.status.is_some_and(|status| status.to_string() == expected),
+        // `-` is what says that there is none.
+        "user_agent" => is(&row.user_agent, expected) || (expected == "-" && row.user_agent.is_none()),
+        "method" => is(&row.method, expected),
+        "host" => is(&row.host, expected),
+        _ => {
+            let expected = chrono::DateTime::parse_from_rfc3339(expected).map(|time| time.to_utc());
+            let found = row.time.and_then(|time| chrono::DateTime::from_timestamp_millis(time.millis()));
+            let (Ok(expected), Some(found)) = (expected, found) else { return false };
+            let shape = if has_year { "%Y-%m-%dT%H:%M:%S" } else { "%m-%dT%H:%M:%S" };
+            expected.format(shape).to_string() == found.format(shape).to_string()
+        }
+    }
+}
+
+#[test]
+fn of_other_peoples_lines_what_they_find_is_found() {
+    let Some(data) = data() else { return };
+    let lines = std::fs::read_to_string(data.join("crowdsec_parse/lines.jsonl")).unwrap();
+    let mut formats: BTreeMap<String, Share> = BTreeMap::new();
+    for case in lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        let share = formats.entry(case["log_type"].as_str().unwrap().to_owned()).or_default();
+        // 2026-06-01, later than most of them.
+        let read = read_at(case["line"].as_str().unwrap().as_bytes(), EventTime(1_780_272_000_000));
+        let row = read.events.rows().next();
+        share.lines += 1;
+        share.rejected += read.rejects.len();
+        let meta = case["expect"]["meta"].as_object().unwrap();
+        for (name, expected) in meta {
+            let (Some(column), Some(expected)) = (expectation(name), expected.as_str()) else { continue };
+            share.expected += 1;
+            let has_year = case["year_in_log"].as_bool().unwrap();
+            if row.as_ref().is_some_and(|row| holds(row, column, expected, has_year)) {
+                share.found += 1;
+            } else {
+                *share.missed.entry(format!("{name} {expected}")).or_default() += 1;
+            }
+        }
+    }
+    print(&formats);
+    // Formats that Watchfire says it reads.
+    for format in ["nginx"] {
+        let share = &formats[format];
+        assert!(100 * share.found >= 98 * share.expected, "{format}: {:?}", share.missed);
+    }
+}
+
+fn print(formats: &BTreeMap<String, Share>) {
+    println!(
+        "{:<22}{:>7}{:>10}{:>10}{:>8}{:>8}",
+        "format", "lines", "rejected", "expected", "found", "share"
+    );
+    for (name, share) in formats {
+        let percent = 100.0 * share.found as f64 / share.expected.max(1) as f64;
+        println!(
+            "{name:<22}{:>7}{:>10}{:>10}{:>8}{percent:>7.1}%",
+            share.lines, share.rejected, share.expected, share.found
+        );
+        for (missed, count) in share.missed.iter().take(if share.rejected == share.lines { 0 } else { 6 }) {
+            println!("    {count} × {missed}");
+        }
+    }
+}
+
+/// The events of a record as OCSF, one a line.
+fn ocsf_lines(read: &Normalized) -> impl Iterator<Item = String> {
+    read.events.rows().map(|row| event::ocsf::of_event(&row).to_string())
+}
+
+fn assert_valid(data: &Path, lines: &[String]) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    lines.iter().for_each(|line| writeln!(file, "{line}").unwrap());
+    file.flush().unwrap();
+    let validator = data.join("ocsf/ocsf_validate.py");
+    let said = Command::new("python3").arg(validator).arg(file.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    println!("{said}");
+    let all = format!("{0} events, {0} valid, 0 invalid\n", lines.len());
+    assert!(said.ends_with(&all) && !lines.is_empty(), "{said}");
+}
+
+#[test]
+fn what_leaves_us_is_valid_ocsf() {
+    let Some(data) = data() else { return };
+    let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
+    let mut lines = Vec::new();
+    let folders = std::fs::read_dir(schemas).unwrap().map(|entry| entry.unwrap().path().join("sample.log"));
+    for sample in folders.filter(|sample| sample.exists()) {
+        lines.extend(ocsf_lines(&read_at(&std::fs::read(sample).unwrap(), crate::feed::NOW)));
+    }
+    let others = std::fs::read_to_string(data.join("crowdsec_parse/lines.jsonl")).unwrap();
+    for case in others.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        let line = case["line"].as_str().unwrap().as_bytes();
+        lines.extend(ocsf_lines(&read_at(line, EventTime(1_780_272_000_000))));
+    }
+    for case in std::fs::read_to_string(data.join("ocsf/pairs_ocsf_examples.jsonl")).unwrap().lines() {
+        let case: Value = serde_json::from_str(case).unwrap();
+        for side in ["input", "expected"] {
+            for event in [&case[side]]
+                .into_iter()
+                .flat_map(|side| side.as_array().cloned().unwrap_or(vec![side.clone()]))
+            {
+                lines
+                    .extend(ocsf_lines(&read_at(event.to_string().as_bytes(), EventTime(1_780_272_000_000))));
+            }
+        }
+    }
+    assert_valid(&data, &lines);
+}
