@@ -116,9 +116,14 @@ impl LineReader {
         draft.split_request_line(source);
         required(source, &draft.fields).map_err(failed)?;
         let ingest_time = line.raw.ingest_time();
-        let (time, stamp) = match ingest_time.filter(|_| source.time.from.is_empty()) {
-            Some(arrival) => (arrival, None),
-            None => time(source, &draft.fields, ingest_time.unwrap_or_default()).map_err(failed)?,
+        let arrival = ingest_time.filter(|_| source.time.from.is_empty() || source.time.or_arrival);
+        let (time, stamp) = match time(source, &draft.fields, ingest_time.unwrap_or_default()) {
+            Ok((time, stamp)) => (time, stamp),
+            Err(Unreadable { reason: RejectReason::MissingField, .. }) if arrival.is_some() => {
+                draft.flag(source.time.or_arrival.then_some("no_time"));
+                (arrival.unwrap_or_default(), None)
+            }
+            Err(unreadable) => return Err(failed(unreadable)),
         };
         // Whatever the source could write, a stamp without a fraction tells no two events apart.
         let precise = source.time.precise && stamp.as_ref().is_some_and(|stamp| stamp.contains('.'));

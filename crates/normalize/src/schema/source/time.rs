@@ -20,6 +20,8 @@ pub(crate) struct TimeRule {
     pub(crate) from: Vec<(usize, String)>,
     formats: Vec<Format>,
     zone: Option<Zone>,
+    /// Whether a line without a stamp counts as of its arrival, and is flagged.
+    pub(crate) or_arrival: bool,
     /// Whether two events never are equal to the last byte, their stamps being finer than a second.
     pub(crate) precise: bool,
 }
@@ -58,10 +60,16 @@ impl TimeRule {
     pub(super) fn read(entry: Entry<'_>, paths: &Paths) -> Result<Self, SchemaError> {
         if !entry.is_mapping() {
             entry.one_of("time", &[("arrival", ())])?;
-            return Ok(Self { from: Vec::new(), formats: Vec::new(), zone: None, precise: false });
+            return Ok(Self {
+                from: Vec::new(),
+                formats: Vec::new(),
+                zone: None,
+                or_arrival: false,
+                precise: false,
+            });
         }
         let members = entry.members()?;
-        members.only(&["from", "formats", "zone", "precise"])?;
+        members.only(&["from", "formats", "zone", "missing", "precise"])?;
         let from = members.need("from", "name the field that holds the time", |from| from.texts())?;
         let formats =
             members.need("formats", "list how the time may be written", |formats| formats.items(format))?;
@@ -72,7 +80,8 @@ impl TimeRule {
         let from =
             from.into_iter().map(|path| (paths.slot(&path).expect("its path was collected"), path)).collect();
         let precise = members.get("precise", |entry| entry.one_of("choice", &CHOICE))?.unwrap_or(false);
-        Ok(Self { from, formats, zone, precise })
+        let or_arrival = members.get("missing", |entry| entry.one_of("time", &[("arrival", true)]))?;
+        Ok(Self { from, formats, zone, or_arrival: or_arrival.unwrap_or(false), precise })
     }
 }
 
