@@ -5,6 +5,7 @@ mod alert_stream;
 mod alerts;
 mod detectors;
 mod docs;
+mod events;
 mod health;
 mod logs;
 pub(crate) mod metrics;
@@ -72,9 +73,12 @@ fn v1(config: &ApiConfig) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(query::run))
         .layer(DefaultBodyLimit::max(config.query_text_bytes_max))
         .layer(from_fn_with_state(config.query_timeout, deadline));
+    let events = OpenApiRouter::new()
+        .routes(routes!(events::read))
+        .layer(from_fn_with_state(config.query_timeout, deadline));
     // The intake keeps its own time and counts its own bytes: see `logs.rs`.
     let intake = OpenApiRouter::new().routes(routes!(logs::send)).layer(DefaultBodyLimit::disable());
-    reads.merge(query).merge(intake)
+    reads.merge(query).merge(events).merge(intake)
 }
 
 /// What needs none.

@@ -1,8 +1,8 @@
 //! Kill -9 at any moment: what was acknowledged is there, once.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use broker::{Broker, BrokerConfig};
@@ -37,6 +37,8 @@ fn child() {
 struct Victim {
     process: Child,
     address: String,
+    /// Held, because a test that runs for a minute says so there, and dies if nobody can hear it.
+    _stdout: BufReader<ChildStdout>,
 }
 
 impl Victim {
@@ -48,10 +50,10 @@ impl Victim {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let told = |line: Result<String, _>| Some(line.unwrap().strip_prefix("listening on ")?.to_owned());
-        let address = lines.into_iter().find_map(told).unwrap();
-        Self { process, address }
+        let address = stdout.by_ref().lines().find_map(told).unwrap();
+        Self { process, address, _stdout: stdout }
     }
 
     fn port(&self) -> u16 {

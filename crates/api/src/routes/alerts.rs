@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use alerting::{AlertFilter, PageRequest};
+use alerting::{AlertFilter, PageRequest, StoredAlert};
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use event::Tenant;
+use event::{AlertChange, Change, Tenant};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -88,7 +89,7 @@ pub(crate) async fn list(
 /// Another partner's alert is answered like one that does not exist.
 #[utoipa::path(
     get, path = "/v1/alerts/{id}", operation_id = "read_alert", tag = "alerts",
-    params(("id" = String, Path, description = "The alert's id")),
+    params(("id" = String, Path, description = "The alert's id"), Shown),
     responses(
         (status = 200, description = "The alert", body = AlertView),
         (status = 404, description = "There is none that the token may see"),
@@ -98,10 +99,45 @@ pub(crate) async fn read(
     State(app): State<Arc<App>>,
     caller: Reader,
     Path(id): Path<String>,
-) -> Result<Json<AlertView>, ApiError> {
+    Query(shown): Query<Shown>,
+) -> Result<Response, ApiError> {
     let scope = caller.principal.scope;
     let alert = app.control.alert(&scope, &id).await?.ok_or(ApiError::NotFound)?;
-    Ok(Json(AlertView::new(alert, &scope)))
+    Ok(match shown.format {
+        Shape::Watchfire => Json(AlertView::new(alert, &scope)).into_response(),
+        Shape::Ocsf => Json(finding(alert)).into_response(),
+    })
+}
+
+/// What an alert looks like.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Shape {
+    /// As in the list of alerts.
+    #[default]
+    Watchfire,
+    /// A Detection Finding that OCSF 1.8.0 calls valid.
+    Ocsf,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Shown {
+    /// `watchfire`, the default, or `ocsf`: a Detection Finding of OCSF 1.8.0.
+    #[serde(default)]
+    #[param(inline)]
+    format: Shape,
+}
+
+/// What the detector said last.
+fn finding(stored: StoredAlert) -> serde_json::Value {
+    let change = match (stored.alert.episode_open, stored.revision) {
+        (false, _) => Change::Close,
+        (true, 0) => Change::Create,
+        (true, _) => Change::Update,
+    };
+    event::ocsf::of_change(&AlertChange { change, revision: stored.revision, alert: stored.alert })
 }
 
 fn partner(name: &str) -> Result<Tenant, ApiError> {

@@ -232,3 +232,12 @@ async fn no_parameter_breaks_the_server() {
             .unwrap();
     });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_a_detection_finding_if_asked_for() {
+    let server = server().await;
+    let finding = server.json("/v1/alerts/alr_acme_bad?format=ocsf", &server.tokens.acme).await;
+    assert_eq!((&finding["class_uid"], &finding["is_alert"]), (&json!(2004), &json!(true)));
+    assert_eq!(finding["finding_info"]["uid"], "alr_acme_bad");
+    assert_eq!(finding["metadata"]["tenant_uid"], "acme");
+}

@@ -216,3 +216,28 @@ async fn one_query_too_many_waits_its_turn() {
     assert!(response.headers().contains_key("retry-after"));
     problem(response, 429).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_read_as_ocsf_or_as_its_columns() {
+    let server = Server::start().await;
+    let token = &server.tokens.acme;
+    let ocsf = server.json("/v1/events/evt_acme_200", token).await;
+    assert_eq!(
+        (&ocsf["metadata"]["uid"], &ocsf["metadata"]["version"]),
+        (&json!("evt_acme_200"), &json!("1.8.0"))
+    );
+    assert_eq!(ocsf["time"], 1_773_480_613_589_i64);
+    let columns = server.json("/v1/events/evt_acme_200?format=columns", token).await;
+    assert_eq!((&columns["event_id"], &columns["status"]), (&json!("evt_acme_200"), &json!(200)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_partners_event_is_as_one_that_does_not_exist() {
+    let server = Server::start().await;
+    for id in ["evt_globex_200", "evt_none", "x' OR '1'='1", &"e".repeat(100)] {
+        let mut url = server.get("/v1/events/x", &server.tokens.acme).build().unwrap().url().clone();
+        url.path_segments_mut().unwrap().pop().push(id);
+        let response = server.get(url.path(), &server.tokens.acme).send().await.unwrap();
+        problem(response, 404).await;
+    }
+}

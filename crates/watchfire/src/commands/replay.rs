@@ -63,6 +63,9 @@ pub(crate) struct ReplayArgs {
     /// Write the lines that could not be read there, and why, JSON lines.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Write events and alerts as objects of OCSF 1.8.0 instead of as columns.
+    #[arg(long)]
+    ocsf: bool,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]

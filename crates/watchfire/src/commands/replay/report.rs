@@ -23,14 +23,22 @@ type Out = BufWriter<Box<dyn Write>>;
 
 pub(super) struct Report {
     alerts: Option<Out>,
-    events: Option<LineDelimitedWriter<Out>>,
+    events: Option<Events>,
     rejects: Option<LineDelimitedWriter<Out>>,
+    /// Whether alerts are objects of OCSF.
+    ocsf: bool,
     /// The last change of every alert.
     last: BTreeMap<String, AlertChange>,
     counts: Counts,
     began: Instant,
     /// Whether standard output is for somebody else.
     quiet: bool,
+}
+
+/// Where events go, as columns or as objects of OCSF.
+enum Events {
+    Columns(LineDelimitedWriter<Out>),
+    Ocsf(Out),
 }
 
 impl Report {
@@ -45,8 +53,12 @@ impl Report {
         let open = |path: &Option<std::path::PathBuf>| path.as_deref().map(create).transpose();
         Ok(Self {
             alerts: open(&args.alerts)?,
-            events: open(&args.events)?.map(LineDelimitedWriter::new),
+            events: open(&args.events)?.map(|out| match args.ocsf {
+                true => Events::Ocsf(out),
+                false => Events::Columns(LineDelimitedWriter::new(out)),
+            }),
             rejects: open(&args.rejects)?.map(LineDelimitedWriter::new),
+            ocsf: args.ocsf,
             last: BTreeMap::new(),
             counts: Counts::default(),
             began: Instant::now(),
@@ -55,8 +67,18 @@ impl Report {
     }
 
     pub(super) fn take(&mut self, replayed: Replayed) -> anyhow::Result<()> {
-        write(&mut self.events, replayed.events.arrow()).context("--events")?;
-        write(&mut self.rejects, replayed.rejects.arrow()).context("--rejects")?;
+        match &mut self.events {
+            Some(Events::Columns(writer)) => write(writer, replayed.events.arrow()).context("--events")?,
+            Some(Events::Ocsf(out)) => {
+                for row in replayed.events.rows() {
+                    write_line(out, &event::ocsf::of_event(&row)).context("--events")?;
+                }
+            }
+            None => {}
+        }
+        if let Some(writer) = &mut self.rejects {
+            write(writer, replayed.rejects.arrow()).context("--rejects")?;
+        }
         let counts = replayed.counts;
         self.counts.lines += counts.lines;
         self.counts.events += counts.events;
@@ -80,16 +102,22 @@ impl Report {
             let order = |change: &AlertChange| (change.alert.triggered_at, change.alert.alert_id.clone());
             order(a).cmp(&order(b))
         });
-        for (name, writer) in [("--events", &mut self.events), ("--rejects", &mut self.rejects)] {
-            if let Some(writer) = writer {
-                writer.finish().context(name)?;
-                writer.get_mut().flush().context(name)?;
-            }
+        match &mut self.events {
+            Some(Events::Columns(writer)) => finish(writer).context("--events")?,
+            Some(Events::Ocsf(out)) => out.flush().context("--events")?,
+            None => {}
+        }
+        if let Some(writer) = &mut self.rejects {
+            finish(writer).context("--rejects")?;
         }
         let said = self.summary(&changes);
         if let Some(mut out) = self.alerts {
             for change in changes {
-                write_alert(&mut out, change).context("--alerts")?;
+                match self.ocsf {
+                    true => write_line(&mut out, &event::ocsf::of_change(&change)),
+                    false => write_alert(&mut out, change),
+                }
+                .context("--alerts")?;
             }
             out.flush().context("--alerts")?;
         }
@@ -147,11 +175,21 @@ fn create(path: &Path) -> anyhow::Result<Out> {
     Ok(BufWriter::with_capacity(1 << 18, out))
 }
 
-fn write(writer: &mut Option<LineDelimitedWriter<Out>>, rows: &RecordBatch) -> anyhow::Result<()> {
-    match writer {
-        Some(writer) if rows.num_rows() > 0 => Ok(writer.write(rows)?),
-        _ => Ok(()),
+fn write(writer: &mut LineDelimitedWriter<Out>, rows: &RecordBatch) -> anyhow::Result<()> {
+    match rows.num_rows() {
+        0 => Ok(()),
+        _ => Ok(writer.write(rows)?),
     }
+}
+
+fn finish(writer: &mut LineDelimitedWriter<Out>) -> anyhow::Result<()> {
+    writer.finish()?;
+    Ok(writer.get_mut().flush()?)
+}
+
+fn write_line(out: &mut Out, line: &impl serde::Serialize) -> anyhow::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    Ok(out.write_all(b"\n")?)
 }
 
 /// The alert as the API has it, and beside that what happened last and how often something did.
@@ -164,6 +202,5 @@ fn write_alert(out: &mut Out, change: AlertChange) -> anyhow::Result<()> {
         revision: u32,
     }
     let AlertChange { change, revision, alert } = change;
-    serde_json::to_writer(&mut *out, &Line { alert: alert.into(), change, revision })?;
-    Ok(out.write_all(b"\n")?)
+    write_line(out, &Line { alert: alert.into(), change, revision })
 }
