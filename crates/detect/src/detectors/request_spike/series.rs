@@ -331,7 +331,9 @@ mod tests {
             }
             series.history.learned_minutes()
         };
-        (0..120).for_each(|minute| drop(close(minute, 30)));
+        for minute in 0..120 {
+            close(minute, 30);
+        }
         let before = [120, 121, 122].map(|minute| close(minute, 400))[2];
         // The silence up to the episode's end, at minute 152, is part of it.
         assert_eq!(close(150, 30), before + 2);

@@ -1,7 +1,5 @@
 //! Where the event's time stands, and how it is written.
 
-use std::borrow::Cow;
-
 use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, NaiveDateTime};
 use event::EventTime;
@@ -41,7 +39,7 @@ impl TimeRule {
     /// Every moment that a stamp can mean, in the order of the formats.
     pub(crate) fn readings<'r>(
         &'r self,
-        text: &'r Cow<'_, str>,
+        text: &'r str,
         near: EventTime,
     ) -> impl Iterator<Item = EventTime> + 'r {
         self.formats.iter().filter_map(move |format| match format {

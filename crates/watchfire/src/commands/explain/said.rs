@@ -53,24 +53,24 @@ impl<W: Write> Said<W> {
 
     /// Says what became of some lines.
     pub(super) fn of(&mut self, taken: &[Taken], read: &Normalized) -> anyhow::Result<()> {
-        let mut by_line: BTreeMap<i64, BTreeMap<i64, (bool, Map<String, Value>)>> = BTreeMap::new();
+        let mut became = Vec::new();
         for (is_event, batch) in [(true, read.events.arrow()), (false, read.rejects.arrow())] {
             for columns in rows(batch)? {
                 let at = |name: &str| columns.get(name).and_then(Value::as_i64).unwrap_or_default();
-                let (line, number) = (at("kafka_offset"), at("kafka_line"));
-                by_line.entry(line).or_default().insert(number, (is_event, columns));
+                became.push((at("kafka_offset"), at("kafka_line"), is_event, columns));
             }
         }
-        for line in taken {
-            for (number, (is_event, columns)) in by_line.remove(&line.number).unwrap_or_default() {
-                let trace = line.traces.iter().find(|trace| i64::from(trace.number) == number);
-                self.one(line, Became { trace, is_event, columns })?;
-            }
+        became.sort_by_key(|(line, number, ..)| (*line, *number));
+        for (line, number, is_event, columns) in became {
+            let Ok(place) = taken.binary_search_by_key(&line, |taken| taken.number) else { continue };
+            let line = &taken[place];
+            let trace = line.traces.iter().find(|trace| i64::from(trace.number) == number);
+            self.one(line, &Became { trace, is_event, columns })?;
         }
         Ok(())
     }
 
-    fn one(&mut self, line: &Taken, became: Became<'_>) -> anyhow::Result<()> {
+    fn one(&mut self, line: &Taken, became: &Became<'_>) -> anyhow::Result<()> {
         if became.is_event {
             self.events += 1;
             let source = became.columns.get("source_format").and_then(Value::as_str).unwrap_or_default();
