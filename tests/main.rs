@@ -15,6 +15,7 @@ mod bad_input;
 mod bucket;
 mod commands;
 mod dashboards;
+mod explain;
 mod machines;
 mod on_call;
 mod operator;
