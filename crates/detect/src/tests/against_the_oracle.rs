@@ -19,7 +19,7 @@ use testkit::oracle::{self, Verdict};
 use super::{Bench, Owned};
 use crate::class::ClassInfo;
 use crate::detectors::{failed_authentication, request_spike, token_reuse};
-use crate::testing::shuffled;
+use crate::testing::{MONDAY, shuffled};
 use crate::{DetectConfig, stable};
 
 /// How far behind the newest an observation may come; the allowed lateness is 120 s.
@@ -64,6 +64,24 @@ impl std::fmt::Debug for Log {
 /// A number below `below` that this seed and purpose always give.
 fn pick(seed: u64, purpose: &str, n: usize, below: u64) -> u64 {
     stable::hash(&[&seed.to_string(), purpose, &n.to_string()]) % below
+}
+
+/// So many requests of one minute, of which nobody saw more than the count.
+fn requests(minute: i64, route: &'static str, status: i32, count: i64) -> Owned {
+    let time = MONDAY + minute * 60_000;
+    Owned {
+        kind: Some(ObservationKind::Requests.code()),
+        time: Some(time),
+        ingest_time: Some(time),
+        tenant: Some("prt_acme".into()),
+        delivery_id: Some(format!("{minute}-{status}-{route}").into()),
+        event_id: Some(format!("evt_{minute}_{status}").into()),
+        kafka_topic: Some("logs.prt_acme.gateway".into()),
+        route: Some(route.into()),
+        status: Some(status),
+        count: Some(count),
+        ..Owned::default()
+    }
 }
 
 /// The engine after this log, delivered in one of many ways.

