@@ -111,7 +111,8 @@ fn a_detector_on_another_machine_goes_on_from_the_state_in_the_bucket() {
     assert_eq!(alerts.len(), 1, "half of it was told to the one machine, half to the other: {alerts:#?}");
     let began_at = second.began_at();
     assert!(began_at.len() == 4 && began_at.iter().all(|&offset| offset > 10), "{began_at:?}");
-    assert!(objects.lock().unwrap().len() <= 4 * 3, "old ones have been removed");
+    // The machine that was killed may have left one more than it would have kept.
+    server.until("old ones removed", |_| objects.lock().unwrap().len() <= 4 * 3);
     drop(second);
     server.stop();
 }
