@@ -8,7 +8,7 @@ use event::{EventTime, RejectReason};
 use crate::fields::Value;
 use crate::formats::{Unreadable, json, syslog};
 use crate::recognise::{recognise, recognises};
-use crate::schema::{Carries, Format, Schemas, Source};
+use crate::schema::{Carries, Format, Schemas, Source, is_in_our_time};
 use crate::stamp::StampFormat;
 use crate::wrapper::unwrapped;
 
@@ -150,7 +150,8 @@ fn carried_in_json<'t>(
         return None;
     }
     let stamp = carrier.time.from.iter().find_map(|(_, path)| crate::mapping::text_of(line.at(path)?));
-    let wrapped_at = stamp.and_then(|stamp| carrier.time.readings(&stamp, EventTime(0)).next());
+    let wrapped_at = stamp.and_then(|stamp| carrier.time.moment(&stamp, EventTime(0)));
+    let wrapped_at = wrapped_at.filter(|time| is_in_our_time(*time));
     let Value::Text(text) = line.take(&carries.field)? else { return None };
     Some(Carried { text, around: line.into_owned(), wrapped_at })
 }

@@ -7,9 +7,8 @@ use event::{EventTime, RejectReason};
 use crate::fields::{Fields, Value};
 use crate::formats::{Unreadable, cef, json, syslog};
 use crate::mapping::{is_empty, text_of};
-use crate::schema::{Format, Source};
+use crate::schema::{Format, Source, is_in_our_time};
 use crate::settings::Settings;
-use crate::stamp::day_ms;
 
 /// Takes a line apart as its source's format says; with it comes what a pattern says it means.
 pub(crate) fn fields<'a>(
@@ -94,10 +93,8 @@ pub(crate) fn time<'a>(
             continue;
         };
         let text = text_of(value).unwrap_or_default();
-        // A number may be of seconds or nanoseconds; only one of them lies in our time.
-        let readings = rule.readings(&text, near);
-        match readings.reduce(|one, other| if in_range(one) { one } else { other }) {
-            Some(time) if in_range(time) => return Ok((time, Some(text))),
+        match rule.moment(&text, near) {
+            Some(time) if is_in_our_time(time) => return Ok((time, Some(text))),
             Some(_) => {
                 let detail = format!("`{path}` lies before 2000 or after 2100");
                 return Err(Unreadable::new(RejectReason::TimeOutOfRange, detail));
@@ -109,9 +106,4 @@ pub(crate) fn time<'a>(
         Some(path) => Unreadable::new(RejectReason::InvalidField, format!("`{path}` holds no time stamp")),
         None => Unreadable::new(RejectReason::MissingField, "the line has no time stamp"),
     })
-}
-
-fn in_range(time: EventTime) -> bool {
-    let start = |year| day_ms(year, 1, 1).unwrap_or_default();
-    (start(2000)..start(2101)).contains(&time.millis())
 }

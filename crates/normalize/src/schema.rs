@@ -6,7 +6,7 @@ mod source;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub(crate) use source::{Carries, Format, Recognise, Source};
+pub(crate) use source::{Carries, Format, Recognise, Source, is_in_our_time};
 
 macro_rules! sources {
     ($($name:literal)*) => {

@@ -24,7 +24,7 @@ use self::lines::{overlap, patterns, recognise, template};
 use self::parts::meaning;
 use self::paths::Paths;
 
-pub(crate) use self::time::TimeRule;
+pub(crate) use self::time::{TimeRule, is_in_our_time};
 
 pub(super) const TOP: [&str; 19] = [
     "about",

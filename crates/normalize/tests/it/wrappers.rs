@@ -93,6 +93,19 @@ fn a_line_that_no_source_knows_is_kept_as_its_collectors() {
 }
 
 #[test]
+fn a_wrappers_number_is_read_in_the_unit_that_lies_in_our_time() {
+    for (stamp, expected) in [
+        (json!(1_773_480_600), Some(1_773_480_600_000)),
+        (json!(1_773_480_600_593_i64), Some(1_773_480_600_593)),
+        (json!(7), None),
+    ] {
+        let wrapped = json!({"message": NGINX, "source_type": "file", "timestamp": stamp}).to_string();
+        let logged = event(wrapped).events.row(0).logged_time.map(|time| time.millis());
+        assert_eq!(logged, expected, "{stamp}");
+    }
+}
+
+#[test]
 fn a_topics_source_is_the_one_inside() {
     for (name, wrap) in WRAPPERS {
         let mut normalizer = normalizer(1, &[("edge", "nginx_combined")]);

@@ -8,7 +8,7 @@ use super::CHOICE;
 use super::paths::Paths;
 use crate::schema::SchemaError;
 use crate::schema::reader::Entry;
-use crate::stamp::StampFormat;
+use crate::stamp::{StampFormat, day_ms};
 use crate::zone::Zone;
 
 /// Where the event's time stands.
@@ -35,24 +35,34 @@ enum Format {
     },
 }
 
-impl TimeRule {
-    /// Every moment that a stamp can mean, in the order of the formats.
-    pub(crate) fn readings<'r>(
-        &'r self,
-        text: &'r str,
-        near: EventTime,
-    ) -> impl Iterator<Item = EventTime> + 'r {
-        self.formats.iter().filter_map(move |format| match format {
-            Format::Known(format) => format.read(text, self.zone, near),
-            Format::Pattern { pattern, has_zone: true } => {
+impl Format {
+    fn read(&self, text: &str, zone: Option<Zone>, near: EventTime) -> Option<EventTime> {
+        match self {
+            Self::Known(format) => format.read(text, zone, near),
+            Self::Pattern { pattern, has_zone: true } => {
                 let time = DateTime::parse_from_str(text, pattern).ok()?;
                 Some(EventTime(time.timestamp_millis()))
             }
-            Format::Pattern { pattern, has_zone: false } => {
+            Self::Pattern { pattern, has_zone: false } => {
                 let local = NaiveDateTime::parse_from_str(text, pattern).ok()?;
-                self.zone?.event_time(local.and_utc().timestamp_millis(), near)
+                zone?.event_time(local.and_utc().timestamp_millis(), near)
             }
-        })
+        }
+    }
+}
+
+/// Whether a moment lies between 2000 and 2100, where logs are from.
+pub(crate) fn is_in_our_time(time: EventTime) -> bool {
+    let start = |year| day_ms(year, 1, 1).unwrap_or_default();
+    (start(2000)..start(2101)).contains(&time.millis())
+}
+
+impl TimeRule {
+    /// The moment that a stamp means. A number may be of seconds or of nanoseconds, and only one of
+    /// these lies in our time; where none does, it is the last that was tried.
+    pub(crate) fn moment(&self, text: &str, near: EventTime) -> Option<EventTime> {
+        let readings = self.formats.iter().filter_map(|format| format.read(text, self.zone, near));
+        readings.reduce(|one, other| if is_in_our_time(one) { one } else { other })
     }
 
     pub(super) fn read(entry: Entry<'_>, paths: &Paths) -> Result<Self, SchemaError> {
