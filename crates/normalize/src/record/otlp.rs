@@ -26,7 +26,7 @@ const COPIES_MAX: usize = 4;
 /// Longer names of scopes are left out.
 const SCOPE_BYTES_MAX: usize = 256;
 
-/// What every request has.
+/// What every request begins with: it has no other member.
 const MARKS: [&[u8]; 2] = [b"\"resourceLogs\"", b"\"resource_logs\""];
 
 type Members<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
@@ -69,14 +69,13 @@ struct Resource<'a> {
 impl<'a> Records<'a> {
     /// The records of a line that is a request with any.
     pub(super) fn of(line: &'a [u8]) -> Option<Self> {
-        let is_request = line.trim_ascii_start().starts_with(b"{")
-            && MARKS.iter().any(|mark| memchr::memmem::find(line, mark).is_some());
-        if !is_request || line.len() > REQUEST_BYTES_MAX {
+        let inside = line.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
+        if !MARKS.iter().any(|mark| inside.starts_with(mark)) || line.len() > REQUEST_BYTES_MAX {
             return None;
         }
         let request = json::parse(std::str::from_utf8(line).ok()?, DEPTH_MAX).ok()?;
         let mut groups = Vec::new();
-        for resource_logs in list(request, ["resourceLogs", "resource_logs"]) {
+        for resource_logs in list(request, &["resourceLogs", "resource_logs"]) {
             groups.extend(groups_of(resource_logs));
         }
         groups.iter().any(|group| !group.records.is_empty()).then(|| Self {
@@ -124,10 +123,10 @@ fn groups_of<'a>(mut resource_logs: Value<'a>) -> Vec<Group<'a>> {
         let scope = scope_logs.take("scope").and_then(|mut scope| scope.take("name"));
         // A name is short; what is not is none.
         let scope = scope.filter(|name| matches!(name, Value::Text(name) if name.len() <= SCOPE_BYTES_MAX));
-        let records = list(scope_logs, ["logRecords", "log_records"]);
+        let records = list(scope_logs, &["logRecords", "log_records"]);
         Group { resource: Rc::clone(&resource), scope, records }
     };
-    list(resource_logs, ["scopeLogs", "scope_logs"]).into_iter().map(group).collect()
+    list(resource_logs, &["scopeLogs", "scope_logs"]).into_iter().map(group).collect()
 }
 
 impl<'a> Resource<'a> {
@@ -175,7 +174,7 @@ fn as_line(body: Value<'_>) -> Value<'_> {
 
 /// The attributes of a record or resource.
 fn attributes(of: Value<'_>) -> Members<'_> {
-    key_values(list(of, ["attributes", "attributes"]))
+    key_values(list(of, &["attributes"]))
 }
 
 fn key_values<'a>(pairs: Vec<Value<'a>>) -> Members<'a> {
@@ -197,15 +196,15 @@ fn any_value(value: Value<'_>) -> Value<'_> {
             Err(_) => Value::Text(number),
         },
         ("arrayValue" | "array_value", held) => {
-            Value::List(list(held, ["values", "values"]).into_iter().map(any_value).collect())
+            Value::List(list(held, &["values"]).into_iter().map(any_value).collect())
         }
-        ("kvlistValue" | "kvlist_value", held) => Value::Object(key_values(list(held, ["values", "values"]))),
+        ("kvlistValue" | "kvlist_value", held) => Value::Object(key_values(list(held, &["values"]))),
         (_, held) => held,
     }
 }
 
-/// The items of a list under one of two names.
-fn list<'a>(mut of: Value<'a>, names: [&str; 2]) -> Vec<Value<'a>> {
+/// The items of a list under one of its names.
+fn list<'a>(mut of: Value<'a>, names: &[&str]) -> Vec<Value<'a>> {
     match names.iter().find_map(|name| of.take(name)) {
         Some(Value::List(items)) => items,
         _ => Vec::new(),

@@ -118,11 +118,12 @@ fn a_topics_source_is_the_one_inside() {
 
 #[test]
 fn an_event_that_speaks_for_itself_is_not_what_its_message_quotes() {
-    let line = json!({"@timestamp": STAMP, "ecs": {"version": "8.0.0"}, "source": {"ip": "198.51.100.9"},
-        "event": {"action": "quoted", "outcome": "failure"}, "message": NGINX});
-    let read = event(line.to_string());
-    let row = read.events.row(0);
-    assert_eq!((row.source_format.as_deref(), row.src_ip.as_deref()), (Some("ecs"), Some("198.51.100.9")));
+    for said in [json!({"source": {"ip": "198.51.100.9"}}), json!({"log": {"level": "info"}})] {
+        let mut line = json!({"@timestamp": STAMP, "ecs": {"version": "8.0.0"}, "message": NGINX});
+        line.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+        let read = event(line.to_string());
+        assert_eq!(read.events.row(0).source_format.as_deref(), Some("ecs"), "{said}");
+    }
 }
 
 #[test]

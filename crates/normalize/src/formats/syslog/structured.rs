@@ -1,5 +1,5 @@
-//! Structured data of RFC 5424: `[id name="value" name="value"][id …]`. In a value `\\"`, `\\\\` and
-//! `\\]` are escaped.
+//! Structured data of RFC 5424: `[id name="value" name="value"][id …]`. In a value `\"`, `\\` and
+//! `\]` are escaped.
 
 use std::borrow::Cow;
 
