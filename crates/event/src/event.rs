@@ -63,7 +63,7 @@ columns! {
     origin_host: Text, P, "unmapped.origin_host", "Host of the page that holds the iframe (parent_origin).";
     bound_origin: Text, S, "unmapped.bound_origin", "Host that the token is bound to, said at issue.";
     request_id: Text, P, "http_request.uid", "Request id; a client can set it, so nothing is de-duplicated by it.";
-    trace_id: Text, P, "unmapped.trace_id", "W3C trace id.";
+    trace_id: Text, P, "trace.uid", "W3C trace id.";
     message: Text, P, "message", "The human part of the line, redacted.";
     flags: List, I, "unmapped.flags", "What was odd: clock_skew, late, tenant_mismatch, raw_token_received, duplicate_key, ...";
     redactions: List, I, "unmapped.redactions", "Which secrets were taken out, and from where, e.g. session_token:query.";

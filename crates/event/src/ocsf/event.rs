@@ -26,7 +26,9 @@ const API_TOKEN: (i32, &str) = (7, "API Token");
 /// `unmapped`, beside what the source said that no column holds.
 pub fn of_event(row: &EventRow<'_>) -> Value {
     let said = row.class_uid.unwrap_or_default();
-    let class = if CLASSES.contains(&said) { said } else { BASE_EVENT };
+    // An HTTP activity that tells of neither request nor answer is none.
+    let is_http = said != HTTP_ACTIVITY || has_http(row);
+    let class = if CLASSES.contains(&said) && is_http { said } else { BASE_EVENT };
     let mut maker = Maker { row, class, unmapped: unmapped(row) };
     maker.unmapped.set("class_uid", (class != said).then_some(said));
     let mut object = Object::default();
@@ -47,6 +49,13 @@ pub fn of_event(row: &EventRow<'_>) -> Value {
     let metadata = maker.metadata(&object);
     object.nest("metadata", metadata).nest("unmapped", maker.unmapped);
     Value::Object(object.0)
+}
+
+/// Whether anything of a request or its answer is known.
+fn has_http(row: &EventRow<'_>) -> bool {
+    let texts = [&row.method, &row.path, &row.host, &row.scheme, &row.query_redacted];
+    let others = [&row.user_agent, &row.referrer_host, &row.request_id];
+    texts.iter().chain(&others).any(|text| text.is_some()) || row.bytes_in.is_some() || row.status.is_some()
 }
 
 struct Maker<'r, 'a> {
@@ -242,10 +251,6 @@ impl Maker<'_, '_> {
         response.set("code", row.status);
         self.unmapped.set("http_method", method.filter(|method| !is_known(method)));
         if matches!(self.class, AUTHENTICATION | ENTITY_MANAGEMENT | HTTP_ACTIVITY | API_ACTIVITY) {
-            if self.class == HTTP_ACTIVITY && request.0.is_empty() && !has_response {
-                // The class wants a request, and this one says nothing of itself.
-                request.set("args", Some(""));
-            }
             object.nest("http_request", request);
             if has_response {
                 object.nest("http_response", response);
@@ -319,6 +324,7 @@ fn unmapped(row: &EventRow<'_>) -> Object {
         .set("ua_fp", row.ua_fp.as_deref())
         .set("origin_host", row.origin_host.as_deref())
         .set("bound_origin", row.bound_origin.as_deref())
+        .set("observed", row.observed.as_deref())
         .set("flags", list(&row.flags))
         .set("redactions", list(&row.redactions));
     object
@@ -364,8 +370,16 @@ mod tests {
     }
 
     #[test]
+    fn an_http_activity_without_a_request_or_an_answer_is_a_base_event() {
+        let object = of_event(&row(4002, 99));
+        assert_eq!((&object["class_uid"], &object["unmapped"]["class_uid"]), (&0.into(), &4002.into()));
+        let answered = EventRow { status: Some(403), ..row(4002, 99) };
+        assert_eq!(of_event(&answered)["class_uid"], 4002);
+    }
+
+    #[test]
     fn an_activity_that_the_class_does_not_know_is_other() {
-        let object = of_event(&row(4002, 42));
+        let object = of_event(&EventRow { status: Some(200), ..row(4002, 42) });
         assert_eq!((&object["activity_id"], &object["type_uid"]), (&99.into(), &400_299.into()));
     }
 }
