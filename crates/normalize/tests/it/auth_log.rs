@@ -9,15 +9,7 @@ use std::path::PathBuf;
 use event::EventTime;
 use normalize::Normalized;
 
-use crate::feed::{feed_at, normalizer};
-
-fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("WATCHFIRE_TEST_DATA");
-    if folder.is_none() {
-        eprintln!("skipped: WATCHFIRE_TEST_DATA is not set");
-    }
-    folder.map(PathBuf::from)
-}
+use crate::feed::{feed_at, normalizer, third_party};
 
 fn read(file: PathBuf, broker_time: EventTime) -> (usize, Normalized) {
     let log = std::fs::read(file).unwrap();
@@ -29,7 +21,7 @@ fn read(file: PathBuf, broker_time: EventTime) -> (usize, Normalized) {
 
 #[test]
 fn every_line_of_an_auth_log_is_an_event_and_logins_add_up_by_address() {
-    let Some(data) = data() else { return };
+    let Some(data) = third_party() else { return };
     // 2017-03-31T00:00:00Z, the night after the last line.
     let (lines, read) = read(data.join("auth/elastic_auth_mar27-30.log"), EventTime(1_490_918_400_000));
     assert_eq!((read.events.len(), read.rejects.len()), (lines, 0));
@@ -73,7 +65,7 @@ fn every_line_of_an_auth_log_is_an_event_and_logins_add_up_by_address() {
 
 #[test]
 fn every_line_of_a_real_access_log_is_an_event() {
-    let Some(data) = data() else { return };
+    let Some(data) = third_party() else { return };
     let (lines, read) = read(data.join("traffic/apache_17-18may2015.log"), EventTime(1_432_080_000_000));
     assert_eq!((read.events.len(), read.rejects.len()), (lines, 0), "{:?}", read.rejects.rows().next());
     assert!(read.events.rows().all(|row| row.source_format.as_deref() == Some("nginx_combined")));

@@ -120,3 +120,12 @@ pub(crate) fn everything(read: &Normalized) -> String {
     let observations: String = read.observations.iter().map(|batch| json_lines(batch.arrow())).collect();
     json_lines(read.events.arrow()) + &json_lines(read.rejects.arrow()) + &observations
 }
+
+/// The folder of third-party data, if there is one; it is not part of this repository.
+pub(crate) fn third_party() -> Option<std::path::PathBuf> {
+    let folder = std::env::var_os("WATCHFIRE_TEST_DATA");
+    if folder.is_none() {
+        eprintln!("skipped: WATCHFIRE_TEST_DATA is not set");
+    }
+    folder.map(Into::into)
+}
