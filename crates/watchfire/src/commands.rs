@@ -47,6 +47,13 @@ impl KafkaArgs {
     }
 }
 
+/// Whether whoever reads what is printed has gone.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let of_json = || error.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind).or_else(of_json);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
+}
+
 /// What went wrong with a cluster, and what may help.
 fn with_cure(error: AdminError) -> anyhow::Error {
     let cure = match &error {

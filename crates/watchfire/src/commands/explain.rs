@@ -2,7 +2,7 @@
 
 mod said;
 
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use normalize::{Normalizer, Trace};
 use pipeline::Clock;
 
 use self::said::Said;
+use super::is_broken_pipe;
 use super::place::since;
 use crate::cli::ConfigArgs;
 use crate::commands::check::schemas_with;
@@ -47,55 +48,91 @@ pub(crate) struct ExplainArgs {
 /// Lines that are read before any of them is printed.
 const LINES_AT_ONCE: usize = 256;
 
+/// Events and rejects after which those that there are are printed: one line may hold many.
+const ROWS_AT_ONCE: usize = 4_096;
+
 /// One line of the input, and the way that each event in it took.
 struct Taken {
     number: i64,
-    text: Vec<u8>,
+    bytes: usize,
     traces: Vec<Trace>,
 }
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<()> {
+    match explain(args) {
+        // `watchfire explain … | head` has seen enough.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        explained => explained,
+    }
+}
+
+fn explain(args: &ExplainArgs) -> anyhow::Result<()> {
     let config = args.config.load(Overrides::default())?;
     let schemas = schemas_with(&config, args.source.as_deref())?;
     let fingerprinter = config::fingerprinter(&config)?;
-    let mut normalizer = Normalizer::new(Arc::new(schemas), fingerprinter, config.normalize.options(1));
+    let normalizer = Normalizer::new(Arc::new(schemas), fingerprinter, config.normalize.options(1));
     let feed = LogTopic::new(&args.partner, &args.feed)?;
-    let topic: Arc<str> = feed.name().into();
-    let received = args.received.map_or_else(|| Clock::system().now(), EventTime);
+    let mut reader = Reader {
+        normalizer,
+        topic: feed.name().into(),
+        feed,
+        received: args.received.map_or_else(|| Clock::system().now(), EventTime),
+        source: args.source.as_deref(),
+        number: 0,
+    };
     let mut said = Said::new(BufWriter::new(std::io::stdout().lock()), args.json);
     let bar = progress(bytes_of(args.files.iter().map(PathBuf::as_path)));
-    let mut number = 0;
     for file in &args.files {
-        let (mut lines, mut line) = (Lines::open(Some(file), &bar)?, Vec::new());
+        let mut lines = Lines::open(Some(file), &bar)?;
         loop {
-            let mut taken = Vec::new();
-            while taken.len() < LINES_AT_ONCE && lines.next(&mut line)?.is_some() {
-                number += 1;
-                let raw = RawLog {
-                    source: &feed,
-                    topic: &topic,
-                    partition: 0,
-                    offset: number,
-                    broker_time: received,
-                    payload: &line,
-                    format: args.source.as_deref(),
-                    shipper_id: None,
-                    shipper_seq: None,
-                };
-                if line.trim_ascii().is_empty() {
-                    continue;
-                }
-                let traces = normalizer.trace(&raw);
-                normalizer.normalize(&raw);
-                taken.push(Taken { number, text: line.clone(), traces });
-            }
+            let taken = reader.take_some(&mut lines)?;
             if taken.is_empty() {
                 break;
             }
-            bar.suspend(|| said.of(&taken, &normalizer.finish()))?;
+            bar.suspend(|| said.of(&taken, &reader.normalizer.finish()))?;
         }
     }
     bar.finish_and_clear();
-    said.end()?.flush()?;
-    Ok(())
+    said.end()
+}
+
+/// Reads lines one by one, each as a record of its own.
+struct Reader<'a> {
+    normalizer: Normalizer,
+    topic: Arc<str>,
+    feed: LogTopic,
+    received: EventTime,
+    source: Option<&'a str>,
+    number: i64,
+}
+
+impl Reader<'_> {
+    /// The next lines that are not blank; none at the end.
+    fn take_some(&mut self, lines: &mut Lines) -> anyhow::Result<Vec<Taken>> {
+        let (mut taken, mut line) = (Vec::new(), Vec::new());
+        while taken.len() < LINES_AT_ONCE
+            && self.normalizer.rows() < ROWS_AT_ONCE
+            && lines.next(&mut line)?.is_some()
+        {
+            self.number += 1;
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let raw = RawLog {
+                source: &self.feed,
+                topic: &self.topic,
+                partition: 0,
+                offset: self.number,
+                broker_time: self.received,
+                payload: &line,
+                format: self.source,
+                shipper_id: None,
+                shipper_seq: None,
+            };
+            let traces = self.normalizer.trace(&raw);
+            self.normalizer.normalize(&raw);
+            taken.push(Taken { number: self.number, bytes: line.len(), traces });
+        }
+        Ok(taken)
+    }
 }

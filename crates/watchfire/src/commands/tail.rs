@@ -1,6 +1,6 @@
 //! `watchfire tail`: the records of a topic, as a person or a program reads them.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::place::{since, time};
 use super::printable::{json_line, printable};
-use super::{KafkaArgs, with_cure};
+use super::{KafkaArgs, is_broken_pipe, with_cure};
 
 /// Flags of `tail`.
 #[derive(clap::Args)]
@@ -53,10 +53,6 @@ pub(crate) fn run(args: &TailArgs) -> anyhow::Result<()> {
         Err(error) if is_broken_pipe(&error) => Ok(()),
         shown => shown,
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 fn show(args: &TailArgs, out: &mut impl Write) -> anyhow::Result<()> {

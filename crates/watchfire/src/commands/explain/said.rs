@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::Taken;
 
 /// Columns that say where an event lies, or what is said elsewhere.
-const NOT_LISTED: [&str; 13] = [
+const NOT_LISTED: [&str; 14] = [
     "event_id",
     "kafka_topic",
     "kafka_partition",
@@ -25,6 +25,7 @@ const NOT_LISTED: [&str; 13] = [
     "observed",
     "redactions",
     "flags",
+    "unmapped",
 ];
 /// How wide a paragraph is.
 const WIDTH: usize = 96;
@@ -86,10 +87,11 @@ impl<W: Write> Said<W> {
     }
 
     /// Says how many there were, to the person at the terminal.
-    pub(super) fn end(self) -> anyhow::Result<W> {
+    pub(super) fn end(mut self) -> anyhow::Result<()> {
+        self.out.flush()?;
         let sources: Vec<_> = self.by_source.iter().map(|(name, count)| format!("{name} {count}")).collect();
         eprintln!("{} events, {} rejects; sources: {}", self.events, self.rejects, sources.join(", "));
-        Ok(self.out)
+        Ok(())
     }
 }
 
@@ -147,7 +149,6 @@ impl Became<'_> {
             return said + "\n";
         }
         let listed = self.columns.iter().filter(|(name, _)| !NOT_LISTED.contains(&name.as_str()));
-        let listed = listed.filter(|(name, _)| *name != "unmapped");
         paragraph(&mut said, "columns", listed.map(|(name, value)| format!("{name}={}", plain(value))));
         for (title, column) in [("kept aside", "unmapped"), ("detectors", "observed")] {
             if !text(column).is_empty() {
@@ -172,7 +173,7 @@ impl Became<'_> {
                 format!("{}…", text.chars().take(SHOWN_MAX).collect::<String>())
             }
             Some(text) => text.to_owned(),
-            None => format!("({} bytes)", line.text.len()),
+            None => format!("({} bytes)", line.bytes),
         }
     }
 }
