@@ -41,9 +41,10 @@ pub(crate) const FILLABLE: &[Column] = columns! {
     Text: source_event_id original_time env shipper_id boot_id action owasp_event outcome reason
         partner_id user_ref api_key_id api_key_fp token_fp session_id src_ip end_user_ip peer_ip
         user_agent method host path query_redacted object_id scheme tls_version referrer_host
-        origin_host bound_origin request_id trace_id message;
+        origin_host bound_origin request_id trace_id message src_as_name src_country src_city ja4
+        object_owner;
     Int: class_uid activity_id severity src_port status latency_ms;
-    Long: seq bytes_in bytes_out;
+    Long: seq bytes_in bytes_out src_asn;
     Time: logged_time transmit_time token_issued_at token_expires_at;
 };
 
@@ -52,7 +53,7 @@ pub(crate) const REDACTED: &[Column] = columns! {
     Text: source_event_id original_time env shipper_id boot_id action owasp_event outcome reason
         partner_id user_ref api_key_id src_ip end_user_ip peer_ip user_agent method host path
         query_redacted object_id scheme tls_version referrer_host origin_host bound_origin
-        request_id trace_id message unmapped;
+        request_id trace_id message src_as_name src_city ja4 object_owner unmapped;
 };
 
 /// The column of a name.

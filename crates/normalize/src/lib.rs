@@ -32,11 +32,14 @@ mod settings;
 
 mod address;
 mod agents;
+mod client;
 mod route;
 mod stamp;
 mod zone;
 
+mod enrich;
 mod fingerprint;
+mod personal;
 mod redact;
 
 mod groups;
@@ -47,7 +50,9 @@ mod sources;
 
 mod counts;
 
+pub use client::Networks;
 pub use counts::Counts;
+pub use enrich::{BadPlaces, Enrichment, PartnerFacts, Places};
 pub use fingerprint::{BadPepper, Fingerprinter};
 pub use limits::Limits;
 pub use normalizer::{Normalized, Normalizer, Options};

@@ -9,11 +9,14 @@ use event::{EventRow, Position, RawLog, RejectReason};
 
 use crate::agents::Agents;
 use crate::carry::{Found, Search};
+use crate::client::Networks;
+use crate::enrich::{Enrichment, Known};
 use crate::fields::Fields;
 use crate::fingerprint::Fingerprinter;
 use crate::formats::Unreadable;
 use crate::limits::Limits;
 use crate::mapping::Draft;
+use crate::normalizer::Options;
 use crate::observe::Seen;
 use crate::parse::{fields, required, time};
 use crate::route::route;
@@ -48,17 +51,30 @@ pub(crate) struct LineReader {
     fingerprinter: Fingerprinter,
     limits: Limits,
     formats: BTreeMap<String, String>,
+    trusted_hops: BTreeMap<String, Networks>,
+    enrichment: Arc<Enrichment>,
     agents: Agents,
+    known: Known,
 }
 
 impl LineReader {
-    pub(crate) fn new(
-        schemas: Arc<Schemas>,
-        fingerprinter: Fingerprinter,
-        limits: Limits,
-        formats: BTreeMap<String, String>,
-    ) -> Self {
-        Self { schemas, fingerprinter, limits, formats, agents: Agents::default() }
+    pub(crate) fn new(schemas: Arc<Schemas>, fingerprinter: Fingerprinter, options: Options) -> Self {
+        let Options { limits, formats, trusted_hops, .. } = options;
+        Self {
+            schemas,
+            fingerprinter,
+            limits,
+            formats,
+            trusted_hops,
+            enrichment: Arc::default(),
+            agents: Agents::default(),
+            known: Known::default(),
+        }
+    }
+
+    /// Reads on with what is known now.
+    pub(crate) fn learn(&mut self, schemas: Arc<Schemas>, enrichment: Arc<Enrichment>) {
+        (self.schemas, self.enrichment, self.known) = (schemas, enrichment, Known::default());
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -98,6 +114,13 @@ impl LineReader {
         raw.format.or_else(|| configured().map(String::as_str))
     }
 
+    /// The hops that are trusted to say whom they stand for: by topic, feed or source.
+    fn trusted_hops(&self, raw: &RawLog<'_>, source: &Source) -> Option<&Networks> {
+        [&**raw.topic, &*raw.source.feed, &source.name]
+            .into_iter()
+            .find_map(|name| self.trusted_hops.get(name))
+    }
+
     /// Reads one line that was found.
     pub(crate) fn read<'a>(
         &mut self,
@@ -129,7 +152,10 @@ impl LineReader {
         let precise = source.time.precise && stamp.as_ref().is_some_and(|stamp| stamp.contains('.'));
         draft.row.original_time = stamp;
         draft.set_time(time, ingest_time, self.limits.ahead_ms_max);
-        let (observe, sequence_of_record) = draft.fill_columns(source, meaning, line.raw.shipper_seq);
+        draft.take_personal(source);
+        let way = draft.way(source);
+        let (mut observe, sequence_of_record) = draft.fill_columns(source, meaning, line.raw.shipper_seq);
+        draft.set_client(&way, self.trusted_hops(line.raw, source), &mut observe);
         let repeated = draft.repeated();
         draft.set_wrappers(found);
         draft.token_from_url(&source.token_in_url);
@@ -140,6 +166,7 @@ impl LineReader {
         if let Some(agent) = row.user_agent.as_deref() {
             row.ua_fp = Some(Cow::Owned(self.agents.fingerprint(agent)));
         }
+        self.enrichment.apply(&mut row, &mut self.known);
         if let (None, Some(method), Some(path)) = (&row.route, &row.method, &row.path) {
             row.route = Some(Cow::Owned(route(method, path)));
         }

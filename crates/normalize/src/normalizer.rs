@@ -8,7 +8,9 @@ use event::{
     RejectBatchBuilder, RejectReason, RejectRow, SourceProgress,
 };
 
+use crate::client::Networks;
 use crate::counts::Counts;
+use crate::enrich::Enrichment;
 use crate::fingerprint::Fingerprinter;
 use crate::formats::Unreadable;
 use crate::limits::Limits;
@@ -30,11 +32,18 @@ pub struct Options {
     /// The source of a topic or, where the topic is not named, of a feed. A record's `wf-format`
     /// header goes before it; where neither says anything the line itself is looked at.
     pub formats: BTreeMap<String, String>,
+    /// By topic, feed or source: the proxies that are believed when they say for whom they speak.
+    pub trusted_hops: BTreeMap<String, Networks>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limits: Limits::default(), observation_partitions: 1, formats: BTreeMap::new() }
+        Self {
+            limits: Limits::default(),
+            observation_partitions: 1,
+            formats: BTreeMap::new(),
+            trusted_hops: BTreeMap::new(),
+        }
     }
 }
 
@@ -70,13 +79,18 @@ impl Normalizer {
     pub fn new(schemas: Arc<Schemas>, fingerprinter: Fingerprinter, options: Options) -> Self {
         Self {
             observations: Observations::new(options.observation_partitions),
-            reader: LineReader::new(schemas, fingerprinter, options.limits, options.formats),
+            reader: LineReader::new(schemas, fingerprinter, options),
             events: EventBatchBuilder::default(),
             rejects: RejectBatchBuilder::default(),
             progress: BTreeMap::new(),
             counts: Counts::default(),
             again: None,
         }
+    }
+
+    /// Reads on with these descriptions, and with what else is known.
+    pub fn learn(&mut self, schemas: Arc<Schemas>, enrichment: Arc<Enrichment>) {
+        self.reader.learn(schemas, enrichment);
     }
 
     /// Reads one record.

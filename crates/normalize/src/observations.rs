@@ -8,6 +8,7 @@ use event::{EventRow, Observation, ObservationBatch, ObservationBatchBuilder, Ob
 use hashbrown::{HashMap, HashSet};
 
 use crate::address;
+use crate::client::EDGE_ADDRESS;
 use crate::observe::Seen;
 use crate::requests::Requests;
 use crate::sources::{Arrived, Sources};
@@ -79,7 +80,10 @@ impl Observations {
         if account.is_none() && !by_address && token.is_none() {
             return;
         }
-        let net = row.src_ip.as_deref().and_then(address::parse).map(address::network);
+        // A proxy's address is nobody's: all that come through it would be one.
+        let is_edge = row.flags.iter().any(|flag| flag == EDGE_ADDRESS);
+        let src_ip = row.src_ip.as_deref().filter(|_| !is_edge);
+        let net = src_ip.and_then(address::parse).map(address::network);
         let mut observation = Observation {
             time: row.time,
             ingest_time: row.ingest_time,
@@ -98,7 +102,7 @@ impl Observations {
             partner_id: lent(&row.partner_id),
             user_ref: lent(&row.user_ref),
             api_key: lent(&row.api_key_id).or(lent(&row.api_key_fp)),
-            src_ip: lent(&row.src_ip),
+            src_ip: src_ip.map(Cow::Borrowed),
             src_net: net.as_deref().map(Cow::Borrowed),
             ua_fp: lent(&row.ua_fp),
             origin_host: lent(&row.origin_host),

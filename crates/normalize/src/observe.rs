@@ -31,6 +31,10 @@ impl Observe {
         }
     }
 
+    pub(crate) fn remove(&mut self, kind: ObservationKind) {
+        self.kinds &= !(1 << kind.code());
+    }
+
     pub(crate) fn merge(&mut self, other: &Observe) {
         self.kinds |= other.kinds;
         if self.token_action.is_none() {

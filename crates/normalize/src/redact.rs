@@ -37,6 +37,10 @@ pub(crate) enum Kind {
     Password,
     Session,
     Secret,
+    /// Of a person, as a description says.
+    Personal,
+    /// The same, and not even a fingerprint is kept.
+    Dropped,
 }
 
 impl Kind {
@@ -50,6 +54,7 @@ impl Kind {
             Self::Password => "password",
             Self::Session => "session_id",
             Self::Secret => "secret",
+            Self::Personal | Self::Dropped => "personal",
         }
     }
 }
@@ -186,7 +191,7 @@ pub(crate) fn redact<'t>(
 
 /// What stands in for a secret.
 pub(crate) fn replacement(secret: &str, kind: Kind, fingerprinter: &Fingerprinter) -> String {
-    if kind == Kind::Password {
+    if matches!(kind, Kind::Password | Kind::Dropped) {
         return WITHHELD.to_owned();
     }
     let bare = secret.split_once(' ').map_or(secret, |(scheme, rest)| {

@@ -1,5 +1,6 @@
 //! Descriptions of sources: the folders of `schemas/`, read, checked and made ready to use.
 
+mod line_number;
 mod reader;
 mod source;
 
@@ -25,10 +26,12 @@ const BUILT_IN: &[(&str, &str)] = sources! {
 
 /// A description that cannot be used: which file, which key, what is wrong and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {key}: {problem}; {cure}")]
+#[error("{file}{}: {key}: {problem}; {cure}", line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub struct SchemaError {
     /// The file.
     pub file: String,
+    /// The line in it, from 1, where there is one.
+    pub line: Option<usize>,
     /// The key in it, as a path.
     pub key: String,
     /// What is wrong.
@@ -61,6 +64,7 @@ impl Schemas {
         let mut sources = Self::built_in().sources;
         let unreadable = |path: &Path, error: std::io::Error| SchemaError {
             file: path.display().to_string(),
+            line: None,
             key: "file".to_owned(),
             problem: error.to_string(),
             cure: "name a folder that holds one folder with a schema.yaml for each source".to_owned(),

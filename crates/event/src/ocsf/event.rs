@@ -1,5 +1,7 @@
 //! An event as an OCSF object of its class.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::{Object, VERSION, classify, severity};
@@ -133,7 +135,15 @@ impl Maker<'_, '_> {
         }
         if !source.0.is_empty() {
             let is_port = |port: &i32| (0..=65_535).contains(port);
-            source.set("port", row.src_port.filter(is_port)).nest("proxy_endpoint", proxy);
+            let mut network = Object::default();
+            network.set("number", row.src_asn).set("name", row.src_as_name.as_deref());
+            let mut location = Object::default();
+            location.set("country", row.src_country.as_deref()).set("city", row.src_city.as_deref());
+            source
+                .set("port", row.src_port.filter(is_port))
+                .nest("proxy_endpoint", proxy)
+                .nest("autonomous_system", network)
+                .nest("location", location);
         }
         if self.class == BASE_EVENT {
             self.unmapped.nest("src_endpoint", source);
@@ -212,6 +222,7 @@ impl Maker<'_, '_> {
         if self.class != API_ACTIVITY {
             let is_entity = self.class == ENTITY_MANAGEMENT;
             self.unmapped.set("object_id", row.object_id.as_deref().filter(|_| !is_entity));
+            self.unmapped.set("object_owner", row.object_owner.as_deref());
             return;
         }
         let mut resources = Vec::new();
@@ -219,6 +230,9 @@ impl Maker<'_, '_> {
             let mut resource = Object::default();
             if uid.is_some() {
                 resource.set("uid", uid.as_deref()).set("type", kind);
+                let mut owner = Object::default();
+                owner.set("uid", row.object_owner.as_deref().filter(|_| kind.is_none()));
+                resource.nest("owner", owner);
             }
             resources.extend(resource.some());
         }
@@ -244,6 +258,7 @@ impl Maker<'_, '_> {
             .set("referrer", row.referrer_host.as_deref())
             .set("uid", row.request_id.as_deref())
             .set("length", row.bytes_in)
+            .set("x_forwarded_for", list(&row.xff))
             .nest("url", url);
         let mut response = Object::default();
         response.set("length", row.bytes_out).set("latency", row.latency_ms);
@@ -263,9 +278,9 @@ impl Maker<'_, '_> {
         let mut tls = Object::default();
         tls.set("version", row.tls_version.as_deref());
         if self.class == HTTP_ACTIVITY {
-            object.nest("tls", tls);
+            object.nest("tls", tls).set("ja4_fingerprint_list", row.ja4.as_deref().map(ja4));
         } else {
-            self.unmapped.set("tls_version", row.tls_version.as_deref());
+            self.unmapped.set("tls_version", row.tls_version.as_deref()).set("ja4", row.ja4.as_deref());
         }
     }
 
@@ -313,21 +328,30 @@ fn unmapped(row: &EventRow<'_>) -> Object {
         .set("partition", row.kafka_partition)
         .set("offset", row.kafka_offset)
         .set("line", row.kafka_line);
-    let list = |items: &[std::borrow::Cow<'_, str>]| {
-        (!items.is_empty()).then(|| items.iter().map(|item| item.as_ref().to_owned()).collect::<Vec<_>>())
-    };
     object
         .nest("kafka", kafka)
         .set("boot_id", row.boot_id.as_deref())
         .set("owasp_event", row.owasp_event.as_deref())
         .set("end_user_ip", row.end_user_ip.as_deref())
         .set("ua_fp", row.ua_fp.as_deref())
+        .set("ua_family", row.ua_family.as_deref())
+        .set("enriched_by", row.enriched_by.as_deref())
+        .set("redriven_from", row.redriven_from.as_deref())
         .set("origin_host", row.origin_host.as_deref())
         .set("bound_origin", row.bound_origin.as_deref())
         .set("observed", row.observed.as_deref())
         .set("flags", list(&row.flags))
         .set("redactions", list(&row.redactions));
     object
+}
+
+/// A list of the one fingerprint.
+fn ja4(value: &str) -> Value {
+    serde_json::json!([{ "type_id": 1, "type": "JA4", "value": value }])
+}
+
+fn list(items: &[Cow<'_, str>]) -> Option<Vec<String>> {
+    (!items.is_empty()).then(|| items.iter().map(|item| item.as_ref().to_owned()).collect())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::target::{part, split_target};
 use super::text_of;
 use crate::address;
 use crate::columns::Cell;
+use crate::enrich::alpha2;
 use crate::fields::Value;
 use crate::fingerprint::Fingerprinter;
 use crate::redact::{Kind, is_placeholder};
@@ -25,6 +26,10 @@ pub(crate) enum Convert {
     EndpointIp,
     /// The port of `address:port`, for a column of numbers.
     EndpointPort,
+    /// A country's code as ISO 3166-1 alpha-2.
+    Country,
+    /// The number of an autonomous system, also written `AS64500`, for a column of numbers.
+    Asn,
     /// The host of an origin or URL, in lower case.
     Host,
     /// The path of a request target or URL.
@@ -49,10 +54,12 @@ pub(crate) enum Convert {
 
 impl Convert {
     /// The names that descriptions use; those of time stamps come on top.
-    pub(crate) const NAMES: [(&'static str, Convert); 12] = [
+    pub(crate) const NAMES: [(&'static str, Convert); 14] = [
         ("ip", Self::Ip),
         ("endpoint_ip", Self::EndpointIp),
         ("endpoint_port", Self::EndpointPort),
+        ("country", Self::Country),
+        ("asn", Self::Asn),
         ("host", Self::Host),
         ("path", Self::Path),
         ("query", Self::Query),
@@ -77,9 +84,12 @@ impl Convert {
     /// Reads a value for a column of text.
     pub(super) fn text<'a>(self, text: Cow<'a, str>, fingerprinter: &Fingerprinter) -> Converted<'a> {
         match self {
-            Self::Plain | Self::Seconds | Self::EndpointPort | Self::Stamp(_) => Converted::Text(text),
+            Self::Plain | Self::Seconds | Self::EndpointPort | Self::Asn | Self::Stamp(_) => {
+                Converted::Text(text)
+            }
             Self::Ip => ip(text),
             Self::EndpointIp => ip(part(&text, |text| endpoint(text).0)),
+            Self::Country => country(&text),
             Self::Host => host(&text),
             Self::Path => Converted::Text(part(&text, |text| split_target(text).0)),
             Self::Query => match part(&text, |text| split_target(text).1.unwrap_or_default()) {
@@ -120,6 +130,7 @@ impl Convert {
             (Cell::Int(_), Self::Seconds) => {
                 seconds_ms(value).and_then(|millis| i32::try_from(millis).ok()).map_or(unfit, Converted::Int)
             }
+            (Cell::Long(_), Self::Asn) => asn(value).map_or(unfit, Converted::Long),
             (Cell::Int(_), _) => {
                 long(value).and_then(|number| i32::try_from(number).ok()).map_or(unfit, Converted::Int)
             }
@@ -191,6 +202,17 @@ fn endpoint(text: &str) -> (&str, Option<&str>) {
         Some((address, port)) if !port.contains(':') => (address, Some(port)),
         _ => (text, None),
     }
+}
+
+fn country<'a>(code: &str) -> Converted<'a> {
+    let Some(country) = alpha2(code) else { return Converted::Unfit("unknown_country") };
+    Converted::Text(Cow::Owned(country.map(char::from).into_iter().collect()))
+}
+
+fn asn(value: &Value<'_>) -> Option<i64> {
+    let text = text_of(value)?;
+    let number = text.trim().trim_start_matches(['A', 'S', 'a', 's']).parse::<u32>().ok()?;
+    (number > 0).then_some(i64::from(number))
 }
 
 fn host<'a>(text: &Cow<'a, str>) -> Converted<'a> {

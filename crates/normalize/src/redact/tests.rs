@@ -225,9 +225,17 @@ fn the_pass_is_linear_in_what_it_reads() {
         "token=\\\\\\",
         "token:                 ",
     ] {
-        let text = piece.repeat((1 << 20) / piece.len());
-        let start = std::time::Instant::now();
-        clean(&text);
-        assert!(start.elapsed().as_secs() < 5, "{piece} took {:?}", start.elapsed());
+        // Sixteen times as much takes sixteen times as long; were it quadratic, it would be 256 times.
+        let quickest = |bytes: usize| {
+            let text = piece.repeat(bytes / piece.len());
+            let takes = |_| {
+                let start = std::time::Instant::now();
+                clean(&text);
+                start.elapsed()
+            };
+            (0..3).map(takes).min().expect("three times")
+        };
+        let (short, long) = (quickest(1 << 15), quickest(1 << 19));
+        assert!(long < short * 80, "{piece} took {short:?}, and sixteen times as much {long:?}");
     }
 }

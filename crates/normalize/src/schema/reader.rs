@@ -29,6 +29,7 @@ impl Members {
     pub(super) fn of_file(file: &str, yaml: &str) -> Result<Self, SchemaError> {
         let value: Value = serde_yaml_ng::from_str(yaml).map_err(|error| SchemaError {
             file: file.to_owned(),
+            line: error.location().map(|location| location.line()),
             key: "file".to_owned(),
             problem: error.to_string(),
             cure: "write valid YAML; `schemas/partner/schema.yaml` is an example".to_owned(),
@@ -45,6 +46,7 @@ impl Members {
             None => Ok(()),
             Some((key, _)) => Err(SchemaError {
                 file: self.file.clone(),
+                line: None,
                 key: self.path(key),
                 problem: "unknown key".to_owned(),
                 cure: format!("use one of: {}", known.join(", ")),
@@ -72,6 +74,7 @@ impl Members {
     ) -> Result<T, SchemaError> {
         self.get(key, read)?.ok_or_else(|| SchemaError {
             file: self.file.clone(),
+            line: None,
             key: self.path(key),
             problem: "missing key".to_owned(),
             cure: cure.to_owned(),
@@ -90,6 +93,11 @@ impl Members {
         Ok(())
     }
 
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.members.iter().any(|(name, _)| name == key)
+    }
+
     fn path(&self, key: &str) -> String {
         if self.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.key) }
     }
@@ -100,6 +108,7 @@ impl Entry<'_> {
     pub(super) fn wrong(&self, problem: impl Into<String>, cure: impl Into<String>) -> SchemaError {
         SchemaError {
             file: self.at.file.to_owned(),
+            line: None,
             key: self.at.key.clone(),
             problem: problem.into(),
             cure: cure.into(),

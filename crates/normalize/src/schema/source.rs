@@ -3,6 +3,7 @@
 use memchr::memmem::Finder;
 
 use super::SchemaError;
+use super::line_number::line_of;
 use super::reader::{Entry, Members};
 use crate::formats::Place;
 use crate::formats::json::Shape;
@@ -10,6 +11,7 @@ use crate::formats::patterns::Pattern;
 use crate::formats::syslog;
 use crate::formats::template::Template;
 use crate::mapping::{ColumnRule, Leftover};
+use crate::personal::{Kept, PersonalField};
 use crate::settings::{Settings, Table};
 
 mod columns;
@@ -26,7 +28,7 @@ use self::paths::Paths;
 
 pub(crate) use self::time::{TimeRule, is_in_our_time};
 
-pub(super) const TOP: [&str; 19] = [
+pub(super) const TOP: [&str; 21] = [
     "about",
     "format",
     "recognise",
@@ -46,6 +48,8 @@ pub(super) const TOP: [&str; 19] = [
     "parts",
     "keep_raw",
     "carries",
+    "forwarded",
+    "personal",
 ];
 const FORMATS: [(&str, &str); 6] = [
     ("json", "json"),
@@ -75,6 +79,9 @@ pub(crate) struct Source {
     /// The slots that no column takes its value from, and their fields' names.
     pub(crate) leftover: Vec<Leftover>,
     pub(crate) token_in_url: Vec<String>,
+    /// The fields that tell which way the request took, the first that does so counts.
+    pub(crate) forwarded: Vec<(usize, String)>,
+    pub(crate) personal: Vec<PersonalField>,
     pub(crate) tables: Vec<Table>,
     /// What is so for every line, the source's own word first.
     pub(crate) bases: Vec<Settings>,
@@ -140,6 +147,11 @@ impl Source {
 
     /// Reads and checks a description.
     pub(crate) fn read(name: &str, file: &str, yaml: &str) -> Result<Self, SchemaError> {
+        Self::compile(name, file, yaml)
+            .map_err(|error| SchemaError { line: error.line.or_else(|| line_of(yaml, &error.key)), ..error })
+    }
+
+    fn compile(name: &str, file: &str, yaml: &str) -> Result<Self, SchemaError> {
         let top = Members::of_file(file, yaml)?;
         top.only(&TOP)?;
         top.need("about", "say in a sentence which logs these are", |entry| entry.text())?;
@@ -152,14 +164,12 @@ impl Source {
             let slot = paths.slot(&field).expect("its path was collected");
             Ok((slot, REQUEST_PARTS.map(|part| paths.slot(part))))
         })?;
-        let required = top.get("required", |entry| {
-            let names = entry.texts()?;
-            Ok(names
-                .into_iter()
-                .map(|path| (paths.slot(&path).expect("its path was collected"), path))
-                .collect())
-        })?;
+        let required = top.get("required", |entry| paths.slots(entry))?;
         let columns = top.get("columns", |entry| columns(entry, &paths))?.unwrap_or_default();
+        let says_something = ["carries", "patterns", "parts", "by", "set"];
+        if columns.is_empty() && !says_something.iter().any(|key| top.has(key)) {
+            top.need("columns", "its lines would be events that say nothing: fill a column", |_| Ok(()))?;
+        }
         let (tables, bases) = meaning(&top, &paths)?;
         let recognise = recognise(&top, format)?;
         let is_structured = matches!(recognise, Recognise::Structured);
@@ -175,6 +185,8 @@ impl Source {
             required: required.unwrap_or_default(),
             leftover: leftover(&columns, &paths),
             columns,
+            forwarded: top.get("forwarded", |entry| paths.slots(entry))?.unwrap_or_default(),
+            personal: top.get("personal", |entry| personal(entry, &paths))?.unwrap_or_default(),
             token_in_url: top.get("token_in_url", |entry| entry.texts())?.unwrap_or_default(),
             tables,
             bases,
@@ -195,6 +207,18 @@ impl Source {
         };
         Ok(source)
     }
+}
+
+/// `{drop: [field], fingerprint: [field]}`.
+fn personal(entry: Entry<'_>, paths: &Paths) -> Result<Vec<PersonalField>, SchemaError> {
+    let members = entry.members()?;
+    members.only(&paths::PERSONAL)?;
+    let mut fields = Vec::new();
+    for (name, kept) in paths::PERSONAL.into_iter().zip([Kept::Nothing, Kept::Fingerprint]) {
+        let named = members.get(name, |entry| paths.slots(entry))?.unwrap_or_default();
+        fields.extend(named.into_iter().map(|(slot, path)| PersonalField { slot, path, kept }));
+    }
+    Ok(fields)
 }
 
 fn carries(entry: Entry<'_>) -> Result<Carries, SchemaError> {

@@ -61,10 +61,24 @@ fn a_complaint_names_file_key_and_cure() {
         &format!("{MINIMAL}\nby: [{{on: action, cases: {{x: {{sev: 1}}}}}}]"),
         ["by[0].cases.x.sev", "no such column", "flags, observe"],
     );
+    complaint(&MINIMAL.replace("columns: {action: a}", ""), ["columns", "missing key", "fill a column"]);
+    complaint(
+        &format!("{MINIMAL}\npersonal: {{forget: [a]}}"),
+        ["personal.forget", "unknown key", "drop, fingerprint"],
+    );
     complaint(
         &MINIMAL.replace("action: a", "action: a, reason: a.b"),
         ["a.b", "inside another", "whole object"],
     );
+}
+
+#[test]
+fn a_complaint_names_the_line() {
+    let read = |yaml: &str| Source::read("mine", "mine/schema.yaml", yaml).expect_err("wrong").to_string();
+    let wrong = read(&MINIMAL.replace("action: a", "acton: a"));
+    assert!(wrong.starts_with("mine/schema.yaml:6: columns.acton: no such column"), "{wrong}");
+    let wrong = read(&MINIMAL.replace("recognise: {", "recognise: [{"));
+    assert!(wrong.starts_with("mine/schema.yaml:5: file: "), "{wrong}");
 }
 
 #[test]

@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod auth_log;
+mod enrichment;
 mod events;
 mod feed;
+mod mmdb;
 mod observations;
+mod origins;
+mod personal;
 mod poison;
 mod privacy;
 mod properties;

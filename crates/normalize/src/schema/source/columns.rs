@@ -104,7 +104,8 @@ fn conversion(entry: Entry<'_>, column: Column) -> Result<Convert, SchemaError> 
     let convert = entry.one_of("conversion", &names)?;
     let fits = match (column.cell, convert) {
         (Cell::Time(_), Convert::Stamp(_)) | (Cell::Int(_), Convert::Seconds | Convert::EndpointPort) => true,
-        (Cell::Text(_), Convert::Stamp(_) | Convert::Seconds | Convert::EndpointPort) => false,
+        (Cell::Long(_), Convert::Asn) => true,
+        (Cell::Text(_), Convert::Stamp(_) | Convert::Seconds | Convert::EndpointPort | Convert::Asn) => false,
         (Cell::Text(_), _) => true,
         _ => false,
     };
@@ -112,7 +113,7 @@ fn conversion(entry: Entry<'_>, column: Column) -> Result<Convert, SchemaError> 
         true => Ok(convert),
         false => Err(entry.wrong(
             format!("it makes nothing that column `{}` can hold", column.name),
-            "use a time format for times, `seconds` for milliseconds, `endpoint_port` for ports, the others for text",
+            "use a time format for times, `seconds` for milliseconds, `endpoint_port` for ports, `asn` for numbers of networks, the others for text",
         )),
     }
 }

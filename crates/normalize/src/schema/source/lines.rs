@@ -14,6 +14,7 @@ use crate::schema::reader::{Entry, Members};
 pub(super) fn overlap(_top: &Members, file: &str, path: &str) -> SchemaError {
     SchemaError {
         file: file.to_owned(),
+        line: None,
         key: path.to_owned(),
         problem: "the field lies inside another that is named too".to_owned(),
         cure: "name either the whole object or its members".to_owned(),

@@ -8,6 +8,9 @@ use crate::redact::secret_name;
 use crate::schema::SchemaError;
 use crate::schema::reader::{Entry, Members};
 
+/// What may become of personal fields: they are dropped, or fingerprinted.
+pub(super) const PERSONAL: [&str; 2] = ["drop", "fingerprint"];
+
 /// Every field that the description names, in order; a field's place in it is its slot.
 pub(super) struct Paths {
     pub(super) sorted: Vec<String>,
@@ -28,7 +31,7 @@ impl Paths {
             paths.extend(entry.members()?.get("from", |from| from.texts())?.unwrap_or_default());
             Ok(())
         })?;
-        for key in ["required", "request_line"] {
+        for key in ["required", "request_line", "forwarded"] {
             paths.extend(top.get(key, |entry| entry.texts())?.unwrap_or_default());
         }
         if top.get("request_line", |_| Ok(()))?.is_some() {
@@ -47,6 +50,14 @@ impl Paths {
                 Ok(())
             })
         })?;
+        top.get("personal", |entry| {
+            let members = entry.members()?;
+            for name in PERSONAL {
+                // A field that nobody else asks for is kept beside the columns, as its fingerprint.
+                asked.extend(members.get(name, |entry| entry.texts())?.unwrap_or_default());
+            }
+            Ok(())
+        })?;
         paths.extend(taken.iter().chain(&asked).cloned());
         let ignored = top.get("ignore", |entry| entry.texts())?.unwrap_or_default();
         paths.extend(ignored.iter().cloned());
@@ -55,6 +66,12 @@ impl Paths {
 
     pub(super) fn slot(&self, path: &str) -> Option<usize> {
         self.sorted.binary_search_by(|known| known.as_str().cmp(path)).ok()
+    }
+
+    /// The slots of the fields that an entry lists.
+    pub(super) fn slots(&self, entry: Entry<'_>) -> Result<Vec<(usize, String)>, SchemaError> {
+        let slot = |path: String| (self.slot(&path).expect("its path was collected"), path);
+        Ok(entry.texts()?.into_iter().map(slot).collect())
     }
 
     /// The slot of a field that a table asks. What columns take is gone by then.
