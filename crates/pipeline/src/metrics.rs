@@ -51,6 +51,13 @@ pub struct ReasonLabel {
     pub reason: String,
 }
 
+/// Labels: what became of an attempt to load descriptions, databases and partners again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReloadLabel {
+    /// loaded or refused.
+    pub outcome: String,
+}
+
 /// Labels: which detector on which partition of observations.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct DetectorLabel {
@@ -115,6 +122,8 @@ pub struct Metrics {
     pub rejects: Family<ReasonLabel, Counter>,
     /// Records of our own topics that are not what they should be.
     pub unreadable: Family<UnreadableLabel, Counter>,
+    /// Times that descriptions, databases and partners were loaded again, or could not be.
+    pub reloads: Family<ReloadLabel, Counter>,
     /// Records that a stage has not read yet.
     pub lag: Family<StageLabel, Gauge>,
     /// How far event time lags behind broker time.
@@ -157,6 +166,7 @@ impl Metrics {
             rows_out: Family::default(),
             rejects: Family::default(),
             unreadable: Family::default(),
+            reloads: Family::default(),
             lag: Family::default(),
             watermark_delay: Family::default(),
             batch_seconds: Family::new_with_constructor(seconds as Seconds),
@@ -182,6 +192,8 @@ impl Metrics {
         registry.register("watchfire_stage_records_in", "Records a stage has read", m.records_in.clone());
         registry.register("watchfire_stage_rows_out", "Rows a stage has written", m.rows_out.clone());
         registry.register("watchfire_rejects", "Lines that could not be read", m.rejects.clone());
+        let help = "Attempts to load descriptions, databases and partners again";
+        registry.register("watchfire_reloads", help, m.reloads.clone());
         let help = "Records of our own topics that no stage could read";
         registry.register("watchfire_records_unreadable", help, m.unreadable.clone());
         registry.register("watchfire_stage_lag_records", "Records a stage has not read yet", m.lag.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use event::{EventBatch, LogTopic, Positions, RawLog, SourceProgress, ipc};
-use normalize::{Counts, Normalized, Normalizer};
+use normalize::{Counts, Enrichment, Normalized, Normalizer, Schemas};
 use pipeline::metrics::{OutputLabel, ReasonLabel, TenantLabel};
 use pipeline::{
     Metrics, OutRecord, Polled, Reader, RecordView, SourceError, Stage, StageError, TopicPartition,
@@ -31,7 +31,11 @@ pub struct NormalizeStage {
     alignment: Alignment,
     topics: Topics,
     metrics: Metrics,
+    news: Box<dyn FnMut() -> Option<News> + Send>,
 }
+
+/// What lines are read with from now on.
+type News = (Arc<Schemas>, Arc<Enrichment>);
 
 impl NormalizeStage {
     /// A stage that has read nothing. A partition that is further ahead than `drift_max_ms` in event
@@ -52,7 +56,13 @@ impl NormalizeStage {
             alignment: Alignment::new(drift_max_ms),
             topics,
             metrics,
+            news: Box::new(|| None),
         }
+    }
+
+    /// Asks between batches what lines are to be read with from now on.
+    pub fn with_news(self, news: impl FnMut() -> Option<News> + Send + 'static) -> Self {
+        Self { news: Box::new(news), ..self }
     }
 
     fn count(&self, counts: &Counts, normalized: &Normalized, observations: usize) {
@@ -133,6 +143,9 @@ impl Stage for NormalizeStage {
 
     fn finish(&mut self, _: &Polled) -> Result<Vec<OutRecord>, StageError> {
         let normalized = self.normalizer.finish();
+        if let Some((schemas, enrichment)) = (self.news)() {
+            self.normalizer.learn(schemas, enrichment);
+        }
         let mut progress = std::mem::take(&mut self.known);
         self.alignment.read(&normalized.progress);
         progress.extend_from_slice(&normalized.progress);

@@ -3,6 +3,8 @@
 
 mod broker;
 mod layers;
+mod normalize;
+mod partners;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use broker::Broker;
+pub(crate) use self::normalize::{Enrich, Normalize};
 pub(crate) use layers::{Overrides, load};
+pub(crate) use partners::Partner;
 pub(crate) use secrets::{destinations, fingerprinter, pepper, variable, write_private};
 
 /// The whole file: each part's section side by side.
@@ -23,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) kafka: Kafka,
     pub(crate) broker: Broker,
     pub(crate) normalize: Normalize,
+    pub(crate) enrich: Enrich,
     pub(crate) privacy: Privacy,
     pub(crate) detect: Detect,
     pub(crate) store: Store,
@@ -124,61 +129,6 @@ impl Default for Kafka {
             event_partitions: 2,
             retention_hours: 24,
             delivery: Delivery::ExactlyOnce,
-        }
-    }
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Normalize {
-    /// A folder of your own source descriptions; they stand beside the built-in ones or replace them.
-    pub(crate) schemas_dir: String,
-    /// Source description by topic or feed name, where it shall not be recognised from the bytes.
-    pub(crate) formats: BTreeMap<String, String>,
-    /// Longest line, in bytes.
-    pub(crate) line_bytes_max: usize,
-    /// Deepest nesting.
-    pub(crate) depth_max: usize,
-    /// How long one transaction gathers records, in milliseconds.
-    pub(crate) commit_interval_ms: u64,
-    /// How far a partition may be ahead of a backlog of the same partner, in milliseconds of event time.
-    pub(crate) drift_max_ms: i64,
-}
-
-impl Default for Normalize {
-    fn default() -> Self {
-        Self {
-            schemas_dir: String::new(),
-            formats: BTreeMap::new(),
-            line_bytes_max: 1 << 20,
-            depth_max: 64,
-            commit_interval_ms: 100,
-            drift_max_ms: 600_000,
-        }
-    }
-}
-
-impl Normalize {
-    /// With less than this, partitions would wait for one another all the time, or each for itself.
-    const DRIFT_MS_MIN: i64 = 1_000;
-
-    fn validate(&self) -> anyhow::Result<()> {
-        let drift_max_ms = self.drift_max_ms;
-        anyhow::ensure!(
-            drift_max_ms >= Self::DRIFT_MS_MIN,
-            "normalize.drift_max_ms: must be at least {}, is {drift_max_ms}",
-            Self::DRIFT_MS_MIN
-        );
-        Ok(())
-    }
-
-    /// How a normalizer reads that routes observations into so many partitions.
-    pub(crate) fn options(&self, observation_partitions: i32) -> normalize::Options {
-        let Self { line_bytes_max, depth_max, .. } = *self;
-        normalize::Options {
-            limits: normalize::Limits { line_bytes_max, depth_max, ..normalize::Limits::default() },
-            observation_partitions,
-            formats: self.formats.clone(),
         }
     }
 }
@@ -302,29 +252,5 @@ pub(crate) struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Human, filter: "warn".into() }
-    }
-}
-
-/// What is agreed with a partner.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Partner {
-    /// Requests a minute that the contract allows.
-    pub(crate) requests_per_minute: f64,
-    /// Its clock's offset from UTC, e.g. +01:00: its week starts there.
-    #[serde(default)]
-    pub(crate) zone: Option<String>,
-}
-
-impl Config {
-    /// The detectors' view of what is agreed with partners.
-    pub(crate) fn tell_detectors_of_contracts(&mut self) {
-        for (tenant, partner) in &self.partners {
-            let contract = detect::Contract {
-                requests_per_minute: partner.requests_per_minute,
-                zone: partner.zone.clone(),
-            };
-            self.detect.detectors.contracts.insert(tenant.clone(), contract);
-        }
     }
 }

@@ -7,6 +7,7 @@ mod health;
 mod intake;
 mod partners;
 mod parts;
+mod reload;
 mod snapshots;
 mod terminal;
 mod threads;
@@ -50,9 +51,9 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     let connection = broker.connection.clone();
     parts::ensure_topics(&config, &connection).await?;
     let parts = parts::Parts::open(&config, connection).await?;
-    let threads = threads::Threads::start(&parts, &config)?;
-
     let stop_api = CancellationToken::new();
+    let knowledge = reload::start(&config, &parts.metrics, stop_api.clone())?;
+    let threads = threads::Threads::start(&parts, &config, &knowledge)?;
     let (ended, mut ends) = mpsc::unbounded_channel();
     broker.watch(ended.clone());
     let outbox = parts.run_outbox(&config, stop_api.clone())?;

@@ -3,25 +3,27 @@
 use std::path::Path;
 
 use anyhow::Context;
-use normalize::Schemas;
+use normalize::Places;
 
 use crate::cli::ConfigArgs;
-use crate::config::{Config, Overrides};
+use crate::config::Overrides;
+use crate::knowledge::Knowledge;
 
 pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     let config = args.load(Overrides::default())?;
-    let schemas = schemas(&config)?;
-    for (topic, source) in &config.normalize.formats {
-        if !schemas.names().contains(&source.as_str()) {
-            anyhow::bail!(
-                "normalize.formats: {topic} names the source {source}, which there is not; there are {}",
-                schemas.names().join(", ")
-            );
-        }
-    }
+    let knowledge = Knowledge::load(&config)?;
     crate::config::destinations(&config.alerting.destinations)?;
     println!("configuration is valid");
-    println!("sources      {}", schemas.names().join(", "));
+    println!("sources      {}", knowledge.schemas.names().join(", "));
+    for file in &config.enrich.databases {
+        let mut places = Places::default();
+        places.load(Path::new(file)).context("enrich.databases")?;
+        println!("addresses    {file} ({})", places.versions());
+    }
+    if !config.partners.is_empty() {
+        let partners: Vec<&str> = config.partners.keys().map(String::as_str).collect();
+        println!("partners     {}", partners.join(", "));
+    }
     println!(
         "kafka        {}",
         if config.kafka.brokers.is_empty() { "embedded broker" } else { &config.kafka.brokers }
@@ -39,21 +41,4 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
         }
     );
     Ok(())
-}
-
-/// The built-in descriptions and the user's own.
-pub(crate) fn schemas(config: &Config) -> anyhow::Result<Schemas> {
-    if config.normalize.schemas_dir.is_empty() {
-        return Ok(Schemas::built_in());
-    }
-    Schemas::load(Path::new(&config.normalize.schemas_dir)).context("normalize.schemas_dir")
-}
-
-/// The same, and one of them is this.
-pub(crate) fn schemas_with(config: &Config, source: Option<&str>) -> anyhow::Result<Schemas> {
-    let schemas = schemas(config)?;
-    if let Some(source) = source.filter(|source| !schemas.names().contains(source)) {
-        anyhow::bail!("--source {source}: there is none; there are {}", schemas.names().join(", "));
-    }
-    Ok(schemas)
 }

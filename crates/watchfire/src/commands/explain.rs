@@ -14,9 +14,9 @@ use self::said::Said;
 use super::is_broken_pipe;
 use super::place::since;
 use crate::cli::ConfigArgs;
-use crate::commands::check::schemas_with;
 use crate::commands::lines::{Lines, bytes_of, progress};
-use crate::config::{self, Overrides};
+use crate::config::Overrides;
+use crate::knowledge::Knowledge;
 
 /// Flags of `explain`.
 #[derive(clap::Args)]
@@ -68,9 +68,7 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<()> {
 
 fn explain(args: &ExplainArgs) -> anyhow::Result<()> {
     let config = args.config.load(Overrides::default())?;
-    let schemas = schemas_with(&config, args.source.as_deref())?;
-    let fingerprinter = config::fingerprinter(&config)?;
-    let normalizer = Normalizer::new(Arc::new(schemas), fingerprinter, config.normalize.options(1));
+    let normalizer = Knowledge::normalizer(&config, args.source.as_deref())?;
     let feed = LogTopic::new(&args.partner, &args.feed)?;
     let mut reader = Reader {
         normalizer,

@@ -7,18 +7,16 @@ mod tables;
 mod topics;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use event::EventTime;
-use normalize::Normalizer;
 use pipeline::Clock;
 use stages::replay::Replay;
 
 use self::report::Report;
 use super::place::{place, since};
 use crate::cli::ConfigArgs;
-use crate::commands::check::schemas_with;
-use crate::config::{self, Config, Overrides};
+use crate::config::{Config, Overrides};
+use crate::knowledge::Knowledge;
 
 /// Flags of `replay`.
 #[derive(clap::Args)]
@@ -126,9 +124,7 @@ fn stages(
     sources: impl IntoIterator<Item = String>,
     read_at: EventTime,
 ) -> anyhow::Result<Replay> {
-    let schemas = schemas_with(config, args.source.as_deref())?;
-    let fingerprinter = config::fingerprinter(config)?;
-    let normalizer = Normalizer::new(Arc::new(schemas), fingerprinter, config.normalize.options(1));
+    let normalizer = Knowledge::normalizer(config, args.source.as_deref())?;
     Ok(Replay::new(normalizer, &config.detect.detectors, sources, read_at))
 }
 

@@ -38,11 +38,13 @@ pub(crate) fn load(
     for (key, value) in from_environment(environment, &table)?.0.into_iter().chain(flags.0) {
         put(&mut table, &key, value)?;
     }
-    let config: Config = Value::Table(table)
+    let mut config: Config = Value::Table(table)
         .try_into()
         .map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.message()))?;
     config.detect.detectors.validate().map_err(|why| anyhow::anyhow!("detect.detectors: {why}"))?;
     config.normalize.validate()?;
+    super::partners::add(&mut config)?;
+    super::partners::validate(&config)?;
     Ok(config)
 }
 

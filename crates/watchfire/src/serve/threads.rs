@@ -7,7 +7,7 @@ use std::time::Duration;
 use kafka::{AtLeastOnceSink, Budget, KafkaSource, SourceOptions, TransactionSink};
 use keep::alerting::{self, AlertingStage, ControlSink};
 use keep::store::{self, StoreStage, TableSink};
-use normalize::{Fingerprinter, Normalizer, Schemas};
+use normalize::{Fingerprinter, Normalizer};
 use pipeline::metrics::StageLabel;
 use pipeline::{Failure, OutRecord, Shutdown, Sink, StageState, StageStatus, StartAt, run, supervise};
 use stages::detect::{DetectStage, Starts};
@@ -16,7 +16,7 @@ use stages::topics::{self, Topics};
 use tokio::sync::watch;
 
 use super::parts::Parts;
-use crate::commands::check::schemas;
+use crate::knowledge::Knowledge;
 use crate::config::{self, Config, Delivery, Role};
 
 /// A stage's name and its thread.
@@ -86,7 +86,11 @@ fn budget(commit_interval_ms: u64) -> Budget {
 
 impl Threads {
     /// Starts the stages of the configured roles.
-    pub(crate) fn start(parts: &Parts, config: &Config) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        parts: &Parts,
+        config: &Config,
+        knowledge: &watch::Receiver<Knowledge>,
+    ) -> anyhow::Result<Self> {
         let (ended_sender, ended) = watch::channel(None);
         let mut threads = Self {
             shutdown: Shutdown::default(),
@@ -97,7 +101,7 @@ impl Threads {
         };
         for role in &config.server.roles {
             match role {
-                Role::Normalize => threads.normalize(parts, config)?,
+                Role::Normalize => threads.normalize(parts, config, knowledge.clone())?,
                 Role::Detect => threads.detect(parts, config)?,
                 Role::Store => threads.store(parts, config)?,
                 Role::Alerting => threads.alerting(parts, config)?,
@@ -107,21 +111,36 @@ impl Threads {
         Ok(threads)
     }
 
-    fn normalize(&mut self, parts: &Parts, config: &Config) -> anyhow::Result<()> {
+    fn normalize(
+        &mut self,
+        parts: &Parts,
+        config: &Config,
+        knowledge: watch::Receiver<Knowledge>,
+    ) -> anyhow::Result<()> {
         let builder = builder(parts, config);
-        let schemas: Arc<Schemas> = Arc::new(schemas(config)?);
         let pepper = config::pepper(&config.privacy, &config.server.data_dir)?;
         let fingerprinter = Fingerprinter::new(&config.privacy.key_id, &pepper)?;
-        let options = config.normalize.options(observation_partitions(parts, config)?);
+        let options = config.normalize.options(observation_partitions(parts, config)?)?;
         let (interval, drift_max_ms) = (config.normalize.commit_interval_ms, config.normalize.drift_max_ms);
         let event_partitions = config.kafka.event_partitions;
         self.spawn("normalize", parts, move |shutdown, status| {
             let source =
                 builder.source("normalize", &[topics::LOGS], StartAt::Committed, budget(interval))?;
             let sink = builder.sink("normalize", &source)?;
-            let normalizer = Normalizer::new(Arc::clone(&schemas), fingerprinter.clone(), options.clone());
+            let mut news = knowledge.clone();
+            let known = news.borrow_and_update().clone();
+            let mut normalizer =
+                Normalizer::new(Arc::clone(&known.schemas), fingerprinter.clone(), options.clone());
+            normalizer.learn(known.schemas, known.enrichment);
             let (topics, metrics) = (builder.topics.clone(), builder.metrics.clone());
-            let stage = NormalizeStage::new(normalizer, topics, event_partitions, drift_max_ms, metrics);
+            let stage = NormalizeStage::new(normalizer, topics, event_partitions, drift_max_ms, metrics)
+                .with_news(move || {
+                    // Whoever sends is gone when the process stops.
+                    news.has_changed().unwrap_or(false).then(|| {
+                        let known = news.borrow_and_update().clone();
+                        (known.schemas, known.enrichment)
+                    })
+                });
             let mut parts = pipeline::Parts { source, stage, sink };
             run(&mut parts, shutdown, status, &builder.metrics.stage("normalize"))
         })
