@@ -25,11 +25,37 @@ pub struct RawLog<'a> {
     pub shipper_id: Option<&'a str>,
     /// The `wf-shipper-seq` header.
     pub shipper_seq: Option<i64>,
+    /// The `wf-redriven-from` header: the reject that the record was before it was sent again.
+    pub redriven_from: Option<&'a str>,
 }
 
-impl RawLog<'_> {
+/// The header that names the source of a record's lines.
+pub const FORMAT_HEADER: &str = "wf-format";
+
+/// The header of a record that was a reject and was sent again.
+pub const REDRIVEN_HEADER: &str = "wf-redriven-from";
+
+impl<'a> RawLog<'a> {
+    /// With what its headers say; `header` finds one by its name.
+    pub fn with_headers(self, header: impl Fn(&str) -> Option<&'a [u8]>) -> Self {
+        let text = |name| std::str::from_utf8(header(name)?).ok();
+        Self {
+            format: self.format.or_else(|| text(FORMAT_HEADER)),
+            shipper_id: text("wf-shipper-id"),
+            shipper_seq: text("wf-shipper-seq").and_then(|seq| seq.parse().ok()),
+            redriven_from: text(REDRIVEN_HEADER).filter(|id| is_reject_id(id)),
+            ..self
+        }
+    }
+
     /// When the broker appended the record, where it says so.
     pub fn ingest_time(&self) -> Option<EventTime> {
         Some(self.broker_time).filter(|time| time.millis() > 0)
     }
+}
+
+/// Whether a text may be the id of a reject.
+fn is_reject_id(text: &str) -> bool {
+    text.strip_prefix("rej_")
+        .is_some_and(|hash| hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

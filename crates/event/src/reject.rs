@@ -87,5 +87,6 @@ columns! {
     detail: Text, I, "", "What was wrong, without the payload.";
     bytes: Long, I, "", "How long the line was.";
     excerpt: Text, I, "", "The line's first 2,048 characters, secrets redacted, what is not UTF-8 replaced.";
+    redriven_from: Text, I, "", "The reject that this was before it was sent again.";
     raw_hash: Hash, I, "", "HMAC-SHA-256 of the line as it came, with the pepper.";
 }

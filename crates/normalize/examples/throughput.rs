@@ -71,6 +71,7 @@ fn normalize(lines: &[String], format: Option<&str>) -> Duration {
             format,
             shipper_id: None,
             shipper_seq: None,
+            redriven_from: None,
         });
         if normalizer.rows() >= 5_000 {
             let read = black_box(normalizer.finish());

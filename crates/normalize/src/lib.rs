@@ -56,5 +56,6 @@ pub use enrich::{BadPlaces, Enrichment, PartnerFacts, Places};
 pub use fingerprint::{BadPepper, Fingerprinter};
 pub use limits::Limits;
 pub use normalizer::{Normalized, Normalizer, Options};
+pub use record::line_of;
 pub use schema::{SchemaError, Schemas};
 pub use trace::{Confidence, Trace};

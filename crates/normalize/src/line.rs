@@ -220,6 +220,7 @@ impl LineReader {
             kafka_partition: Some(raw.partition),
             kafka_offset: Some(raw.offset),
             kafka_line: Some(line.number),
+            redriven_from: raw.redriven_from.map(Cow::Borrowed),
             ..EventRow::default()
         };
         Draft { row, fields, secrets: Default::default(), fingerprinter: &self.fingerprinter }

@@ -261,6 +261,7 @@ impl Normalizer {
             detail: Some(unreadable.detail),
             bytes: i64::try_from(bytes.len()).ok(),
             excerpt: Some(excerpt.into()),
+            redriven_from: raw.redriven_from.map(Into::into),
             raw_hash: Some(self.reader.fingerprinter().line(bytes)),
         });
     }

@@ -146,6 +146,11 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+/// A line of a record by its number, as `kafka_line` has it.
+pub fn line_of(payload: &[u8], number: i32) -> Option<Vec<u8>> {
+    Lines::of(payload).nth(usize::try_from(number).ok()?).map(Cow::into_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

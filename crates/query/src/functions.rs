@@ -1,4 +1,4 @@
-//! Which functions SQL may call: all that DataFusion brings, but for a few, and ours for addresses.
+//! Which functions SQL may call: all that DataFusion brings, but for a few, and ours for addresses and JSON.
 
 use std::sync::Arc;
 
@@ -34,6 +34,7 @@ pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
             !withheld(function.name()) && !function.aliases().iter().any(|alias| withheld(alias))
         })
         .chain(crate::addresses::functions())
+        .chain(crate::json::functions())
         .collect()
 }
 

@@ -21,6 +21,7 @@ mod gate;
 mod growth;
 mod guards;
 mod joined;
+mod json;
 mod leaf;
 mod memory;
 mod passing;

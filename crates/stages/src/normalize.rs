@@ -122,19 +122,21 @@ impl Reader for NormalizeStage {
         let Some(source) = source else { return };
         let header = |name: &str| {
             let found = record.headers.iter().find(|(key, _)| *key == name)?;
-            std::str::from_utf8(found.1).ok()
+            Some(found.1)
         };
-        self.normalizer.normalize(&RawLog {
+        let raw = RawLog {
             source,
             topic: record.topic,
             partition: record.partition,
             offset: record.offset,
             broker_time: record.broker_time,
             payload: record.payload,
-            format: header("wf-format"),
-            shipper_id: header("wf-shipper-id"),
-            shipper_seq: header("wf-shipper-seq").and_then(|seq| seq.parse().ok()),
-        });
+            format: None,
+            shipper_id: None,
+            shipper_seq: None,
+            redriven_from: None,
+        };
+        self.normalizer.normalize(&raw.with_headers(header));
     }
 }
 

@@ -98,6 +98,7 @@ impl Way {
                     format: None,
                     shipper_id: None,
                     shipper_seq: None,
+                    redriven_from: None,
                 });
                 offset += 1;
             }

@@ -66,6 +66,7 @@ impl System {
                 format: None,
                 shipper_id: Some(["shp_a", "shp_b", "shp_c"][line.shipper]),
                 shipper_seq: None,
+                redriven_from: None,
             });
             self.offset += 1;
         }

@@ -31,6 +31,10 @@ enum Command {
     Generate(commands::generate::GenerateArgs),
     /// Check the configuration and the source descriptions, and say what they amount to.
     Check(ConfigArgs),
+    /// Send rejected lines again, once what was wrong with them is mended.
+    Redrive(commands::redrive::RedriveArgs),
+    /// Show how well each feed is understood: what cannot be read, what is new, what detectors miss.
+    Drift(commands::drift::DriftArgs),
     /// Make, list and revoke API tokens; also while the server runs.
     Token(commands::token::TokenArgs),
     /// Ask a running server in SQL.
@@ -131,6 +135,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Explain(args) => commands::explain::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Redrive(args) => commands::redrive::run(&args),
+        Command::Drift(args) => commands::drift::run(&args),
         Command::Token(args) => commands::token::run(args),
         Command::Query(args) => commands::query::run(&args),
         Command::User(args) => commands::user::run(&args),

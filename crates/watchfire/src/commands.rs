@@ -3,10 +3,12 @@
 pub(crate) mod bench_limits;
 pub(crate) mod broker;
 pub(crate) mod check;
+pub(crate) mod drift;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod groups;
 pub(crate) mod query;
+pub(crate) mod redrive;
 pub(crate) mod replay;
 pub(crate) mod send;
 pub(crate) mod tail;
@@ -18,6 +20,7 @@ mod confirm;
 mod lines;
 mod place;
 mod printable;
+mod server;
 mod table;
 
 use kafka::Connection;

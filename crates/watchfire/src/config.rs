@@ -13,8 +13,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use broker::Broker;
 pub(crate) use self::normalize::{Enrich, Normalize};
+pub(crate) use broker::Broker;
 pub(crate) use layers::{Overrides, load};
 pub(crate) use partners::Partner;
 pub(crate) use secrets::{destinations, fingerprinter, pepper, variable, write_private};

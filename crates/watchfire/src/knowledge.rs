@@ -77,7 +77,8 @@ impl Look {
         paths.extend(inside(&config.enrich.partners_dir));
         paths.sort();
         let look = |path: PathBuf| {
-            let written = std::fs::metadata(&path).ok().and_then(|file| Some((file.modified().ok()?, file.len())));
+            let written =
+                std::fs::metadata(&path).ok().and_then(|file| Some((file.modified().ok()?, file.len())));
             (path, written)
         };
         Self(paths.into_iter().map(look).collect())

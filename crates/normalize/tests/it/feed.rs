@@ -51,6 +51,7 @@ pub(crate) fn feed_at(
         format,
         shipper_id: None,
         shipper_seq: None,
+        redriven_from: None,
     });
 }
 

@@ -227,6 +227,7 @@ fn delivery(line: &str, offset: i64, shipper: Option<(&str, i64)>) -> String {
         format: None,
         shipper_id: shipper.map(|(id, _)| id),
         shipper_seq: shipper.map(|(_, seq)| seq),
+        redriven_from: None,
     });
     normalizer.finish().observations[0].row(0).delivery_id.as_deref().unwrap().to_owned()
 }

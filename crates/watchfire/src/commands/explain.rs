@@ -126,6 +126,7 @@ impl Reader<'_> {
                 format: self.source,
                 shipper_id: None,
                 shipper_seq: None,
+                redriven_from: None,
             };
             let traces = self.normalizer.trace(&raw);
             self.normalizer.normalize(&raw);

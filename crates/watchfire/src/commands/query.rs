@@ -3,12 +3,13 @@
 //! An answer that the row limit cut off is printed as far as it goes, and the exit code is 2.
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use arrow::ipc::reader::StreamReader;
 use arrow::util::pretty::pretty_format_batches;
 use clap::ValueEnum;
+
+use super::server::ServerArgs;
 
 /// The exit code for an answer that misses rows.
 const EXIT_CUT_OFF: i32 = 2;
@@ -27,15 +28,11 @@ enum Format {
 pub(crate) struct QueryArgs {
     /// The query; standard input if left out.
     sql: Option<String>,
-    /// The server.
-    #[arg(long, env = "WATCHFIRE_URL", default_value = "http://127.0.0.1:8080")]
-    url: String,
-    /// A file that holds the API token; else the variable WATCHFIRE_TOKEN does.
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
     /// How the answer is printed.
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<()> {
@@ -52,11 +49,6 @@ pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<()> {
 
 /// Prints the answer. Says what is missing, if rows are.
 async fn ask(args: &QueryArgs, out: &mut impl Write) -> anyhow::Result<Option<String>> {
-    let token = match &args.token_file {
-        Some(path) => std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?,
-        None => crate::config::variable("WATCHFIRE_TOKEN")
-            .context("name a token with --token-file or WATCHFIRE_TOKEN")?,
-    };
     let sql = match &args.sql {
         Some(sql) => sql.clone(),
         None => {
@@ -71,19 +63,7 @@ async fn ask(args: &QueryArgs, out: &mut impl Write) -> anyhow::Result<Option<St
         Format::Json => "application/json",
         Format::Ndjson => "application/x-ndjson",
     };
-    let url = format!("{}/v1/query", args.url.trim_end_matches('/'));
-    let mut response = reqwest::Client::new()
-        .post(&url)
-        .bearer_auth(token.trim())
-        .header("accept", accept)
-        .header("content-type", "text/plain")
-        .body(sql)
-        .send()
-        .await
-        .with_context(|| format!("ask {url}; is the server running?"))?;
-    if !response.status().is_success() {
-        bail!("{}", problem(response.status().as_u16(), &response.text().await?));
-    }
+    let mut response = args.server.ask(sql, accept).await?;
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let cut_off = header("wf-truncated") == Some("true");
     let rows_max = header("wf-rows-max").unwrap_or("as many as it may have").to_owned();
@@ -166,15 +146,6 @@ impl Answer {
 /// How a JSON document ends that misses rows.
 const TRUNCATED_END: &[u8] = b"],\"truncated\":true}\n";
 
-/// What a problem+json answer says, in one line.
-fn problem(status: u16, body: &str) -> String {
-    let parsed: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    match (parsed["title"].as_str(), parsed["detail"].as_str()) {
-        (Some(title), Some(detail)) => format!("{title} ({status}): {detail}"),
-        _ => format!("the server answered {status}: {body}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -205,7 +176,8 @@ mod tests {
         let (sql, token_file) = (Some("SELECT 1".to_owned()), Some(token.path().to_owned()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut out = Vec::new();
-        let answer = runtime.block_on(ask(&QueryArgs { sql, url, token_file, format }, &mut out));
+        let answer = runtime
+            .block_on(ask(&QueryArgs { sql, server: ServerArgs { url, token_file }, format }, &mut out));
         answering.join().unwrap();
         (answer, String::from_utf8(out).unwrap())
     }

@@ -71,7 +71,8 @@ fn read(dir: &Path) -> anyhow::Result<BTreeMap<String, Partner>> {
     for entry in std::fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))? {
         let path = entry.with_context(|| format!("read {}", dir.display()))?.path();
         let name = path.file_stem().and_then(|name| name.to_str());
-        let (Some(name), Some("toml")) = (name, path.extension().and_then(|extension| extension.to_str())) else {
+        let (Some(name), Some("toml")) = (name, path.extension().and_then(|extension| extension.to_str()))
+        else {
             continue;
         };
         let of_file = || path.display().to_string();

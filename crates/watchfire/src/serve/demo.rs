@@ -37,10 +37,10 @@ fn traffic(now: EventTime) -> Traffic {
 /// What the generated partners have agreed to, so that spikes can be told on the first day.
 pub(crate) fn add_partners(config: &mut Config) {
     for (tenant, requests_per_minute) in traffic(Clock::system().now()).contracts() {
-        config.partners.entry(tenant).or_insert(Partner {
-            requests_per_minute: Some(requests_per_minute),
-            ..Partner::default()
-        });
+        config
+            .partners
+            .entry(tenant)
+            .or_insert(Partner { requests_per_minute: Some(requests_per_minute), ..Partner::default() });
     }
 }
 

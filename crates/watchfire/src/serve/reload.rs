@@ -40,13 +40,18 @@ async fn watch_files(
         if now == before && now != known {
             known = now.clone();
             let fresh = config.clone();
-            let loaded = tokio::task::spawn_blocking(move || fresh.with_partners_again().and_then(|c| Knowledge::load(&c)));
+            let loaded = tokio::task::spawn_blocking(move || {
+                fresh.with_partners_again().and_then(|c| Knowledge::load(&c))
+            });
             let loaded = loaded.await.unwrap_or_else(|panic| Err(panic.into()));
             let outcome = if loaded.is_ok() { "loaded" } else { "refused" };
             metrics.reloads.get_or_create(&ReloadLabel { outcome: outcome.into() }).inc();
             match loaded {
                 Ok(knowledge) => {
-                    info!(sources = knowledge.schemas.names().len(), "descriptions, databases and partners are loaded again");
+                    info!(
+                        sources = knowledge.schemas.names().len(),
+                        "descriptions, databases and partners are loaded again"
+                    );
                     sender.send_replace(knowledge);
                 }
                 Err(error) => warn!(

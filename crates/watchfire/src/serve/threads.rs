@@ -16,8 +16,8 @@ use stages::topics::{self, Topics};
 use tokio::sync::watch;
 
 use super::parts::Parts;
-use crate::knowledge::Knowledge;
 use crate::config::{self, Config, Delivery, Role};
+use crate::knowledge::Knowledge;
 
 /// A stage's name and its thread.
 type Running = (&'static str, JoinHandle<Result<(), Failure>>);

@@ -84,6 +84,7 @@ impl Input for LogFile {
                 format: self.format.as_deref(),
                 shipper_id: None,
                 shipper_seq: None,
+                redriven_from: None,
             });
         }
         Ok(true)

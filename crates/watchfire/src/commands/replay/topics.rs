@@ -43,19 +43,21 @@ impl Stretch {
     fn give(&self, record: &Record, replay: &mut Replay) {
         let header = |name: &str| {
             let (_, value) = record.headers.iter().find(|(header, _)| header == name)?;
-            std::str::from_utf8(value.as_deref()?).ok()
+            value.as_deref()
         };
-        replay.read(&RawLog {
+        let raw = RawLog {
             source: &self.feed,
             topic: &self.topic,
             partition: record.partition,
             offset: record.offset,
             broker_time: EventTime(record.timestamp_ms.unwrap_or(0)),
             payload: record.value.as_deref().unwrap_or_default(),
-            format: self.format.as_deref().or_else(|| header("wf-format")),
-            shipper_id: header("wf-shipper-id"),
-            shipper_seq: header("wf-shipper-seq").and_then(|seq| seq.parse().ok()),
-        });
+            format: self.format.as_deref(),
+            shipper_id: None,
+            shipper_seq: None,
+            redriven_from: None,
+        };
+        replay.read(&raw.with_headers(header));
     }
 }
 
