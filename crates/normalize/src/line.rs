@@ -164,7 +164,9 @@ impl LineReader {
         let mut row = draft.clean(line, found);
         self.bound_keys(&mut row);
         if let Some(agent) = row.user_agent.as_deref() {
-            row.ua_fp = Some(Cow::Owned(self.agents.fingerprint(agent)));
+            let agent = self.agents.of(agent);
+            row.ua_fp = Some(Cow::Owned(agent.fingerprint));
+            row.ua_family = Some(Cow::Owned(agent.family));
         }
         self.enrichment.apply(&mut row, &mut self.known);
         if let (None, Some(method), Some(path)) = (&row.route, &row.method, &row.path) {

@@ -98,6 +98,7 @@ pub struct DetectStage {
     changes: Vec<AlertChange>,
     unreadable: Unreadable,
     alerts: Arc<str>,
+    ocsf_alerts: Option<Arc<str>>,
     metrics: Metrics,
 }
 
@@ -123,6 +124,7 @@ impl DetectStage {
             changes: Vec::new(),
             unreadable: Unreadable::new("detect", &[&topics.observations], metrics.clone()),
             alerts: Arc::clone(&topics.alerts),
+            ocsf_alerts: topics.ocsf.as_ref().map(|ocsf| Arc::clone(&ocsf.alerts)),
             metrics,
         }
     }
@@ -211,22 +213,28 @@ impl Stage for DetectStage {
         let changes = std::mem::take(&mut self.changes);
         let label = OutputLabel { stage: "detect".into(), output: "alerts".into() };
         self.metrics.rows_out.get_or_create(&label).inc_by(changes.len() as u64);
-        let records = changes
-            .into_iter()
-            .map(|change| {
-                let label = AlertLabel {
-                    detector: change.alert.detector.clone(),
-                    change: change.change.as_str().to_owned(),
-                };
-                self.metrics.alert_changes.get_or_create(&label).inc();
-                OutRecord {
-                    topic: Arc::clone(&self.alerts),
-                    partition: Some(0),
-                    key: Some(change.alert.alert_id.clone()),
-                    payload: serde_json::to_vec(&change).expect("an alert is plain data"),
-                }
-            })
-            .collect();
+        let mut records = Vec::with_capacity(changes.len());
+        for change in changes {
+            let label = AlertLabel {
+                detector: change.alert.detector.clone(),
+                change: change.change.as_str().to_owned(),
+            };
+            self.metrics.alert_changes.get_or_create(&label).inc();
+            if let Some(topic) = &self.ocsf_alerts {
+                records.push(OutRecord {
+                    topic: Arc::clone(topic),
+                    partition: None,
+                    key: Some(change.alert.tenant.to_string()),
+                    payload: event::ocsf::of_change(&change).to_string().into_bytes(),
+                });
+            }
+            records.push(OutRecord {
+                topic: Arc::clone(&self.alerts),
+                partition: Some(0),
+                key: Some(change.alert.alert_id.clone()),
+                payload: serde_json::to_vec(&change).expect("an alert is plain data"),
+            });
+        }
         Ok(records)
     }
 

@@ -10,7 +10,7 @@ pub mod replay;
 pub mod topics;
 pub mod unreadable;
 
-pub use topics::Topics;
+pub use topics::{OcsfTopics, Topics};
 
 /// The largest record that our topics take, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;

@@ -174,6 +174,15 @@ impl Stage for NormalizeStage {
                 payload: ipc::encode(&rows),
             });
         }
+        if let Some(ocsf) = &self.topics.ocsf {
+            let object = |row: event::EventRow<'_>| OutRecord {
+                topic: Arc::clone(&ocsf.events),
+                partition: None,
+                key: row.tenant.as_deref().map(str::to_owned),
+                payload: event::ocsf::of_event(&row).to_string().into_bytes(),
+            };
+            records.extend(normalized.events.rows().map(object));
+        }
         // Every partition hears how far the sources have come, rows or none.
         for (partition, rows) in normalized.observations.iter().enumerate() {
             records.push(OutRecord {

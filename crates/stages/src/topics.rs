@@ -16,6 +16,17 @@ pub struct Topics {
     pub observations: Arc<str>,
     /// Alert changes, JSON, keyed by alert id.
     pub alerts: Arc<str>,
+    /// What is written for others, if anything is.
+    pub ocsf: Option<OcsfTopics>,
+}
+
+/// Topics for other systems: an object of OCSF 1.8.0 a record, keyed by partner.
+#[derive(Clone, Debug)]
+pub struct OcsfTopics {
+    /// Every event.
+    pub events: Arc<str>,
+    /// Every change of an alert, as a Detection Finding.
+    pub alerts: Arc<str>,
 }
 
 impl Topics {
@@ -27,6 +38,13 @@ impl Topics {
             rejects: name("rejects"),
             observations: name("observations"),
             alerts: name("alerts"),
+            ocsf: None,
         }
+    }
+
+    /// With those for other systems.
+    pub fn with_ocsf(self, prefix: &str) -> Self {
+        let name = |name: &str| Arc::from(format!("{prefix}.ocsf.{name}"));
+        Self { ocsf: Some(OcsfTopics { events: name("events"), alerts: name("alerts") }), ..self }
     }
 }

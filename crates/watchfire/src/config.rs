@@ -105,6 +105,8 @@ pub(crate) struct Kafka {
     pub(crate) retention_hours: u64,
     /// What a crash may do to lines that are under way.
     pub(crate) delivery: Delivery,
+    /// Whether events and alerts are also written as OCSF 1.8.0, for other systems.
+    pub(crate) ocsf: bool,
 }
 
 /// How NORMALIZE and DETECT write what they make of a batch.
@@ -129,6 +131,7 @@ impl Default for Kafka {
             event_partitions: 2,
             retention_hours: 24,
             delivery: Delivery::ExactlyOnce,
+            ocsf: false,
         }
     }
 }
@@ -252,5 +255,13 @@ pub(crate) struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Human, filter: "warn".into() }
+    }
+}
+
+impl Kafka {
+    /// The topics that this configuration writes to.
+    pub(crate) fn topics(&self) -> stages::Topics {
+        let topics = stages::Topics::new(&self.prefix);
+        if self.ocsf { topics.with_ocsf(&self.prefix) } else { topics }
     }
 }

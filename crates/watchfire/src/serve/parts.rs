@@ -11,7 +11,6 @@ use kafka::{Connection, LogWriter};
 use pipeline::{Clock, Metrics, SnapshotStore};
 use prometheus_client::registry::Registry;
 use query::{QueryEngine, QueryLimits};
-use stages::Topics;
 use store::{StoreOptions, Tables};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -43,11 +42,11 @@ pub(crate) struct Parts {
 
 /// Makes the topics between our stages, where they are missing.
 pub(crate) async fn ensure_topics(config: &Config, connection: &Connection) -> anyhow::Result<()> {
-    let topics = Topics::new(&config.kafka.prefix);
+    let topics = config.kafka.topics();
     let retention = (config.kafka.retention_hours * 3_600_000).to_string();
     let bytes = stages::MESSAGE_BYTES_MAX.to_string();
     let batches = [("retention.ms", retention.as_str()), ("max.message.bytes", bytes.as_str())];
-    let wanted = [
+    let mut wanted = vec![
         Wanted { name: &topics.events, partitions: config.kafka.event_partitions, config: &batches },
         Wanted { name: &topics.rejects, partitions: 1, config: &batches },
         Wanted {
@@ -57,6 +56,11 @@ pub(crate) async fn ensure_topics(config: &Config, connection: &Connection) -> a
         },
         Wanted { name: &topics.alerts, partitions: 1, config: &[("retention.ms", "-1")] },
     ];
+    if let Some(ocsf) = &topics.ocsf {
+        let partitions = config.kafka.event_partitions;
+        wanted.push(Wanted { name: &ocsf.events, partitions, config: &batches });
+        wanted.push(Wanted { name: &ocsf.alerts, partitions: 1, config: &batches });
+    }
     Ok(kafka::topics::ensure(connection, &wanted).await?)
 }
 

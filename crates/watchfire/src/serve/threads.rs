@@ -300,7 +300,7 @@ fn builder(parts: &Parts, config: &Config) -> Builder {
     Builder {
         connection: parts.connection.clone(),
         prefix: config.kafka.prefix.clone(),
-        topics: Topics::new(&config.kafka.prefix),
+        topics: config.kafka.topics(),
         instance: parts.instance.clone(),
         discovery: Duration::from_millis(config.kafka.discovery_ms),
         delivery: config.kafka.delivery,
@@ -311,7 +311,6 @@ fn builder(parts: &Parts, config: &Config) -> Builder {
 
 /// As many as the topic has: whoever made it decided.
 fn observation_partitions(parts: &Parts, config: &Config) -> anyhow::Result<i32> {
-    let found =
-        kafka::topics::partitions(&parts.connection, &Topics::new(&config.kafka.prefix).observations)?;
+    let found = kafka::topics::partitions(&parts.connection, &config.kafka.topics().observations)?;
     Ok(found.unwrap_or(config.kafka.observation_partitions))
 }
