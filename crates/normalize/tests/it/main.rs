@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod auth_log;
+mod cuts;
 mod events;
 mod feed;
+mod hostile;
 mod observations;
 mod poison;
+mod pool;
 mod privacy;
 mod properties;
 mod samples;
