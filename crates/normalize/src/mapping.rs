@@ -16,7 +16,7 @@ use hashbrown::HashMap;
 use crate::columns::{Cell, Column};
 use crate::fields::{Fields, Value};
 use crate::fingerprint::Fingerprinter;
-use crate::redact::{Kind, Secrets, is_placeholder, percent_decoded};
+use crate::redact::{Kind, Secrets, Text, is_placeholder, percent_decoded, redact};
 use convert::Converted;
 use regex::Regex;
 use target::part;
@@ -234,6 +234,8 @@ impl<'a> Draft<'_, 'a> {
         if self.row.redactions.len() >= NOTES_MAX {
             return;
         }
+        // A member's name may hold a secret, too.
+        let place = redact(place, Text::Prose, &Secrets::default(), self.fingerprinter, |_| {});
         let note = format!("{}:{place}", kind.as_str());
         if !self.row.redactions.iter().any(|noted| *noted == note) {
             self.row.redactions.push(Cow::Owned(note));

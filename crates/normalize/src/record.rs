@@ -68,6 +68,8 @@ impl<'a> Lines<'a> {
         let line = &rest[..end.unwrap_or(rest.len())];
         self.rest = end.map(|at| &rest[at + 1..]);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // Files that begin with a mark of their byte order may have been put one behind the other.
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         match array_of_objects(line) {
             Some((inside, [])) => self.enter(inside),
             _ => Some(line),
@@ -168,7 +170,7 @@ mod tests {
         check("a\n", &["a"]);
         check("a\r\nb\n\nc", &["a", "b", "", "c"]);
         check("", &[""]);
-        check("\u{feff}a", &["a"]);
+        check("\u{feff}a\n\u{feff}b", &["a", "b"]);
     }
 
     #[test]

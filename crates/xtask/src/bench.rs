@@ -3,6 +3,7 @@
 mod broker;
 mod end_to_end;
 mod figures;
+mod normalize;
 mod process;
 mod recall;
 mod report;
@@ -18,11 +19,14 @@ pub(crate) enum Bench {
     EndToEnd(end_to_end::EndToEnd),
     /// The embedded broker beside Apache Kafka: speed, latency, CPU and memory, with the same load.
     Broker(broker::BrokerBench),
+    /// Reading lines of each format: CPU, speed and memory, beside parsing them and nothing else.
+    Normalize(normalize::NormalizeBench),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     match bench {
         Bench::EndToEnd(options) => end_to_end::run(options),
         Bench::Broker(options) => broker::run(options),
+        Bench::Normalize(options) => normalize::run(options),
     }
 }

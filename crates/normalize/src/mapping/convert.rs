@@ -11,7 +11,7 @@ use crate::columns::Cell;
 use crate::enrich::alpha2;
 use crate::fields::Value;
 use crate::fingerprint::Fingerprinter;
-use crate::redact::{Kind, is_placeholder};
+use crate::redact::{Kind, Secrets, Text, is_placeholder, redact};
 use crate::stamp::StampFormat;
 use crate::zone::Zone;
 
@@ -96,7 +96,7 @@ impl Convert {
                 query if query.is_empty() => Converted::Nothing,
                 query => Converted::Text(query),
             },
-            Self::Word => Converted::Text(word(text)),
+            Self::Word => Converted::Text(word(text, fingerprinter)),
             Self::User if !is_email(&text) => Converted::Text(text),
             Self::User => secret(text, Kind::Secret, fingerprinter, &[]),
             Self::Session => secret(text, Kind::Session, fingerprinter, &[]),
@@ -238,11 +238,13 @@ fn host_of(text: &str) -> &str {
     host.trim_end_matches('.')
 }
 
-fn word(text: Cow<'_, str>) -> Cow<'_, str> {
+fn word<'a>(text: Cow<'a, str>, fingerprinter: &Fingerprinter) -> Cow<'a, str> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     if text.len() <= 64 && text.chars().all(plain) {
         return text;
     }
+    // In small letters, or without its end, a secret is not known for one any more.
+    let text = redact(&text, Text::Prose, &Secrets::default(), fingerprinter, |_| {});
     let lower = text.chars().take(64).map(|c| c.to_ascii_lowercase());
     Cow::Owned(lower.map(|c| if plain(c) { c } else { '_' }).collect())
 }

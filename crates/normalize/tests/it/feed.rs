@@ -39,20 +39,30 @@ pub(crate) fn feed_at(
     format: Option<&str>,
     broker_time: EventTime,
 ) {
+    record(offset, payload, format, |raw| normalizer.normalize(&RawLog { broker_time, ..raw.clone() }));
+}
+
+/// Lends one record of that topic, which the broker has had since [`NOW`].
+pub(crate) fn record<T>(
+    offset: i64,
+    payload: &[u8],
+    format: Option<&str>,
+    take: impl FnOnce(&RawLog<'_>) -> T,
+) -> T {
     let source = LogTopic::new("prt_acme", "edge").unwrap();
     let topic: Arc<str> = source.name().into();
-    normalizer.normalize(&RawLog {
+    take(&RawLog {
         source: &source,
         topic: &topic,
         partition: 0,
         offset,
-        broker_time,
+        broker_time: NOW,
         payload,
         format,
         shipper_id: None,
         shipper_seq: None,
         redriven_from: None,
-    });
+    })
 }
 
 /// What becomes of a single record.

@@ -3,14 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod auth_log;
+mod cuts;
 mod enrichment;
 mod events;
 mod feed;
+mod hostile;
 mod mmdb;
 mod observations;
 mod origins;
 mod personal;
 mod poison;
+mod pool;
 mod privacy;
 mod properties;
 mod samples;

@@ -105,6 +105,35 @@ fn a_password_in_a_message_is_gone() {
 }
 
 #[test]
+fn a_secret_in_the_name_of_a_secret_is_gone_from_the_note_that_it_was_taken_out() {
+    let read = read(partner("sk_live_4eC39HqLyjWDarjtT1.password", "hunter2hunter2"), None);
+    let row = read.events.row(0);
+    assert!(
+        row.redactions.iter().any(|note| note.starts_with("password:hmac256:k1:")),
+        "{:?}",
+        row.redactions
+    );
+    assert!(!everything(&read).contains("4eC39HqLyjWDarjtT1"));
+}
+
+#[test]
+fn a_secret_that_is_no_whole_word_is_gone_from_the_word() {
+    let cef =
+        |act: &str| format!("CEF:0|Example|WAF|1.0|100|Denied|5|rt=1773480413589 act={act} dhost=a.example");
+    for (act, piece) in [
+        // A word ends after 64 letters.
+        (format!("bad token {TOKEN}"), &TOKEN[..48]),
+        // It has no large ones, and an underscore for what is no letter.
+        ("Denied password=Hunter2Hunter2".to_owned(), "hunter2hunter2"),
+        ("key AKIAIOSFODNN7EXAMPLE".to_owned(), "akiaiosfodnn7example"),
+    ] {
+        let read = read(cef(&act), None);
+        assert!(read.events.row(0).reason.is_some());
+        assert!(!everything(&read).to_lowercase().contains(piece), "{}", everything(&read));
+    }
+}
+
+#[test]
 fn an_email_address_is_gone_from_the_message_around_it() {
     for message in [
         "Failed password for invalid user dana@acme.example from 192.0.2.1 port 22 ssh2",
