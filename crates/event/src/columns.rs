@@ -4,19 +4,16 @@
 //! Arrow schema, the builder and the reader by hand would let them drift apart, so one macro makes
 //! all four from one documented list.
 
-use std::borrow::Cow;
+mod kinds;
+mod sparse;
+
+pub(crate) use kinds::{Hash, Int, List, Long, Text, Time};
+
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
-    TimestampMicrosecondBuilder, new_null_array,
-};
-use arrow::datatypes::{
-    DataType, Field, Int32Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
-};
+use arrow::array::{ArrayRef, new_null_array};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-
-use crate::EventTime;
 
 /// What is known of a column, for the schema's metadata and the printed reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,138 +37,13 @@ pub trait Column {
     type Builder: Default;
     /// The Arrow type.
     fn data_type() -> DataType;
-    /// Appends one value, or null.
-    fn append(builder: &mut Self::Builder, value: &Self::Value<'_>);
-    /// Ends the builder.
-    fn finish(builder: &mut Self::Builder) -> ArrayRef;
+    /// Takes the value of row `row`. A row without one costs nothing now: it becomes null when the
+    /// next value comes or the builder ends, together with its neighbours.
+    fn append(builder: &mut Self::Builder, row: usize, value: &Self::Value<'_>);
+    /// Ends the builder after so many rows.
+    fn finish(builder: &mut Self::Builder, rows: usize) -> ArrayRef;
     /// Reads row `i`.
     fn get(array: &ArrayRef, i: usize) -> Self::Value<'_>;
-}
-
-/// UTF-8 text.
-pub enum Text {}
-/// A 32-bit number.
-pub enum Int {}
-/// A 64-bit number.
-pub enum Long {}
-/// A moment, microseconds in UTC (Delta tables know no milliseconds).
-pub enum Time {}
-/// A SHA-256.
-pub enum Hash {}
-/// A list of short texts.
-pub enum List {}
-
-impl Column for Text {
-    type Value<'a> = Option<Cow<'a, str>>;
-    type Builder = StringBuilder;
-    fn data_type() -> DataType {
-        DataType::Utf8
-    }
-    fn append(builder: &mut StringBuilder, value: &Option<Cow<'_, str>>) {
-        builder.append_option(value.as_deref());
-    }
-    fn finish(builder: &mut StringBuilder) -> ArrayRef {
-        Arc::new(builder.finish())
-    }
-    fn get(array: &ArrayRef, i: usize) -> Option<Cow<'_, str>> {
-        array.is_valid(i).then(|| Cow::Borrowed(array.as_string::<i32>().value(i)))
-    }
-}
-
-impl Column for Int {
-    type Value<'a> = Option<i32>;
-    type Builder = Int32Builder;
-    fn data_type() -> DataType {
-        DataType::Int32
-    }
-    fn append(builder: &mut Int32Builder, value: &Option<i32>) {
-        builder.append_option(*value);
-    }
-    fn finish(builder: &mut Int32Builder) -> ArrayRef {
-        Arc::new(builder.finish())
-    }
-    fn get(array: &ArrayRef, i: usize) -> Option<i32> {
-        array.is_valid(i).then(|| array.as_primitive::<Int32Type>().value(i))
-    }
-}
-
-impl Column for Long {
-    type Value<'a> = Option<i64>;
-    type Builder = Int64Builder;
-    fn data_type() -> DataType {
-        DataType::Int64
-    }
-    fn append(builder: &mut Int64Builder, value: &Option<i64>) {
-        builder.append_option(*value);
-    }
-    fn finish(builder: &mut Int64Builder) -> ArrayRef {
-        Arc::new(builder.finish())
-    }
-    fn get(array: &ArrayRef, i: usize) -> Option<i64> {
-        array.is_valid(i).then(|| array.as_primitive::<Int64Type>().value(i))
-    }
-}
-
-impl Column for Time {
-    type Value<'a> = Option<EventTime>;
-    type Builder = TimestampMicrosecondBuilder;
-    fn data_type() -> DataType {
-        DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
-    }
-    fn append(builder: &mut TimestampMicrosecondBuilder, value: &Option<EventTime>) {
-        builder.append_option(value.map(EventTime::micros));
-    }
-    fn finish(builder: &mut TimestampMicrosecondBuilder) -> ArrayRef {
-        Arc::new(builder.finish().with_timezone("UTC"))
-    }
-    fn get(array: &ArrayRef, i: usize) -> Option<EventTime> {
-        array
-            .is_valid(i)
-            .then(|| EventTime(array.as_primitive::<TimestampMicrosecondType>().value(i).div_euclid(1_000)))
-    }
-}
-
-impl Column for Hash {
-    type Value<'a> = Option<[u8; 32]>;
-    type Builder = BinaryBuilder;
-    fn data_type() -> DataType {
-        DataType::Binary
-    }
-    fn append(builder: &mut BinaryBuilder, value: &Option<[u8; 32]>) {
-        builder.append_option(value.as_ref());
-    }
-    fn finish(builder: &mut BinaryBuilder) -> ArrayRef {
-        Arc::new(builder.finish())
-    }
-    fn get(array: &ArrayRef, i: usize) -> Option<[u8; 32]> {
-        array.is_valid(i).then(|| array.as_binary::<i32>().value(i).try_into().ok()).flatten()
-    }
-}
-
-impl Column for List {
-    type Value<'a> = Vec<Cow<'a, str>>;
-    type Builder = ListBuilder<StringBuilder>;
-    fn data_type() -> DataType {
-        DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
-    }
-    fn append(builder: &mut Self::Builder, value: &Vec<Cow<'_, str>>) {
-        for item in value {
-            builder.values().append_value(item);
-        }
-        builder.append(!value.is_empty());
-    }
-    fn finish(builder: &mut Self::Builder) -> ArrayRef {
-        Arc::new(builder.finish())
-    }
-    fn get(array: &ArrayRef, i: usize) -> Vec<Cow<'_, str>> {
-        if array.is_null(i) {
-            return Vec::new();
-        }
-        let list = array.as_list::<i32>();
-        let (from, to) = (list.value_offsets()[i] as usize, list.value_offsets()[i + 1] as usize);
-        let items = list.values().as_string::<i32>();
-        (from..to).map(|n| Cow::Borrowed(items.value(n))).collect()
-    }
 }
 
 /// A batch that does not have the columns it should have.
@@ -259,7 +131,7 @@ macro_rules! columns {
         impl $builder {
             /// Appends one row.
             pub fn append(&mut self, row: &$row<'_>) {
-                $(<$crate::columns::$kind as $crate::columns::Column>::append(&mut self.$name, &row.$name);)*
+                $(<$crate::columns::$kind as $crate::columns::Column>::append(&mut self.$name, self.rows, &row.$name);)*
                 self.rows += 1;
             }
 
@@ -283,9 +155,9 @@ macro_rules! columns {
                 if self.rows == 0 {
                     return $batch(EMPTY.clone());
                 }
-                self.rows = 0;
+                let rows = std::mem::take(&mut self.rows);
                 let columns = vec![
-                    $(<$crate::columns::$kind as $crate::columns::Column>::finish(&mut self.$name),)*
+                    $(<$crate::columns::$kind as $crate::columns::Column>::finish(&mut self.$name, rows),)*
                 ];
                 let batch = arrow::record_batch::RecordBatch::try_new($batch::schema(), columns)
                     .expect("every column got one value a row: append is the only way in");

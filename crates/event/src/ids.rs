@@ -24,18 +24,45 @@ pub fn alert_id(detector: &str, dedup_key: &str) -> String {
     tagged("alr_", &[detector.as_bytes(), dedup_key.as_bytes()])
 }
 
-/// `prefix` and the first 128 bits of SHA-256 over the parts, each preceded by its length, so
-/// that `("ab", "c")` and `("a", "bc")` differ.
+/// `prefix` and the [`digest`] of the parts.
 pub fn tagged(prefix: &str, parts: &[&[u8]]) -> String {
+    spelled(prefix, &digest(parts))
+}
+
+/// The first 128 bits of SHA-256 over the parts, each preceded by its length, so that `("ab", "c")`
+/// and `("a", "bc")` differ.
+pub fn digest(parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Sha256::new();
+    let (mut few, mut len) = ([0_u8; FEW], 0);
     for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
+        for bytes in [&(part.len() as u64).to_be_bytes(), *part] {
+            match few.get_mut(len..len + bytes.len()) {
+                Some(room) => {
+                    room.copy_from_slice(bytes);
+                    len += bytes.len();
+                }
+                None => {
+                    hash.update(&few[..std::mem::take(&mut len)]);
+                    hash.update(bytes);
+                }
+            }
+        }
     }
-    let digest = hash.finalize();
-    let mut id = String::with_capacity(prefix.len() + 32);
+    hash.update(&few[..len]);
+    let digest: [u8; 32] = hash.finalize().into();
+    *digest.first_chunk().expect("32 bytes are more than 16")
+}
+
+/// So many bytes are put together before they are hashed: an id is made of a handful of short parts.
+const FEW: usize = 256;
+
+/// `prefix` and 32 hex digits.
+pub fn spelled(prefix: &str, bytes: &[u8; 16]) -> String {
+    let mut digits = [0; 32];
+    hex::encode_to_slice(bytes, &mut digits).expect("there is room for two digits a byte");
+    let mut id = String::with_capacity(prefix.len() + digits.len());
     id.push_str(prefix);
-    id.push_str(&hex::encode(&digest[..16]));
+    id.push_str(std::str::from_utf8(&digits).expect("hex digits are ASCII"));
     id
 }
 
@@ -43,8 +70,13 @@ pub fn tagged(prefix: &str, parts: &[&[u8]]) -> String {
 ///
 /// FNV-1a with a final mix; not keyed, because every instance must agree without a secret.
 pub fn partition_of(key: &str, partitions: i32) -> i32 {
+    partition_of_parts(&[key], partitions)
+}
+
+/// The same of a key that is put together from parts.
+pub fn partition_of_parts(parts: &[&str], partitions: i32) -> i32 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in key.bytes() {
+    for byte in parts.iter().flat_map(|part| part.bytes()) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
     hash ^= hash >> 33;
@@ -60,6 +92,20 @@ mod tests {
     #[test]
     fn parts_do_not_run_into_each_other() {
         assert_ne!(tagged("x_", &[b"p|q", b"a|b"]), tagged("x_", &[b"p", b"q|a|b"]));
+    }
+
+    #[test]
+    fn parts_of_any_length_are_hashed_as_they_stand() {
+        for len in [0, 1, 200, 240, 247, 248, 249, 256, 1_000] {
+            let (long, short) = (vec![7; len], [1, 2, 3]);
+            let mut hash = Sha256::new();
+            for part in [&short[..], &long, &short] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part);
+            }
+            let expected = format!("x_{}", hex::encode(&hash.finalize()[..16]));
+            assert_eq!(tagged("x_", &[&short, &long, &short]), expected, "{len}");
+        }
     }
 
     #[test]

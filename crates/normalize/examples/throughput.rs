@@ -1,4 +1,5 @@
-//! How long an event takes: `cargo run --release -p normalize --example throughput`.
+//! How long an event takes: `cargo run --release -p normalize --example throughput`; with
+//! `-- "nginx json"` behind it, only that of cases with these words in their names.
 //!
 //! Prints nanoseconds of CPU for each event, the best of several rounds, with bare JSON parsing
 //! beside it.
@@ -16,6 +17,7 @@ const ROUNDS: usize = 9;
 const NOW: EventTime = EventTime(1_773_480_840_000);
 
 fn main() {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
     println!("{:<42} {:>9} {:>9}", "", "ns/event", "bytes");
     for (name, line) in [
         ("partner: a token's life in three lines", partner as fn(usize) -> String),
@@ -25,6 +27,9 @@ fn main() {
         ("nginx json", nginx_json),
         ("sshd", sshd),
     ] {
+        if !name.contains(&wanted) {
+            continue;
+        }
         let lines: Vec<String> = (0..LINES).map(line).collect();
         let bytes = lines.iter().map(String::len).sum::<usize>() / LINES;
         for source in [None, Some(name.split(':').next().unwrap_or(name))] {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 /// A value as a log line can hold it.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(crate) fn with_slots(slots: usize) -> Self {
         let mut fields = Self::default();
-        fields.slots.resize(slots, None);
+        fields.slots.resize_with(slots, || None);
         fields
     }
 
@@ -132,20 +132,11 @@ impl<'a> Value<'a> {
 
 /// Removes all but the last of equal keys; the place is that of the first.
 pub(crate) fn keep_last<'a>(members: &mut Vec<(Cow<'a, str>, Value<'a>)>) -> bool {
-    const FEW: usize = 16;
-    let before = members.len();
-    if before <= FEW {
-        let mut at = 1;
-        while at < members.len() {
-            match members[..at].iter().position(|(key, _)| *key == members[at].0) {
-                Some(earlier) => members[earlier].1 = members.remove(at).1,
-                None => at += 1,
-            }
-        }
-        return members.len() != before;
+    if !has_equal_keys(members) {
+        return false;
     }
-    let mut places: HashMap<Cow<'a, str>, usize> = HashMap::with_capacity(before);
-    let mut kept: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(before);
+    let mut places: HashMap<Cow<'a, str>, usize> = HashMap::with_capacity(members.len());
+    let mut kept: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(members.len());
     for (key, value) in members.drain(..) {
         match places.get(&key) {
             Some(&place) => kept[place].1 = value,
@@ -156,7 +147,32 @@ pub(crate) fn keep_last<'a>(members: &mut Vec<(Cow<'a, str>, Value<'a>)>) -> boo
         }
     }
     *members = kept;
-    members.len() != before
+    true
+}
+
+/// Whether two keys are equal. Among few, each is compared with those before it, and only with
+/// those if one of them has its mark.
+fn has_equal_keys(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
+    const FEW: usize = 32;
+    if members.len() > FEW {
+        let mut seen = HashSet::with_capacity(members.len());
+        return !members.iter().all(|(key, _)| seen.insert(&**key));
+    }
+    let mut marks = 0;
+    members.iter().enumerate().any(|(at, (key, _))| {
+        let mark = mark(key);
+        let may_be = marks & mark != 0;
+        marks |= mark;
+        may_be && members[..at].iter().any(|(earlier, _)| earlier == key)
+    })
+}
+
+/// One bit of 64 for a key: equal keys have the same, most others another.
+fn mark(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let byte = |at: usize| bytes.get(at).map_or(0, |byte| usize::from(*byte));
+    let (first, middle, last) = (byte(0), byte(bytes.len() / 2), byte(bytes.len().wrapping_sub(1)));
+    1 << ((bytes.len() * 7 + first * 3 + middle * 11 + last * 5) % 64)
 }
 
 /// Appends an object as JSON.
@@ -206,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_last_of_equal_keys_counts_among_few_and_many() {
-        for keys in [3, 300] {
+        for keys in [3, 20, 300] {
             let mut members: Vec<_> =
                 (0..keys).map(|n| (Cow::Owned(format!("k{}", n % (keys - 1))), Value::Int(n))).collect();
             assert!(keep_last(&mut members));

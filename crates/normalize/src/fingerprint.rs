@@ -1,6 +1,7 @@
 //! Fingerprints: keyed hashes that stand in for secrets, the same everywhere, so that two uses
 //! of one token still match and nobody can get the token back.
 
+use event::ids::spelled;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -59,11 +60,8 @@ impl Fingerprinter {
     pub fn fingerprint(&self, raw: &str) -> String {
         let mut mac = self.keyed.clone();
         mac.update(raw.as_bytes());
-        let digest = mac.finalize().into_bytes();
-        let mut text = String::with_capacity(self.prefix.len() + 32);
-        text.push_str(&self.prefix);
-        text.push_str(&hex::encode(&digest[..16]));
-        text
+        let digest: [u8; 32] = mac.finalize().into_bytes().into();
+        spelled(&self.prefix, digest.first_chunk().expect("32 bytes are more than 16"))
     }
 
     /// The keyed hash of a whole line. It never is the fingerprint of a token that a line consists of.

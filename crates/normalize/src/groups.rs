@@ -9,11 +9,13 @@ pub(crate) struct Groups<G> {
     hasher: DefaultHashBuilder,
     index: HashTable<usize>,
     groups: Vec<(u64, G)>,
+    /// The group that was asked for last: often the next one, too.
+    recent: usize,
 }
 
 impl<G> Default for Groups<G> {
     fn default() -> Self {
-        Self { hasher: DefaultHashBuilder::default(), index: HashTable::new(), groups: Vec::new() }
+        Self { hasher: DefaultHashBuilder::default(), index: HashTable::new(), groups: Vec::new(), recent: 0 }
     }
 }
 
@@ -25,6 +27,9 @@ impl<G> Groups<G> {
         is_it: impl Fn(&G) -> bool,
         make: impl FnOnce() -> G,
     ) -> &mut G {
+        if self.groups.get(self.recent).is_some_and(|(_, group)| is_it(group)) {
+            return &mut self.groups[self.recent].1;
+        }
         let hash = self.hasher.hash_one(key);
         let found = self.index.find(hash, |&at| is_it(&self.groups[at].1)).copied();
         let at = found.unwrap_or_else(|| {
@@ -33,6 +38,7 @@ impl<G> Groups<G> {
             self.index.insert_unique(hash, at, |&at| self.groups[at].0);
             at
         });
+        self.recent = at;
         &mut self.groups[at].1
     }
 

@@ -1,9 +1,8 @@
 //! Observations: for each event the small rows that detectors count by, keyed and routed.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
-use event::ids::{partition_of, tagged};
+use event::ids::{digest, partition_of, partition_of_parts, spelled};
 use event::{EventRow, Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind, RawLog};
 use hashbrown::{HashMap, HashSet};
 
@@ -19,10 +18,9 @@ pub(crate) struct Observations {
     requests: Requests,
     sources: Sources,
     /// The deliveries whose requests are counted in this batch.
-    counted: HashSet<String>,
+    counted: HashSet<[u8; 16]>,
     /// How often each line that is known by its content stands in the record so far.
     occurrences: HashMap<[u8; 32], u32>,
-    key: String,
 }
 
 impl Observations {
@@ -34,7 +32,6 @@ impl Observations {
             sources: Sources::default(),
             counted: HashSet::new(),
             occurrences: HashMap::new(),
-            key: String::new(),
         }
     }
 
@@ -72,10 +69,13 @@ impl Observations {
             return;
         }
         let delivery = self.delivery(row, seen);
-        let delivery_id = delivery.as_deref().or(row.event_id.as_deref()).unwrap_or_default();
+        let delivery_id = || match &delivery {
+            Some(delivery) => Cow::Owned(spelled("dlv_", delivery)),
+            None => Cow::Borrowed(row.event_id.as_deref().unwrap_or_default()),
+        };
         // Once folded into a count, a line that was sent twice cannot be told from two.
-        if request && delivery.as_ref().is_none_or(|id| self.counted.insert(id.clone())) {
-            self.requests.add(row, delivery_id);
+        if request && delivery.is_none_or(|delivery| self.counted.insert(delivery)) {
+            self.requests.add(row, || delivery_id().into_owned());
         }
         if account.is_none() && !by_address && token.is_none() {
             return;
@@ -88,7 +88,7 @@ impl Observations {
             time: row.time,
             ingest_time: row.ingest_time,
             tenant: lent(&row.tenant),
-            delivery_id: Some(Cow::Borrowed(delivery_id)),
+            delivery_id: Some(delivery_id()),
             event_id: lent(&row.event_id),
             kafka_topic: lent(&row.kafka_topic),
             kafka_partition: row.kafka_partition,
@@ -138,7 +138,7 @@ impl Observations {
     /// there is neither, two lines that are equal to the last byte and stamped more finely than to
     /// the second are one line that was sent twice, unless they stand in one record. Two equal
     /// lines with a stamp of a second may well be two calls.
-    fn delivery(&mut self, row: &EventRow<'_>, seen: &Seen) -> Option<String> {
+    fn delivery(&mut self, row: &EventRow<'_>, seen: &Seen) -> Option<[u8; 16]> {
         fn bytes<'r>(text: &'r Option<Cow<'_, str>>) -> &'r [u8] {
             text.as_deref().unwrap_or_default().as_bytes()
         }
@@ -147,25 +147,20 @@ impl Observations {
             let line = if seen.sequence_of_record { row.kafka_line.unwrap_or(0) } else { -1 };
             let (shipper, boot) = (bytes(&row.shipper_id), bytes(&row.boot_id));
             let (seq, line) = (seq.to_be_bytes(), line.to_be_bytes());
-            return Some(tagged("dlv_", &[topic, shipper, boot, &seq, &line, bytes(&row.original_time)]));
+            return Some(digest(&[topic, shipper, boot, &seq, &line, bytes(&row.original_time)]));
         }
         if row.source_event_id.is_some() {
-            return Some(tagged(
-                "dlv_",
-                &[topic, b"id", bytes(&row.source_event_id), bytes(&row.original_time)],
-            ));
+            return Some(digest(&[topic, b"id", bytes(&row.source_event_id), bytes(&row.original_time)]));
         }
         let hash = row.raw_hash.filter(|_| seen.precise)?;
         let occurrence = self.occurrences.entry(hash).and_modify(|times| *times += 1).or_insert(0);
-        Some(tagged("dlv_", &[topic, b"line", &hash, &occurrence.to_be_bytes()]))
+        Some(digest(&[topic, b"line", &hash, &occurrence.to_be_bytes()]))
     }
 
     /// Sends one where its tenant and key belong.
     fn send(&mut self, observation: &Observation<'_>, key: &str) {
-        self.key.clear();
         let tenant = observation.tenant.as_deref().unwrap_or_default();
-        write!(self.key, "{tenant}\u{1f}{key}").expect("writing to a string does not fail");
-        let partition = partition_of(&self.key, self.partitions.len() as i32);
+        let partition = partition_of_parts(&[tenant, "\u{1f}", key], self.partitions.len() as i32);
         self.partitions[partition as usize].append(observation);
     }
 

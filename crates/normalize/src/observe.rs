@@ -76,7 +76,8 @@ impl Seen {
                 text.push_str(name);
                 if let Some(action) = self.observe.token_action.as_deref().filter(|_| name == Observe::TOKEN)
                 {
-                    write!(text, "={action}").expect("writing to a string does not fail");
+                    text.push('=');
+                    text.push_str(action);
                 }
                 text.push(' ');
             }

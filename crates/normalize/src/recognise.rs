@@ -1,8 +1,11 @@
 //! Which source a line is of, where neither its record nor its topic says so.
 
+mod keys;
+
+pub(crate) use keys::Keys;
+
 use memchr::memmem::Finder;
 
-use crate::fields::Fields;
 use crate::formats::{cef, syslog};
 use crate::schema::{Format, Recognise, Schemas, Source};
 
@@ -15,7 +18,14 @@ pub(crate) fn recognise<'s>(
     schemas: &'s Schemas,
     may_be: impl Fn(&Source) -> bool,
 ) -> Option<&'s Source> {
-    schemas.in_order().find(|source| may_be(source) && recognises(source, line))
+    let keys = schemas.keys();
+    let present = line.starts_with('{').then(|| keys.present(line));
+    let tried = schemas.in_order().zip(&keys.asked);
+    let is_its = |source: &Source, asked: &Option<keys::Asked>| match asked {
+        Some(asked) => present.as_ref().is_some_and(|present| asked.has(present)),
+        None => recognises(source, line),
+    };
+    tried.filter(|(source, _)| may_be(source)).find(|(source, asked)| is_its(source, asked)).map(|it| it.0)
 }
 
 /// Whether a source takes the line for one of its own.
@@ -34,8 +44,7 @@ pub(crate) fn recognises(source: &Source, line: &str) -> bool {
         (Recognise::Structured, Format::Syslog { .. }) => !json && syslog::is_structured(line),
         (Recognise::Readable, Format::Cef(_)) => cef::recognises(line),
         (Recognise::Readable, Format::Regex(patterns)) => {
-            let mut fields = Fields::with_slots(source.slots);
-            !json && patterns.iter().any(|pattern| pattern.read(None, line, &mut fields))
+            !json && patterns.iter().any(|pattern| pattern.fits(line))
         }
         (Recognise::Readable, Format::Json(_)) | (Recognise::Structured | Recognise::Never, _) => false,
     }

@@ -11,6 +11,8 @@ mod unescape;
 
 use std::borrow::Cow;
 
+use memchr::memmem::Finder;
+
 use crate::fields::write_json_inside;
 use crate::fingerprint::{Fingerprinter, fingerprint_len};
 
@@ -70,7 +72,10 @@ struct Hit {
 /// A secret that the line's own structure names.
 #[derive(Debug)]
 pub(crate) struct Known {
-    value: String,
+    /// What it is looked for with: it is looked for in every column of its line.
+    plain: Finder<'static>,
+    /// The same as it stands in JSON, where that is another spelling.
+    escaped: Option<Finder<'static>>,
     kind: Kind,
 }
 
@@ -87,9 +92,9 @@ impl Secrets {
         // One more than is searched for says that there are too many.
         if !value.is_empty()
             && self.known.len() <= KNOWN_MAX
-            && !self.known.iter().any(|known| known.value == value)
+            && !self.known.iter().any(|known| known.plain.needle() == value.as_bytes())
         {
-            self.known.push(Known { value: value.to_owned(), kind });
+            self.known.push(Known::of(kind, value));
         }
     }
 
@@ -112,9 +117,7 @@ impl Secrets {
     /// Whether each stands in the text once at most, and so, where every field of the line fills
     /// one column, only in that which it was taken from.
     pub(crate) fn stand_alone(&self, text: &str) -> bool {
-        let twice = |known: &Known| {
-            memchr::memmem::find_iter(text.as_bytes(), known.value.as_bytes()).nth(1).is_some()
-        };
+        let twice = |known: &Known| known.plain.find_iter(text.as_bytes()).nth(1).is_some();
         !self.shared && !self.known.iter().any(twice)
     }
 
@@ -124,9 +127,25 @@ impl Secrets {
 }
 
 impl Known {
+    fn of(kind: Kind, value: &str) -> Self {
+        let mut escaped = String::new();
+        write_json_inside(value, &mut escaped);
+        let escaped = (escaped != value).then(|| Finder::new(&escaped).into_owned());
+        Self { plain: Finder::new(value).into_owned(), escaped, kind }
+    }
+
     /// Whether it does not turn up by chance: it is long, or an e-mail address.
     fn is_searchable(&self) -> bool {
-        self.value.len() >= KNOWN_BYTES_MIN || self.value.contains('@')
+        let value = self.plain.needle();
+        value.len() >= KNOWN_BYTES_MIN || value.contains(&b'@')
+    }
+
+    /// Adds the places where it stands.
+    fn each_hit(&self, text: &str, hits: &mut Vec<Hit>) {
+        for finder in std::iter::once(&self.plain).chain(&self.escaped) {
+            let hit = |start| Hit { start, end: start + finder.needle().len(), kind: self.kind };
+            hits.extend(finder.find_iter(text.as_bytes()).map(hit));
+        }
     }
 }
 
@@ -165,14 +184,7 @@ pub(crate) fn redact<'t>(
         hits.push(hit);
         true
     });
-    for known in secrets.searchable() {
-        literal_hits(text, &known.value, known.kind, &mut hits);
-        let mut escaped = String::new();
-        write_json_inside(&known.value, &mut escaped);
-        if escaped != known.value {
-            literal_hits(text, &escaped, known.kind, &mut hits);
-        }
-    }
+    secrets.searchable().for_each(|known| known.each_hit(text, &mut hits));
     if hits.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -229,12 +241,6 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
     word.is_empty()
         || (word.len() >= 3 && word.bytes().all(|byte| matches!(byte, b'x' | b'X')))
         || PLACEHOLDERS.iter().any(|placeholder| word.eq_ignore_ascii_case(placeholder))
-}
-
-fn literal_hits(text: &str, literal: &str, kind: Kind, hits: &mut Vec<Hit>) {
-    for start in memchr::memmem::find_iter(text.as_bytes(), literal.as_bytes()) {
-        hits.push(Hit { start, end: start + literal.len(), kind });
-    }
 }
 
 /// Hits in order, those that overlap joined.

@@ -40,8 +40,8 @@ fn class(status: i32) -> i32 {
 }
 
 impl Requests {
-    /// Counts one request.
-    pub(crate) fn add(&mut self, row: &EventRow<'_>, delivery_id: &str) {
+    /// Counts one request. Its delivery's id is asked for where it is the first of its group.
+    pub(crate) fn add(&mut self, row: &EventRow<'_>, delivery_id: impl FnOnce() -> String) {
         let (Some(time), Some(route)) = (row.time, row.route.as_deref()) else { return };
         let text = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
         let minute = time.floor(MINUTE_MS);
@@ -68,7 +68,7 @@ impl Requests {
                 route: route.to_owned(),
                 count: 0,
                 ingest_time: None,
-                delivery_id: delivery_id.to_owned(),
+                delivery_id: delivery_id(),
                 event_id: text(&row.event_id),
                 kafka_topic: text(&row.kafka_topic),
                 kafka_partition: row.kafka_partition,

@@ -9,6 +9,8 @@ use std::path::Path;
 
 pub(crate) use source::{Carries, Format, Recognise, Source, is_in_our_time};
 
+use crate::recognise::Keys;
+
 macro_rules! sources {
     ($($name:literal)*) => {
         &[$(($name, include_str!(concat!("../../../schemas/", $name, "/schema.yaml"))),)*]
@@ -43,25 +45,32 @@ pub struct SchemaError {
 /// Every source that is known, by name.
 #[derive(Debug)]
 pub struct Schemas {
-    sources: BTreeMap<String, Source>,
     /// In the order in which they are tried on a line: the most particular first.
-    order: Vec<String>,
+    order: Vec<Source>,
+    /// Where in that order each name stands.
+    places: BTreeMap<String, usize>,
+    /// The keys that lines of JSON are recognised by.
+    keys: Keys,
 }
 
 impl Schemas {
     /// The sources that the binary brings with it.
     pub fn built_in() -> Schemas {
+        Self::ordered(Self::brought())
+    }
+
+    fn brought() -> BTreeMap<String, Source> {
         let sources = BUILT_IN.iter().map(|(name, yaml)| {
             let source = Source::read(name, &format!("schemas/{name}/schema.yaml"), yaml);
             ((*name).to_owned(), source.expect("the schemas that are built in are compiled by a test"))
         });
-        Self::ordered(sources.collect())
+        sources.collect()
     }
 
     /// The built-in sources and those of a folder, each a folder with a `schema.yaml`. One of the
     /// same name takes the built-in one's place.
     pub fn load(dir: &Path) -> Result<Schemas, SchemaError> {
-        let mut sources = Self::built_in().sources;
+        let mut sources = Self::brought();
         let unreadable = |path: &Path, error: std::io::Error| SchemaError {
             file: path.display().to_string(),
             line: None,
@@ -84,22 +93,28 @@ impl Schemas {
 
     /// The names of all sources, in order.
     pub fn names(&self) -> Vec<&str> {
-        self.sources.keys().map(String::as_str).collect()
+        self.places.keys().map(String::as_str).collect()
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Source> {
-        self.sources.get(name)
+        self.places.get(name).map(|place| &self.order[*place])
     }
 
     /// The sources in the order in which they are tried on a line.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = &Source> {
-        self.order.iter().filter_map(|name| self.sources.get(name))
+        self.order.iter()
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     fn ordered(sources: BTreeMap<String, Source>) -> Self {
-        let mut order: Vec<String> = sources.keys().cloned().collect();
-        order.sort_by_key(|name| std::cmp::Reverse(sources[name].particular()));
-        Self { sources, order }
+        let mut order: Vec<(String, Source)> = sources.into_iter().collect();
+        order.sort_by_key(|(_, source)| std::cmp::Reverse(source.particular()));
+        let places = order.iter().enumerate().map(|(place, (name, _))| (name.clone(), place)).collect();
+        let order: Vec<Source> = order.into_iter().map(|(_, source)| source).collect();
+        Self { places, keys: Keys::of(&order), order }
     }
 }
 

@@ -14,8 +14,10 @@ pub(crate) struct Readable<'a> {
 
 /// Reads bytes as text.
 pub(crate) fn readable(bytes: &[u8]) -> Readable<'_> {
-    let text = String::from_utf8_lossy(bytes);
-    let invalid_utf8 = matches!(text, Cow::Owned(_));
+    // Nearly every line is valid, and checking that is quicker than walking over its characters.
+    let valid = std::str::from_utf8(bytes);
+    let invalid_utf8 = valid.is_err();
+    let text = valid.map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
     let nul_byte = memchr::memchr(0, bytes).is_some();
     let text = if nul_byte { Cow::Owned(text.replace('\0', REPLACEMENT)) } else { text };
     Readable { text, invalid_utf8, nul_byte }

@@ -38,6 +38,11 @@ impl Pattern {
         Ok(Self { programs, prefix: literal_prefix(expression), regex, groups, settings })
     }
 
+    /// Whether a text fits that no program is known to have written.
+    pub(crate) fn fits(&self, text: &str) -> bool {
+        self.programs.is_empty() && text.starts_with(&self.prefix) && self.regex.is_match(text)
+    }
+
     /// Reads a text into the fields, if it fits.
     pub(crate) fn read<'a>(&'a self, program: Option<&str>, text: &'a str, fields: &mut Fields<'a>) -> bool {
         if !text.starts_with(&self.prefix) {

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use event::RejectReason;
+use memchr::memmem::Finder;
 
 use super::{Place, Unreadable};
 use crate::fields::Fields;
@@ -28,6 +29,8 @@ struct Variable {
     width: Option<usize>,
     /// What ends it; empty at the line's end.
     until: String,
+    /// Looks for what ends it.
+    end: Finder<'static>,
     /// Whether it stands in quotes, so that a quote inside it is written `\"`.
     quoted: bool,
     /// Whether it holds no space, as in `${host:word}`.
@@ -99,7 +102,8 @@ impl Template {
             before_ends_in_quote = until.ends_with('"');
             let is_word = extent == Extent::Word;
             let width = if let Extent::Width(width) = extent { Some(width) } else { None };
-            variables.push(Variable { place: place(&name), width, until, quoted, is_word });
+            let end = Finder::new(&until).into_owned();
+            variables.push(Variable { place: place(&name), width, until, end, quoted, is_word });
         }
         Ok(Self { lead, variables, tail, hex_escapes })
     }
@@ -132,7 +136,7 @@ impl Template {
     fn walk<'a>(&'a self, line: &'a str, mut found: impl FnMut(&'a Variable, &'a str)) -> Option<&'a str> {
         let mut rest = line.strip_prefix(self.lead.as_str())?;
         for (n, variable) in self.variables.iter().enumerate() {
-            let end = variable.end(rest, self.variables.get(n + 1))?;
+            let end = variable.length(rest, self.variables.get(n + 1))?;
             found(variable, &rest[..end]);
             rest = rest[end..].strip_prefix(variable.until.as_str())?;
         }
@@ -149,7 +153,7 @@ impl Template {
 
 impl Variable {
     /// How long the value at the front of `rest` is.
-    fn end(&self, rest: &str, next: Option<&Variable>) -> Option<usize> {
+    fn length(&self, rest: &str, next: Option<&Variable>) -> Option<usize> {
         if let Some(width) = self.width {
             return rest.is_char_boundary(width).then_some(width);
         }
@@ -159,7 +163,7 @@ impl Variable {
         let bytes = rest.as_bytes();
         let mut from = 0;
         loop {
-            let at = from + memchr::memmem::find(&bytes[from..], self.until.as_bytes())?;
+            let at = from + self.end.find(&bytes[from..])?;
             let escaped =
                 self.quoted && bytes[..at].iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 1;
             if self.is_word && bytes[..at].contains(&b' ') {

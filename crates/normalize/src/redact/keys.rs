@@ -23,8 +23,16 @@ const PREFIXES: [(&[u8], Kind); 14] = [
 
 /// A key whose mark ends in an underscore or holds one.
 pub(super) fn prefixed(text: &[u8], underscore: usize) -> Option<Hit> {
-    let before = text[..underscore].last()?;
-    if !matches!(before, b'k' | b'c' | b'p' | b'o' | b's' | b'u' | b'r' | b'b' | b'K' | b'C') {
+    // Most words in front of an underscore are told apart by their last two letters.
+    if !matches!(
+        text[..underscore],
+        [.., b's' | b'r', b'k']
+            | [.., b'S', b'K']
+            | [.., b'e', b'c']
+            | [.., b'E', b'C']
+            | [.., b'h', b'p' | b'o' | b's' | b'u' | b'r']
+            | [.., b'u', b'b']
+    ) {
         return None;
     }
     PREFIXES.iter().find_map(|&(prefix, kind)| {

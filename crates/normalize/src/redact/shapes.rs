@@ -17,13 +17,9 @@ pub(super) fn each_hit(text: &[u8], kind: Text, mut on_hit: impl FnMut(Hit) -> b
     }
     let mut no_jwt_before = 0;
     let mut at = 0;
-    while at < text.len() {
-        let anchor = ANCHORS[text[at] as usize];
-        if anchor == Anchor::None {
-            at += 1;
-            continue;
-        }
-        let hit = match anchor {
+    while let Some(steps) = text[at..].iter().position(|byte| ANCHORS[*byte as usize] != Anchor::None) {
+        at += steps;
+        let hit = match ANCHORS[text[at] as usize] {
             Anchor::None => None,
             Anchor::Underscore => prefixed(text, at),
             Anchor::Equals => named(text, at, kind),

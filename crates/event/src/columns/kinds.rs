@@ -1,0 +1,155 @@
+//! The kinds of columns that our tables have.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+
+use super::Column;
+use super::sparse::Sparse;
+use crate::EventTime;
+
+/// UTF-8 text.
+pub enum Text {}
+/// A 32-bit number.
+pub enum Int {}
+/// A 64-bit number.
+pub enum Long {}
+/// A moment, microseconds in UTC (Delta tables know no milliseconds).
+pub enum Time {}
+/// A SHA-256.
+pub enum Hash {}
+/// A list of short texts.
+pub enum List {}
+
+impl Column for Text {
+    type Value<'a> = Option<Cow<'a, str>>;
+    type Builder = Sparse<StringBuilder>;
+    fn data_type() -> DataType {
+        DataType::Utf8
+    }
+    fn append(builder: &mut Sparse<StringBuilder>, row: usize, value: &Option<Cow<'_, str>>) {
+        if let Some(value) = value {
+            builder.at(row).append_value(value);
+        }
+    }
+    fn finish(builder: &mut Sparse<StringBuilder>, rows: usize) -> ArrayRef {
+        builder.finish(&Self::data_type(), rows)
+    }
+    fn get(array: &ArrayRef, i: usize) -> Option<Cow<'_, str>> {
+        array.is_valid(i).then(|| Cow::Borrowed(array.as_string::<i32>().value(i)))
+    }
+}
+
+impl Column for Int {
+    type Value<'a> = Option<i32>;
+    type Builder = Sparse<Int32Builder>;
+    fn data_type() -> DataType {
+        DataType::Int32
+    }
+    fn append(builder: &mut Sparse<Int32Builder>, row: usize, value: &Option<i32>) {
+        if let Some(value) = value {
+            builder.at(row).append_value(*value);
+        }
+    }
+    fn finish(builder: &mut Sparse<Int32Builder>, rows: usize) -> ArrayRef {
+        builder.finish(&Self::data_type(), rows)
+    }
+    fn get(array: &ArrayRef, i: usize) -> Option<i32> {
+        array.is_valid(i).then(|| array.as_primitive::<Int32Type>().value(i))
+    }
+}
+
+impl Column for Long {
+    type Value<'a> = Option<i64>;
+    type Builder = Sparse<Int64Builder>;
+    fn data_type() -> DataType {
+        DataType::Int64
+    }
+    fn append(builder: &mut Sparse<Int64Builder>, row: usize, value: &Option<i64>) {
+        if let Some(value) = value {
+            builder.at(row).append_value(*value);
+        }
+    }
+    fn finish(builder: &mut Sparse<Int64Builder>, rows: usize) -> ArrayRef {
+        builder.finish(&Self::data_type(), rows)
+    }
+    fn get(array: &ArrayRef, i: usize) -> Option<i64> {
+        array.is_valid(i).then(|| array.as_primitive::<Int64Type>().value(i))
+    }
+}
+
+impl Column for Time {
+    type Value<'a> = Option<EventTime>;
+    type Builder = Sparse<TimestampMicrosecondBuilder>;
+    fn data_type() -> DataType {
+        DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+    }
+    fn append(builder: &mut Sparse<TimestampMicrosecondBuilder>, row: usize, value: &Option<EventTime>) {
+        if let Some(value) = value {
+            builder.at(row).append_value(value.micros());
+        }
+    }
+    fn finish(builder: &mut Sparse<TimestampMicrosecondBuilder>, rows: usize) -> ArrayRef {
+        let times = builder.finish(&Self::data_type(), rows);
+        Arc::new(times.as_primitive::<TimestampMicrosecondType>().clone().with_timezone("UTC"))
+    }
+    fn get(array: &ArrayRef, i: usize) -> Option<EventTime> {
+        array
+            .is_valid(i)
+            .then(|| EventTime(array.as_primitive::<TimestampMicrosecondType>().value(i).div_euclid(1_000)))
+    }
+}
+
+impl Column for Hash {
+    type Value<'a> = Option<[u8; 32]>;
+    type Builder = Sparse<BinaryBuilder>;
+    fn data_type() -> DataType {
+        DataType::Binary
+    }
+    fn append(builder: &mut Sparse<BinaryBuilder>, row: usize, value: &Option<[u8; 32]>) {
+        if let Some(value) = value {
+            builder.at(row).append_value(value);
+        }
+    }
+    fn finish(builder: &mut Sparse<BinaryBuilder>, rows: usize) -> ArrayRef {
+        builder.finish(&Self::data_type(), rows)
+    }
+    fn get(array: &ArrayRef, i: usize) -> Option<[u8; 32]> {
+        array.is_valid(i).then(|| array.as_binary::<i32>().value(i).try_into().ok()).flatten()
+    }
+}
+
+impl Column for List {
+    type Value<'a> = Vec<Cow<'a, str>>;
+    type Builder = Sparse<ListBuilder<StringBuilder>>;
+    fn data_type() -> DataType {
+        DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
+    }
+    fn append(builder: &mut Self::Builder, row: usize, value: &Vec<Cow<'_, str>>) {
+        if value.is_empty() {
+            return;
+        }
+        let builder = builder.at(row);
+        for item in value {
+            builder.values().append_value(item);
+        }
+        builder.append(true);
+    }
+    fn finish(builder: &mut Self::Builder, rows: usize) -> ArrayRef {
+        builder.finish(&Self::data_type(), rows)
+    }
+    fn get(array: &ArrayRef, i: usize) -> Vec<Cow<'_, str>> {
+        if array.is_null(i) {
+            return Vec::new();
+        }
+        let list = array.as_list::<i32>();
+        let (from, to) = (list.value_offsets()[i] as usize, list.value_offsets()[i + 1] as usize);
+        let items = list.values().as_string::<i32>();
+        (from..to).map(|n| Cow::Borrowed(items.value(n))).collect()
+    }
+}
