@@ -87,5 +87,6 @@ fn with_record<T>(payload: &[u8], format: Option<&str>, take: impl FnOnce(&RawLo
         format,
         shipper_id: None,
         shipper_seq: None,
+        redriven_from: None,
     })
 }

@@ -93,6 +93,7 @@ impl Meter {
                 format,
                 shipper_id: None,
                 shipper_seq: None,
+                redriven_from: None,
             });
             if self.normalizer.rows() >= ROWS_A_BATCH {
                 events += finish(&mut self.normalizer);
