@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::class::{ClassInfo, RULE_VERSION, parameters};
 use crate::config::DetectConfig;
-use crate::detectors::{failed_authentication, request_spike, source_health, token_reuse};
+use crate::detectors::{failed_authentication, request_spike, secret_exposure, source_health, token_reuse};
 
 /// One detector, described.
 #[derive(Clone, Debug, Serialize)]
@@ -61,6 +61,14 @@ pub fn catalogue(config: &DetectConfig) -> Vec<DetectorInfo> {
             reads: "when the lines of each feed and shipper arrived, and how long after their stamps",
             classes: source_health::CLASSES.to_vec(),
             parameters: parameters(&config.source_health),
+        },
+        DetectorInfo {
+            name: secret_exposure::NAME,
+            version: RULE_VERSION,
+            description: "A key, password or token in a place of a log where none belongs.",
+            reads: "what normalization took out of URLs, user agents, messages and other fields",
+            classes: secret_exposure::CLASSES.to_vec(),
+            parameters: BTreeMap::new(),
         },
     ]
 }

@@ -39,6 +39,7 @@ const TECHNIQUES: &[(&str, &str, &str)] = &[
     ("T1499.002", "T1499.002", "Service Exhaustion Flood"),
     ("T1539", "T1539", "Steal Web Session Cookie"),
     ("T1550.001", "T1550.001", "Application Access Token"),
+    ("T1552.001", "T1552.001", "Credentials In Files"),
     ("T1562.008", "T1685.002", "Disable or Modify Cloud Logs"),
     ("T1595.002", "T1595.002", "Vulnerability Scanning"),
 ];

@@ -2,6 +2,7 @@
 
 pub mod failed_authentication;
 pub mod request_spike;
+pub mod secret_exposure;
 pub mod source_health;
 pub mod token_reuse;
 
@@ -15,5 +16,6 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(failed_authentication::FailedAuthentication::new(config)),
         Box::new(request_spike::RequestSpike::new(config)),
         Box::new(source_health::SourceHealth::new(config)),
+        Box::new(secret_exposure::SecretExposure::new(config)),
     ]
 }

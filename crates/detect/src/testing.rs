@@ -89,6 +89,7 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
             (o.count, o.delay_ms) = (Some(1), Some(0));
             &[ObservationKind::Source]
         }
+        "secret" => &[ObservationKind::Secret],
         _ => {
             o.action = Some(format!("session_token.{verb}").into());
             o.outcome = Some(if verb == "rejected" { "failure" } else { "success" }.into());
@@ -118,6 +119,7 @@ fn set(o: &mut Owned, name: &str, value: String) {
         "ua" => o.ua_fp = Some(value.into()),
         "reason" => o.reason = Some(value.into()),
         "outcome" => o.outcome = Some(value.into()),
+        "env" => o.env = Some(value.into()),
         "partner" => o.partner_id = Some(value.into()),
         "origin" => o.origin_host = Some(value.into()),
         "bound" => o.bound_origin = Some(value.into()),

@@ -18,6 +18,8 @@ pub enum ObservationKind {
     Requests,
     /// So many lines of one shipper that arrived in one minute with one class of delay. Key: tenant.
     Source,
+    /// A secret that stood where none belongs, and was taken out. Key: tenant and kind of secret.
+    Secret,
 }
 
 impl ObservationKind {
@@ -29,6 +31,7 @@ impl ObservationKind {
             Self::AuthByAddress => 3,
             Self::Requests => 4,
             Self::Source => 5,
+            Self::Secret => 6,
         }
     }
 
@@ -40,6 +43,7 @@ impl ObservationKind {
             3 => Some(Self::AuthByAddress),
             4 => Some(Self::Requests),
             5 => Some(Self::Source),
+            6 => Some(Self::Secret),
             _ => None,
         }
     }
@@ -60,13 +64,13 @@ columns! {
     kafka_line: Int, I, "", "Where that event stands: line.";
     source_format: Text, I, "", "Which source description read it.";
     env: Text, S, "", "production or sandbox.";
-    action: Text, S, "", "The event's action; for sources session_token.issued where one of the lines says so for production.";
+    action: Text, S, "", "The event's action; for sources session_token.issued where one of the lines says so for production; for secrets the place: a column, or raw.";
     outcome: Text, S, "", "success or failure.";
-    reason: Text, S, "", "Why it failed.";
+    reason: Text, S, "", "Why it failed; for secrets their kind.";
     partner_id: Text, S, "", "Partner that the payload names.";
     user_ref: Text, S, "", "User.";
     api_key: Text, S, "", "API key id, or fingerprint where only the raw key was there.";
-    token_fp: Text, I, "", "Token fingerprint.";
+    token_fp: Text, I, "", "Token fingerprint; for secrets theirs, where one may be kept.";
     token_expires_at: Time, S, "", "When the token ends, where said.";
     src_ip: Text, E, "", "Client address.";
     src_net: Text, I, "", "Its /24 (IPv4) or /48 (IPv6).";

@@ -10,8 +10,8 @@ use crate::columns::{Cell, REDACTED};
 use crate::fields::{Value, write_json_object};
 use crate::line::Line;
 use crate::mapping::{Draft, RequestLine};
-use crate::observe::Observe;
-use crate::redact::{Text, plain_escapes, redact, suspects};
+use crate::observe::{EXPOSED_MAX, Exposed, Observe};
+use crate::redact::{Kind, Text, is_cloud_key_id, plain_escapes, redact, suspects};
 use crate::schema::{Format, Source};
 use crate::settings::Settings;
 
@@ -112,7 +112,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Takes the secrets out of every column, and keeps the line without them.
-    pub(crate) fn clean(mut self, line: &Line<'_>, found: &'a Found<'a, '_>) -> EventRow<'a> {
+    pub(crate) fn clean(mut self, line: &Line<'_>, found: &'a Found<'a, '_>) -> (EventRow<'a>, Vec<Exposed>) {
         let (source, text) = (found.source, &*found.text);
         let escaped = memchr::memchr(b'\\', text.as_bytes()).is_some();
         let parsed = matches!(source.format, Format::Json(_));
@@ -140,39 +140,67 @@ impl<'a> Draft<'_, 'a> {
             if taken { self.fingerprinter.line(line.bytes) } else { Sha256::digest(line.bytes).into() };
         self.row.raw_hash = Some(hash);
         if !source.keep_raw {
-            return self.row;
+            return (self.row, self.exposed);
         }
         if beyond_search {
             self.flag(Some("raw_withheld"));
         } else if suspect || !self.secrets.is_empty() {
             let mut kinds = Vec::new();
-            let clean =
-                redact(&plain, Text::Prose, &self.secrets, self.fingerprinter, |kind| kinds.push(kind));
+            let clean = redact(&plain, Text::Prose, &self.secrets, self.fingerprinter, |kind, stand_in| {
+                kinds.push((kind, stand_in.to_owned()));
+            });
             let raw = clean.into_owned();
             if self.row.redactions.is_empty() {
-                kinds.into_iter().for_each(|kind| self.redacted(kind, "raw"));
+                for (kind, stand_in) in kinds {
+                    self.redacted(kind, "raw");
+                    self.expose(kind, "raw", &stand_in);
+                }
             }
             self.row.raw = Some(Cow::Owned(raw));
         } else {
             self.row.raw = Some(Cow::Borrowed(text));
         }
-        self.row
+        (self.row, self.exposed)
+    }
+
+    /// Notes that a secret stood where none belongs. One that has a column of its own belongs to the line,
+    /// and what is about a person is no secret of a partner's.
+    pub(crate) fn expose(&mut self, kind: Kind, place: &'static str, stand_in: &str) {
+        let row = &self.row;
+        let belongs = [&row.token_fp, &row.api_key_fp, &row.session_id, &row.user_ref];
+        let is_id = |id: &str| self.fingerprinter.key(id) == stand_in;
+        let is_its_own = belongs.iter().any(|own| own.as_deref() == Some(stand_in))
+            || row.api_key_id.as_deref().is_some_and(is_id);
+        let exposed = Exposed {
+            kind: Cow::Borrowed(kind.as_str()),
+            place: Cow::Borrowed(place),
+            fingerprint: Some(stand_in.to_owned()).filter(|text| crate::Fingerprinter::is_fingerprint(text)),
+        };
+        let is_personal = matches!(kind, Kind::Personal | Kind::Dropped);
+        if !is_its_own && !is_personal && self.exposed.len() < EXPOSED_MAX && !self.exposed.contains(&exposed)
+        {
+            self.exposed.push(exposed);
+        }
     }
 
     fn clean_columns(&mut self) {
         for column in REDACTED {
             let Cell::Text(of) = column.cell else { continue };
-            let Some(text) = of(&mut self.row).take() else { continue };
+            // The id of a cloud's key is public, where it stands as one.
+            let is_id = |text: &Cow<'_, str>| column.name == "api_key_id" && is_cloud_key_id(text);
+            let Some(text) = of(&mut self.row).take_if(|text| !is_id(text)) else { continue };
             let mut kinds = Vec::new();
-            let clean = match redact(&text, Text::Prose, &self.secrets, self.fingerprinter, |kind| {
-                kinds.push(kind)
-            }) {
-                Cow::Owned(clean) => Some(clean),
-                Cow::Borrowed(_) => None,
-            };
+            let clean =
+                match redact(&text, Text::Prose, &self.secrets, self.fingerprinter, |kind, stand_in| {
+                    kinds.push((kind, stand_in.to_owned()));
+                }) {
+                    Cow::Owned(clean) => Some(clean),
+                    Cow::Borrowed(_) => None,
+                };
             *of(&mut self.row) = Some(clean.map_or(text, Cow::Owned));
-            for kind in kinds {
+            for (kind, stand_in) in kinds {
                 self.redacted(kind, column.name);
+                self.expose(kind, column.name, &stand_in);
                 self.flag(Some("secret_redacted"));
             }
         }

@@ -161,7 +161,7 @@ impl LineReader {
         draft.token_from_url(&source.token_in_url);
         draft.withhold_by_name(&source.leftover, &source.empty);
         draft.finish_columns();
-        let mut row = draft.clean(line, found);
+        let (mut row, exposed) = draft.clean(line, found);
         self.bound_keys(&mut row);
         if let Some(agent) = row.user_agent.as_deref() {
             let agent = self.agents.of(agent);
@@ -173,7 +173,7 @@ impl LineReader {
             row.route = Some(Cow::Owned(route(method, path)));
         }
         let stamped = Some(time).filter(|time| row.time != Some(*time));
-        let seen = Seen { observe, repeated, sequence_of_record, precise, stamped };
+        let seen = Seen { observe, repeated, sequence_of_record, precise, stamped, exposed };
         row.observed = Some(Cow::Owned(seen.to_text()));
         Ok(Read { row, seen })
     }
@@ -225,6 +225,12 @@ impl LineReader {
             redriven_from: raw.redriven_from.map(Cow::Borrowed),
             ..EventRow::default()
         };
-        Draft { row, fields, secrets: Default::default(), fingerprinter: &self.fingerprinter }
+        Draft {
+            row,
+            fields,
+            secrets: Default::default(),
+            exposed: Vec::new(),
+            fingerprinter: &self.fingerprinter,
+        }
     }
 }

@@ -16,7 +16,8 @@ use hashbrown::HashMap;
 use crate::columns::{Cell, Column};
 use crate::fields::{Fields, Value};
 use crate::fingerprint::Fingerprinter;
-use crate::redact::{Kind, Secrets, Text, is_placeholder, percent_decoded, redact};
+use crate::observe::Exposed;
+use crate::redact::{Kind, Secrets, Text, is_placeholder, percent_decoded, redact, replacement};
 use convert::Converted;
 use regex::Regex;
 use target::part;
@@ -70,6 +71,8 @@ pub(crate) struct Draft<'d, 'a> {
     pub(crate) row: EventRow<'a>,
     pub(crate) fields: Fields<'a>,
     pub(crate) secrets: Secrets,
+    /// Secrets that stood where none belongs.
+    pub(crate) exposed: Vec<Exposed>,
     pub(crate) fingerprinter: &'d Fingerprinter,
 }
 
@@ -235,7 +238,7 @@ impl<'a> Draft<'_, 'a> {
             return;
         }
         // A member's name may hold a secret, too.
-        let place = redact(place, Text::Prose, &Secrets::default(), self.fingerprinter, |_| {});
+        let place = redact(place, Text::Prose, &Secrets::default(), self.fingerprinter, |_, _| {});
         let note = format!("{}:{place}", kind.as_str());
         if !self.row.redactions.iter().any(|noted| *noted == note) {
             self.row.redactions.push(Cow::Owned(note));
@@ -297,6 +300,8 @@ impl<'a> Draft<'_, 'a> {
         withhold(path, value, kind, self.fingerprinter, &mut |kind, raw| {
             self.secrets.add(kind, raw);
             self.redacted(kind, path);
+            let stand_in = replacement(raw, kind, self.fingerprinter);
+            self.expose(kind, "unmapped", &stand_in);
         });
     }
 }

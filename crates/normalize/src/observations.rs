@@ -65,7 +65,8 @@ impl Observations {
         // What is no token identifies none: a scanner's `?token=1` is not one token used often.
         let malformed = row.flags.iter().any(|flag| flag == "malformed_token");
         let token = row.token_fp.as_deref().filter(|_| !malformed && observe.yields(ObservationKind::Token));
-        if !request && account.is_none() && !by_address && token.is_none() {
+        let is_checked = account.is_some() || by_address || token.is_some() || !seen.exposed.is_empty();
+        if !request && !is_checked {
             return;
         }
         let delivery = self.delivery(row, seen);
@@ -77,7 +78,7 @@ impl Observations {
         if request && delivery.is_none_or(|delivery| self.counted.insert(delivery)) {
             self.requests.add(row, || delivery_id().into_owned());
         }
-        if account.is_none() && !by_address && token.is_none() {
+        if !is_checked {
             return;
         }
         // A proxy's address is nobody's: all that come through it would be one.
@@ -129,6 +130,13 @@ impl Observations {
                 observation.action = Some(Cow::Borrowed(action));
             }
             self.send(&observation, token);
+        }
+        for exposed in &seen.exposed {
+            observation.kind = Some(ObservationKind::Secret.code());
+            observation.reason = Some(Cow::Borrowed(&exposed.kind));
+            observation.action = Some(Cow::Borrowed(&exposed.place));
+            observation.token_fp = exposed.fingerprint.as_deref().map(Cow::Borrowed);
+            self.send(&observation, &exposed.kind);
         }
     }
 

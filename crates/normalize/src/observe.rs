@@ -1,6 +1,7 @@
 //! What of a line detectors are given; also as the text of its `observed` column, by which what was
 //! stored can be given to them again, although its secrets are gone.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -59,12 +60,47 @@ pub(crate) struct Seen {
     pub(crate) precise: bool,
     /// When it happened according to its stamp, where that is not believed.
     pub(crate) stamped: Option<EventTime>,
+    /// The secrets that stood where none belongs.
+    pub(crate) exposed: Vec<Exposed>,
+}
+
+/// A secret that stood where none belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Exposed {
+    /// What kind of secret, in a word.
+    pub(crate) kind: Cow<'static, str>,
+    /// The column that held it, or `raw`.
+    pub(crate) place: Cow<'static, str>,
+    /// What stands for it now, where that tells it from others.
+    pub(crate) fingerprint: Option<String>,
+}
+
+/// Of one line so many are told of.
+pub(crate) const EXPOSED_MAX: usize = 8;
+
+impl Exposed {
+    fn to_word(&self) -> String {
+        let fingerprint = self.fingerprint.as_deref().unwrap_or_default();
+        format!("{EXPOSED}={}:{}:{fingerprint} ", self.kind, self.place)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ':');
+        let mut part = || parts.next().map(str::to_owned);
+        let (kind, place, fingerprint) = (part()?, part()?, part()?);
+        Some(Self {
+            kind: kind.into(),
+            place: place.into(),
+            fingerprint: Some(fingerprint).filter(|fingerprint| !fingerprint.is_empty()),
+        })
+    }
 }
 
 const PRECISE: &str = "precise";
 const SEQUENCE_OF_RECORD: &str = "record_seq";
 const REPEATED: &str = "repeated";
 const STAMPED: &str = "stamped_ms";
+const EXPOSED: &str = "exposed";
 
 impl Seen {
     /// As words: the kinds of observations, a token's with its action where that is not the event's,
@@ -94,6 +130,7 @@ impl Seen {
                 write!(text, "{word}={number} ").expect("writing to a string does not fail");
             }
         }
+        self.exposed.iter().for_each(|exposed| text.push_str(&exposed.to_word()));
         match text.pop() {
             Some(_) => text,
             None => "nothing".to_owned(),
@@ -116,6 +153,7 @@ impl Seen {
                 (None, PRECISE, None) => seen.precise = true,
                 (None, SEQUENCE_OF_RECORD, None) => seen.sequence_of_record = true,
                 (None, REPEATED, Some(times)) => seen.repeated = Some(times.parse().ok()?),
+                (None, EXPOSED, Some(exposed)) => seen.exposed.push(Exposed::parse(exposed)?),
                 (None, STAMPED, Some(millis)) => seen.stamped = Some(EventTime(millis.parse().ok()?)),
                 _ => return None,
             }
@@ -138,8 +176,15 @@ mod tests {
             repeated in proptest::option::of(any::<i64>()),
             (precise, sequence_of_record) in any::<(bool, bool)>(),
             stamped in proptest::option::of(any::<i64>().prop_map(EventTime)),
+            exposed in proptest::collection::vec(("[a-z_]{1,9}", "[a-z_]{1,9}", proptest::option::of("[a-z0-9:]{1,40}")), 0..3),
         ) {
-            let mut seen = Seen { repeated, sequence_of_record, precise, stamped, ..Seen::default() };
+            let exposed = exposed.into_iter().map(|(kind, place, fingerprint)| Exposed {
+                kind: kind.into(),
+                place: place.into(),
+                fingerprint,
+            });
+            let exposed = exposed.collect();
+            let mut seen = Seen { repeated, sequence_of_record, precise, stamped, exposed, ..Seen::default() };
             for kind in kinds.iter().map(|kind| Observe::NAMES[*kind].1) {
                 seen.observe.add(kind, action.as_deref().filter(|_| kind == ObservationKind::Token));
             }

@@ -16,6 +16,7 @@ use memchr::memmem::Finder;
 use crate::fields::write_json_inside;
 use crate::fingerprint::{Fingerprinter, fingerprint_len};
 
+pub(crate) use keys::is_cloud_key_id;
 pub(crate) use names::secret_name;
 pub(crate) use unescape::{percent_decoded, plain_escapes};
 
@@ -171,13 +172,13 @@ pub(crate) fn suspects(text: &str, kind: Text) -> bool {
     any
 }
 
-/// The text without its secrets; `found` hears the kind of each.
+/// The text without its secrets; `found` hears the kind of each and what stands in for it.
 pub(crate) fn redact<'t>(
     text: &'t str,
     kind: Text,
     secrets: &Secrets,
     fingerprinter: &Fingerprinter,
-    mut found: impl FnMut(Kind),
+    mut found: impl FnMut(Kind, &str),
 ) -> Cow<'t, str> {
     let mut hits = Vec::new();
     shapes::each_hit(text.as_bytes(), kind, |hit| {
@@ -192,10 +193,17 @@ pub(crate) fn redact<'t>(
     let mut from = 0;
     for hit in merged(hits) {
         // A hit begins and ends at ASCII, or where a known text does: on character borders.
+        if is_placeholder(&text[hit.start..hit.end]) {
+            continue;
+        }
+        let stand_in = replacement(&text[hit.start..hit.end], hit.kind, fingerprinter);
         out.push_str(&text[from..hit.start]);
-        out.push_str(&replacement(&text[hit.start..hit.end], hit.kind, fingerprinter));
+        out.push_str(&stand_in);
         from = hit.end;
-        found(hit.kind);
+        found(hit.kind, &stand_in);
+    }
+    if from == 0 {
+        return Cow::Borrowed(text);
     }
     out.push_str(&text[from..]);
     Cow::Owned(out)

@@ -35,7 +35,7 @@ pub(crate) fn excerpt(bytes: &[u8], limits: &Limits, fingerprinter: &Fingerprint
         return "[withheld: the line's secrets cannot be told from its other words]".to_owned();
     }
     let plain = plain_escapes(&text);
-    let clean = redact(&plain, kind, &secrets, fingerprinter, |_| {});
+    let clean = redact(&plain, kind, &secrets, fingerprinter, |_, _| {});
     clean.chars().take(chars_max).collect()
 }
 

@@ -98,7 +98,7 @@ impl Convert {
             },
             Self::Word => Converted::Text(word(text, fingerprinter)),
             Self::User if !is_email(&text) => Converted::Text(text),
-            Self::User => secret(text, Kind::Secret, fingerprinter, &[]),
+            Self::User => secret(text, Kind::Personal, fingerprinter, &[]),
             Self::Session => secret(text, Kind::Session, fingerprinter, &[]),
             Self::ApiKey => secret(text, Kind::ApiKey, fingerprinter, &["raw_key_received"]),
             Self::Token if is_token(&text) => {
@@ -244,7 +244,7 @@ fn word<'a>(text: Cow<'a, str>, fingerprinter: &Fingerprinter) -> Cow<'a, str> {
         return text;
     }
     // In small letters, or without its end, a secret is not known for one any more.
-    let text = redact(&text, Text::Prose, &Secrets::default(), fingerprinter, |_| {});
+    let text = redact(&text, Text::Prose, &Secrets::default(), fingerprinter, |_, _| {});
     let lower = text.chars().take(64).map(|c| c.to_ascii_lowercase());
     Cow::Owned(lower.map(|c| if plain(c) { c } else { '_' }).collect())
 }

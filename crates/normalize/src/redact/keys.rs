@@ -78,6 +78,12 @@ pub(super) fn word(text: &[u8], start: usize) -> Option<Hit> {
     (len >= *min).then_some(Hit { start, end: start + prefix.len() + len, kind: *kind })
 }
 
+/// Whether a text is the id of a cloud's key: AWS calls it an identifier, and the secret is another.
+pub(crate) fn is_cloud_key_id(text: &str) -> bool {
+    let id = text.strip_prefix("AKIA").or_else(|| text.strip_prefix("ASIA"));
+    id.is_some_and(|rest| rest.len() == 16 && rest.bytes().all(is_upper))
+}
+
 const fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }

@@ -8,7 +8,7 @@ fn fingerprinter() -> Fingerprinter {
 }
 
 fn clean(text: &str) -> String {
-    redact(text, Text::Prose, &Secrets::default(), &fingerprinter(), |_| {}).into_owned()
+    redact(text, Text::Prose, &Secrets::default(), &fingerprinter(), |_, _| {}).into_owned()
 }
 
 #[track_caller]
@@ -104,7 +104,7 @@ fn a_value_ends_where_its_kind_of_text_ends_it() {
 fn in_torn_json_any_white_space_may_stand_before_a_value() {
     for space in ["\t", "\n  ", "   ", "\r\n"] {
         let text = format!("{{\"password\":{space}\"hunter2\",\"a\":[");
-        let cleaned = redact(&text, Text::Torn, &Secrets::default(), &fingerprinter(), |_| {});
+        let cleaned = redact(&text, Text::Torn, &Secrets::default(), &fingerprinter(), |_, _| {});
         assert!(!cleaned.contains("hunter2"), "{cleaned}");
     }
 }
@@ -166,7 +166,7 @@ fn known_secrets_are_found_wherever_they_stand() {
     let mut secrets = Secrets::default();
     secrets.add(Kind::Session, "ses_\"01JPA8YZ11");
     let text = r#"a ses_"01JPA8YZ11 b {"x":"ses_\"01JPA8YZ11"}"#;
-    let cleaned = redact(text, Text::Prose, &secrets, &fingerprinter(), |_| {});
+    let cleaned = redact(text, Text::Prose, &secrets, &fingerprinter(), |_, _| {});
     assert!(!cleaned.contains("01JPA8YZ11"), "{cleaned}");
 }
 
@@ -181,7 +181,7 @@ fn letters_written_as_escapes_hide_nothing() {
 #[test]
 fn in_torn_json_brackets_behind_a_name_hold_secrets() {
     let text = r#"{"password":["hunter2","x"],"token": {"raw":"abcdef"},"a":["b"]"#;
-    let cleaned = redact(text, Text::Torn, &Secrets::default(), &fingerprinter(), |_| {});
+    let cleaned = redact(text, Text::Torn, &Secrets::default(), &fingerprinter(), |_, _| {});
     assert!(!cleaned.contains("hunter2") && !cleaned.contains("abcdef") && cleaned.contains(r#""a":["b"]"#));
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use event::ids::partition_of;
 use event::{EventTime, LogTopic, Observation, ObservationBatch, ObservationKind, RawLog};
 
-use crate::feed::{NOW, feed, feed_at, normalizer, read};
+use crate::feed::{NOW, feed, feed_at, fingerprinter, normalizer, read};
 
 /// The kinds, outcomes and keys of what a line yields, one text for each.
 fn observed(line: &str) -> Vec<String> {
@@ -41,6 +41,7 @@ fn told(row: &Observation<'_>) -> String {
             )
         }
         ObservationKind::AuthByAddress => format!("address {} {}", text(&row.src_net), text(&row.outcome)),
+        ObservationKind::Secret => format!("secret {} in {}", text(&row.reason), text(&row.action)),
         ObservationKind::Requests => {
             format!("requests {} {:?} x{}", text(&row.route), row.status.unwrap_or(0), row.count.unwrap())
         }
@@ -205,6 +206,7 @@ fn every_observation_goes_where_its_key_belongs() {
                 ObservationKind::Token => format!("{tenant}\u{1f}{}", row.token_fp.unwrap()),
                 ObservationKind::AuthByAccount => format!("{tenant}\u{1f}{}", row.user_ref.unwrap()),
                 ObservationKind::AuthByAddress => format!("{tenant}\u{1f}{}", row.src_net.unwrap()),
+                ObservationKind::Secret => format!("{tenant}\u{1f}{}", row.reason.unwrap()),
                 ObservationKind::Requests | ObservationKind::Source => tenant.to_owned(),
             };
             assert_eq!(partition_of(&key, 8), partition as i32);
@@ -349,4 +351,44 @@ fn an_event_that_does_not_say_what_was_told_of_it_cannot_be_told_again() {
     assert!(!normalizer(1, &[]).again(&event));
     event.observed = Some("telepathy".into());
     assert!(!normalizer(1, &[]).again(&event));
+}
+
+#[test]
+fn a_secret_where_none_belongs_is_told_with_its_place_and_its_fingerprint() {
+    let key = "sk_live_Qm9ndXNLZXlGb3JUZXN0czE";
+    let line = format!(
+        r#"203.0.113.9 - - [14/Mar/2026:09:26:53 +0000] "GET /a?password=hunter2-hunter2 HTTP/1.1" 200 94 "-" "curl/8 {key}""#
+    );
+    let read = read(&line, None);
+    let secrets: Vec<_> = told_of(&read).into_iter().filter(|told| told.starts_with("secret")).collect();
+    assert_eq!(secrets, ["secret api_key in user_agent", "secret password in query_redacted"]);
+    let rows: Vec<_> = read.observations.iter().flat_map(|batch| batch.rows()).collect();
+    let of_key = rows.iter().find(|row| row.reason.as_deref() == Some("api_key")).unwrap();
+    assert_eq!(of_key.token_fp.as_deref(), Some(fingerprinter().key(key).as_str()));
+    let of_password = rows.iter().find(|row| row.reason.as_deref() == Some("password")).unwrap();
+    assert_eq!(of_password.token_fp, None, "a password could be guessed from it");
+    assert!(read.events.row(0).observed.unwrap().contains("exposed=api_key:user_agent:hmac256:k1:"));
+}
+
+#[test]
+fn a_token_that_its_line_is_about_is_not_told_of() {
+    let token = "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
+    for line in [
+        format!(
+            r#"203.0.113.9 - - [14/Mar/2026:09:26:53 +0000] "GET /embed?token={token} HTTP/1.1" 200 94 "-" "-""#
+        ),
+        format!(
+            r#"{{"v":1,"ts":"2026-03-14T09:26:53.589Z","seq":1,"event":"session_token.redeemed","partner_id":"p","token":"{token}","message":"{token} redeemed"}}"#
+        ),
+    ] {
+        let told = told_of(&read(&line, None));
+        assert!(!told.iter().any(|told| told.starts_with("secret")), "{told:?}");
+    }
+}
+
+fn told_of(read: &normalize::Normalized) -> Vec<String> {
+    let mut told: Vec<_> =
+        read.observations.iter().flat_map(|batch| batch.rows()).map(|row| told(&row)).collect();
+    told.sort();
+    told
 }
