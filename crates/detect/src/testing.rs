@@ -119,6 +119,7 @@ fn set(o: &mut Owned, name: &str, value: String) {
         "ua" => o.ua_fp = Some(value.into()),
         "reason" => o.reason = Some(value.into()),
         "outcome" => o.outcome = Some(value.into()),
+        "rehearsal" => o.rehearsal = value.parse().ok(),
         "env" => o.env = Some(value.into()),
         "partner" => o.partner_id = Some(value.into()),
         "origin" => o.origin_host = Some(value.into()),

@@ -71,6 +71,7 @@ columns! {
     user_ref: Text, S, "", "User.";
     api_key: Text, S, "", "API key id, or fingerprint where only the raw key was there.";
     token_fp: Text, I, "", "Token fingerprint; for secrets theirs, where one may be kept.";
+    rehearsal: Int, I, "", "1 where the token is called by the key that takes over later: detectors remember it, and tell of it under its present name.";
     token_expires_at: Time, S, "", "When the token ends, where said.";
     src_ip: Text, E, "", "Client address.";
     src_net: Text, I, "", "Its /24 (IPv4) or /48 (IPv6).";

@@ -1,6 +1,7 @@
 //! Fingerprints: keyed hashes that stand in for secrets, the same everywhere, so that two uses
 //! of one token still match and nobody can get the token back.
 
+use event::EventTime;
 use event::ids::spelled;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -24,6 +25,8 @@ pub enum BadPepper {
 pub struct Fingerprinter {
     prefix: String,
     keyed: Hmac<Sha256>,
+    /// The key that takes over, and the event time from which it does.
+    next: Option<Box<(EventTime, Fingerprinter)>>,
 }
 
 impl std::fmt::Debug for Fingerprinter {
@@ -43,7 +46,29 @@ impl Fingerprinter {
             return Err(BadPepper::TooShort);
         }
         let keyed = Hmac::new_from_slice(pepper).expect("HMAC takes keys of any length");
-        Ok(Self { prefix: format!("{PREFIX}{key_id}:"), keyed })
+        Ok(Self { prefix: format!("{PREFIX}{key_id}:"), keyed, next: None })
+    }
+
+    /// The same, until another key takes over: what happened from then on is fingerprinted with that.
+    ///
+    /// A token that is issued before and used after has two fingerprints. So that the two meet,
+    /// detectors are told of it under the next key, too, as long as that has not taken over; that has to
+    /// be for longer than a token is remembered.
+    pub fn with_next(self, from: EventTime, next: Fingerprinter) -> Self {
+        Self { next: Some(Box::new((from, next))), ..self }
+    }
+
+    /// The key for what happened then.
+    pub fn at(&self, time: EventTime) -> &Self {
+        match self.next.as_deref() {
+            Some((from, next)) if time >= *from => next,
+            _ => self,
+        }
+    }
+
+    /// The key that takes over later, for what happened then.
+    pub(crate) fn successor(&self, time: EventTime) -> Option<&Self> {
+        self.next.as_deref().filter(|(from, _)| time < *from).map(|(_, next)| next)
     }
 
     /// The fingerprint of a session token: `hmac256:<key id>:<32 hex>`.
@@ -109,6 +134,16 @@ mod tests {
         {
             assert!(!Fingerprinter::is_fingerprint(text), "{text}");
         }
+    }
+
+    #[test]
+    fn another_key_takes_over_at_a_moment_of_event_time() {
+        let key = |id: &str| Fingerprinter::new(id, b"0123456789abcdef").expect("long enough");
+        let keys = key("k1").with_next(EventTime(1_000), key("k2"));
+        let id = |time| keys.at(EventTime(time)).token("t")[8..10].to_owned();
+        assert_eq!((id(999).as_str(), id(1_000).as_str()), ("k1", "k2"));
+        assert!(keys.successor(EventTime(999)).is_some() && keys.successor(EventTime(1_000)).is_none());
+        assert!(key("k1").successor(EventTime(0)).is_none());
     }
 
     #[test]

@@ -152,6 +152,8 @@ impl LineReader {
         let precise = source.time.precise && stamp.as_ref().is_some_and(|stamp| stamp.contains('.'));
         draft.row.original_time = stamp;
         draft.set_time(time, ingest_time, self.limits.ahead_ms_max);
+        let happened = draft.row.time.unwrap_or_default();
+        draft.fingerprinter = self.fingerprinter.at(happened);
         draft.take_personal(source);
         let way = draft.way(source);
         let (mut observe, sequence_of_record) = draft.fill_columns(source, meaning, line.raw.shipper_seq);
@@ -159,6 +161,8 @@ impl LineReader {
         let repeated = draft.repeated();
         draft.set_wrappers(found);
         draft.token_from_url(&source.token_in_url);
+        let next = self.fingerprinter.successor(happened);
+        let next_token = next.and_then(|next| draft.token_under(next));
         draft.withhold_by_name(&source.leftover, &source.empty);
         draft.finish_columns();
         let (mut row, exposed) = draft.clean(line, found);
@@ -173,7 +177,7 @@ impl LineReader {
             row.route = Some(Cow::Owned(route(method, path)));
         }
         let stamped = Some(time).filter(|time| row.time != Some(*time));
-        let seen = Seen { observe, repeated, sequence_of_record, precise, stamped, exposed };
+        let seen = Seen { observe, repeated, sequence_of_record, precise, stamped, exposed, next_token };
         row.observed = Some(Cow::Owned(seen.to_text()));
         Ok(Read { row, seen })
     }

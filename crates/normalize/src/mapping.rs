@@ -275,6 +275,13 @@ impl<'a> Draft<'_, 'a> {
         self.secrets.add_shared(Kind::SessionToken, &token);
     }
 
+    /// What the line's token will be called under another key, where the token itself is known.
+    pub(crate) fn token_under(&self, next: &Fingerprinter) -> Option<String> {
+        let token_fp = self.row.token_fp.as_deref()?;
+        let raw = self.secrets.values().find(|raw| self.fingerprinter.token(raw) == token_fp)?;
+        Some(next.token(raw))
+    }
+
     /// Takes out what stands under a secret's name among the fields that no column holds: those
     /// that the description does not name, and those that it names and does not use. A value that
     /// says that there is none is no secret.

@@ -245,7 +245,8 @@ impl Normalizer {
         self.counts.lines += 1;
         self.observations.unreadable(raw, number);
         *self.counts.rejects.entry(unreadable.reason).or_default() += 1;
-        let excerpt = guarded(|| reject::excerpt(bytes, self.reader.limits(), self.reader.fingerprinter()));
+        let fingerprinter = self.reader.fingerprinter().at(raw.broker_time);
+        let excerpt = guarded(|| reject::excerpt(bytes, self.reader.limits(), fingerprinter));
         let excerpt = excerpt.unwrap_or_else(|| "[withheld]".to_owned());
         self.rejects.append(&RejectRow {
             reject_id: Some(reject::id(raw, number).into()),
@@ -262,7 +263,7 @@ impl Normalizer {
             bytes: i64::try_from(bytes.len()).ok(),
             excerpt: Some(excerpt.into()),
             redriven_from: raw.redriven_from.map(Into::into),
-            raw_hash: Some(self.reader.fingerprinter().line(bytes)),
+            raw_hash: Some(fingerprinter.line(bytes)),
         });
     }
 

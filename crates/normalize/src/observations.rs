@@ -130,6 +130,12 @@ impl Observations {
                 observation.action = Some(Cow::Borrowed(action));
             }
             self.send(&observation, token);
+            if let Some(next) = &seen.next_token {
+                observation.token_fp = Some(Cow::Borrowed(next));
+                observation.rehearsal = Some(1);
+                self.send(&observation, next);
+                observation.rehearsal = None;
+            }
         }
         for exposed in &seen.exposed {
             observation.kind = Some(ObservationKind::Secret.code());

@@ -62,6 +62,8 @@ pub(crate) struct Seen {
     pub(crate) stamped: Option<EventTime>,
     /// The secrets that stood where none belongs.
     pub(crate) exposed: Vec<Exposed>,
+    /// What its token will be called under the key that takes over.
+    pub(crate) next_token: Option<String>,
 }
 
 /// A secret that stood where none belongs.
@@ -101,6 +103,7 @@ const SEQUENCE_OF_RECORD: &str = "record_seq";
 const REPEATED: &str = "repeated";
 const STAMPED: &str = "stamped_ms";
 const EXPOSED: &str = "exposed";
+const NEXT_TOKEN: &str = "next_token";
 
 impl Seen {
     /// As words: the kinds of observations, a token's with its action where that is not the event's,
@@ -130,6 +133,9 @@ impl Seen {
                 write!(text, "{word}={number} ").expect("writing to a string does not fail");
             }
         }
+        if let Some(token) = &self.next_token {
+            write!(text, "{NEXT_TOKEN}={token} ").expect("writing to a string does not fail");
+        }
         self.exposed.iter().for_each(|exposed| text.push_str(&exposed.to_word()));
         match text.pop() {
             Some(_) => text,
@@ -153,6 +159,7 @@ impl Seen {
                 (None, PRECISE, None) => seen.precise = true,
                 (None, SEQUENCE_OF_RECORD, None) => seen.sequence_of_record = true,
                 (None, REPEATED, Some(times)) => seen.repeated = Some(times.parse().ok()?),
+                (None, NEXT_TOKEN, Some(token)) => seen.next_token = Some(token.to_owned()),
                 (None, EXPOSED, Some(exposed)) => seen.exposed.push(Exposed::parse(exposed)?),
                 (None, STAMPED, Some(millis)) => seen.stamped = Some(EventTime(millis.parse().ok()?)),
                 _ => return None,
@@ -176,6 +183,7 @@ mod tests {
             repeated in proptest::option::of(any::<i64>()),
             (precise, sequence_of_record) in any::<(bool, bool)>(),
             stamped in proptest::option::of(any::<i64>().prop_map(EventTime)),
+            next_token in proptest::option::of("[a-z0-9:]{1,40}"),
             exposed in proptest::collection::vec(("[a-z_]{1,9}", "[a-z_]{1,9}", proptest::option::of("[a-z0-9:]{1,40}")), 0..3),
         ) {
             let exposed = exposed.into_iter().map(|(kind, place, fingerprint)| Exposed {
@@ -184,7 +192,7 @@ mod tests {
                 fingerprint,
             });
             let exposed = exposed.collect();
-            let mut seen = Seen { repeated, sequence_of_record, precise, stamped, exposed, ..Seen::default() };
+            let mut seen = Seen { repeated, sequence_of_record, precise, stamped, exposed, next_token, ..Seen::default() };
             for kind in kinds.iter().map(|kind| Observe::NAMES[*kind].1) {
                 seen.observe.add(kind, action.as_deref().filter(|_| kind == ObservationKind::Token));
             }

@@ -109,6 +109,11 @@ impl Secrets {
         self.known.is_empty()
     }
 
+    /// The secrets themselves.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().filter_map(|known| std::str::from_utf8(known.plain.needle()).ok())
+    }
+
     /// Whether a text cannot be cleaned of them by looking for each: too many, or so short that
     /// they are part of innocent words.
     pub(crate) fn beyond_search(&self) -> bool {

@@ -17,7 +17,7 @@ pub(crate) use self::normalize::{Enrich, Normalize};
 pub(crate) use broker::Broker;
 pub(crate) use layers::{Overrides, load};
 pub(crate) use partners::Partner;
-pub(crate) use secrets::{destinations, fingerprinter, pepper, variable, write_private};
+pub(crate) use secrets::{destinations, fingerprinter, kept_fingerprinter, variable, write_private};
 
 /// The whole file: each part's section side by side.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -145,11 +145,30 @@ pub(crate) struct Privacy {
     pub(crate) key_env: String,
     /// File that holds the key. Neither: one is made and kept in data_dir.
     pub(crate) key_file: String,
+    /// The key that takes over, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<NextKey>,
+}
+
+/// A key that takes over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NextKey {
+    /// Its id.
+    pub(crate) key_id: String,
+    /// Environment variable that holds it.
+    #[serde(default)]
+    pub(crate) key_env: String,
+    /// File that holds it.
+    #[serde(default)]
+    pub(crate) key_file: String,
+    /// What happened from then on is fingerprinted with it, RFC 3339.
+    pub(crate) from: String,
 }
 
 impl Default for Privacy {
     fn default() -> Self {
-        Self { key_id: "k1".into(), key_env: String::new(), key_file: String::new() }
+        Self { key_id: "k1".into(), key_env: String::new(), key_file: String::new(), next: None }
     }
 }
 

@@ -35,7 +35,7 @@ use facts::{Facts, fact_of};
 use remembered::{Brief, Remembered};
 
 pub(crate) const NAME: &str = "token_reuse";
-const STATE_VERSION: u32 = 2;
+const STATE_VERSION: u32 = 3;
 /// What a token's fingerprint begins with.
 const FINGERPRINT: &str = "hmac256:";
 
@@ -102,6 +102,9 @@ struct Token {
     announced: Option<Announced>,
     /// Facts came that are not told yet.
     untold: bool,
+    /// It is called by a key that has taken over. Until then its facts are only remembered: they are told
+    /// of under the token's other name.
+    is_current: bool,
 }
 
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
@@ -131,7 +134,7 @@ impl Token {
     /// A new token, or one that was known in brief.
     fn recalled(brief: Option<Brief>) -> Self {
         let (facts, announced) = brief.map(Brief::recall).unwrap_or_default();
-        Self { facts, announced, untold: false }
+        Self { facts, announced, untold: false, is_current: announced.is_some() }
     }
 }
 
@@ -177,6 +180,7 @@ impl TokenReuse {
             let brief = token.announced.map(|told| Brief::of(&token.facts, Some(told), over_at));
             *token = Token::recalled(brief);
         }
+        token.is_current |= o.rehearsal.is_none();
         let news = token.facts.add(o, late);
         token.untold |= news;
         self.totals.late += u64::from(late && news);
@@ -198,6 +202,10 @@ impl TokenReuse {
             return;
         }
         let mut wake = token.facts.over_at(&self.config);
+        if !token.is_current {
+            self.tokens.wake_at(id, wake);
+            return;
+        }
         let watermark = watermark(&key.tenant);
         if let Some(verdict) = classify(&token.facts, &self.config, watermark) {
             let alert = describe(key, &token.facts, &verdict, &self.config);

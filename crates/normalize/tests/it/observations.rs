@@ -5,6 +5,8 @@ use std::sync::Arc;
 use event::ids::partition_of;
 use event::{EventTime, LogTopic, Observation, ObservationBatch, ObservationKind, RawLog};
 
+use normalize::{Fingerprinter, Normalizer, Options, Schemas};
+
 use crate::feed::{NOW, feed, feed_at, fingerprinter, normalizer, read};
 
 /// The kinds, outcomes and keys of what a line yields, one text for each.
@@ -391,4 +393,32 @@ fn told_of(read: &normalize::Normalized) -> Vec<String> {
         read.observations.iter().flat_map(|batch| batch.rows()).map(|row| told(&row)).collect();
     told.sort();
     told
+}
+
+#[test]
+fn a_token_on_either_side_of_a_change_of_keys_has_one_name_in_common() {
+    let key = |id: &str| Fingerprinter::new(id, b"a pepper for the tests").unwrap();
+    // 2026-03-14T09:27:00Z
+    let keys = key("k1").with_next(EventTime(1_773_480_420_000), key("k2"));
+    let schemas = Arc::new(Schemas::built_in());
+    let mut normalizer = Normalizer::new(schemas, keys, Options::default());
+    let token = "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
+    let line = |time: &str, seq: u32| {
+        format!(
+            r#"{{"v":1,"ts":"2026-03-14T09:{time}Z","seq":{seq},"event":"session_token.redeemed","partner_id":"p","token":"{token}"}}"#
+        )
+    };
+    let record = [line("26:59.999", 1), line("27:00.000", 2)].join("\n");
+    feed(&mut normalizer, 7, record.as_bytes(), None);
+    let read = normalizer.finish();
+    let named: Vec<_> = read.events.rows().map(|row| row.token_fp.unwrap()[8..10].to_owned()).collect();
+    assert_eq!(named, ["k1", "k2"]);
+    let rows: Vec<_> = read.observations.iter().flat_map(|batch| batch.rows()).collect();
+    let tokens: Vec<_> = rows
+        .iter()
+        .filter(|row| row.kind == Some(ObservationKind::Token.code()))
+        .map(|row| (row.token_fp.as_deref().unwrap(), row.rehearsal))
+        .collect();
+    let (one, two) = (key("k1").token(token), key("k2").token(token));
+    assert_eq!(tokens, [(one.as_str(), None), (two.as_str(), Some(1)), (two.as_str(), None)]);
 }

@@ -28,6 +28,10 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
         "kafka        {}",
         if config.kafka.brokers.is_empty() { "embedded broker" } else { &config.kafka.brokers }
     );
+    if let Some(next) = &config.privacy.next {
+        crate::config::fingerprinter(&config)?;
+        println!("privacy key  {}, from {} on {}", config.privacy.key_id, next.from, next.key_id);
+    }
     println!("data         {}", config.server.data_dir.display());
     println!("api          http://{}", config.server.listen);
     let destinations: Vec<&str> =

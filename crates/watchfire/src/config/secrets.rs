@@ -7,26 +7,19 @@ use anyhow::{Context, bail};
 use rand::TryRngCore;
 use secrecy::SecretString;
 
+use event::EventTime;
 use normalize::Fingerprinter;
 
-use super::{Config, Privacy};
+use super::{Config, NextKey, Privacy};
 
-/// The key that fingerprints are made with.
-pub(crate) fn pepper(privacy: &Privacy, data_dir: &Path) -> anyhow::Result<Vec<u8>> {
-    let text = if !privacy.key_env.is_empty() {
-        variable(&privacy.key_env).context("privacy.key_env")?
-    } else if !privacy.key_file.is_empty() {
-        std::fs::read_to_string(&privacy.key_file)
-            .with_context(|| format!("privacy.key_file: read {}", privacy.key_file))?
-    } else {
-        kept_key(data_dir)?
+/// The fingerprints of a server: with the key that is named, else with the one that is kept.
+pub(crate) fn kept_fingerprinter(config: &Config) -> anyhow::Result<Fingerprinter> {
+    let Privacy { key_id, key_env, key_file, next } = &config.privacy;
+    let key = match named_key("privacy", key_env, key_file)? {
+        Some(key) => key,
+        None => decoded(&kept_key(&config.server.data_dir)?)?,
     };
-    let key = hex::decode(text.trim())
-        .context("the privacy key is not hexadecimal; make one with `openssl rand -hex 32`")?;
-    if key.len() < 32 {
-        bail!("the privacy key has {} bytes and needs 32; make one with `openssl rand -hex 32`", key.len());
-    }
-    Ok(key)
+    with_next(Fingerprinter::new(key_id, &key)?, next.as_ref())
 }
 
 /// Fingerprints as the server makes them whose logs a command reads. Where no server was ever
@@ -34,17 +27,47 @@ pub(crate) fn pepper(privacy: &Privacy, data_dir: &Path) -> anyhow::Result<Vec<u
 pub(crate) fn fingerprinter(config: &Config) -> anyhow::Result<Fingerprinter> {
     let (privacy, data_dir) = (&config.privacy, &config.server.data_dir);
     let named = !privacy.key_env.is_empty() || !privacy.key_file.is_empty();
-    let key = if named || data_dir.join("privacy.key").exists() {
-        pepper(privacy, data_dir)?
+    if named || data_dir.join("privacy.key").exists() {
+        return kept_fingerprinter(config);
+    }
+    eprintln!(
+        "no server has kept data in {}: tokens are fingerprinted with a key for this run alone, \
+         and the ids of alerts about them are no other run's",
+        data_dir.display()
+    );
+    with_next(Fingerprinter::new(&privacy.key_id, &fresh_key()?)?, privacy.next.as_ref())
+}
+
+/// With the key that takes over.
+fn with_next(current: Fingerprinter, next: Option<&NextKey>) -> anyhow::Result<Fingerprinter> {
+    let Some(next) = next else { return Ok(current) };
+    let from = chrono::DateTime::parse_from_rfc3339(&next.from)
+        .context("privacy.next.from: write it like 2026-12-01T00:00:00Z")?;
+    let key = named_key("privacy.next", &next.key_env, &next.key_file)?
+        .context("privacy.next: name its key with key_env or key_file")?;
+    let fingerprinter = Fingerprinter::new(&next.key_id, &key).context("privacy.next")?;
+    Ok(current.with_next(EventTime(from.timestamp_millis()), fingerprinter))
+}
+
+/// The key that a variable or a file holds.
+fn named_key(section: &str, key_env: &str, key_file: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    let text = if !key_env.is_empty() {
+        variable(key_env).with_context(|| format!("{section}.key_env"))?
+    } else if !key_file.is_empty() {
+        std::fs::read_to_string(key_file).with_context(|| format!("{section}.key_file: read {key_file}"))?
     } else {
-        eprintln!(
-            "no server has kept data in {}: tokens are fingerprinted with a key for this run alone, \
-             and the ids of alerts about them are no other run's",
-            data_dir.display()
-        );
-        fresh_key()?.to_vec()
+        return Ok(None);
     };
-    Ok(Fingerprinter::new(&privacy.key_id, &key)?)
+    decoded(&text).with_context(|| section.to_owned()).map(Some)
+}
+
+fn decoded(text: &str) -> anyhow::Result<Vec<u8>> {
+    let key = hex::decode(text.trim())
+        .context("the privacy key is not hexadecimal; make one with `openssl rand -hex 32`")?;
+    if key.len() < 32 {
+        bail!("the privacy key has {} bytes and needs 32; make one with `openssl rand -hex 32`", key.len());
+    }
+    Ok(key)
 }
 
 /// A privacy key that nobody has had before.

@@ -199,9 +199,8 @@ fn page_age_max(config: &Config) -> anyhow::Result<Option<TimeDelta>> {
 
 /// What `fingerprint('…')` means in SQL: what a token or key became in the tables.
 fn fingerprint(config: &Config) -> anyhow::Result<impl Fn(&str) -> String + Send + Sync + 'static> {
-    let pepper = config::pepper(&config.privacy, &config.server.data_dir)?;
-    let fingerprinter = normalize::Fingerprinter::new(&config.privacy.key_id, &pepper)?;
-    Ok(move |raw: &str| fingerprinter.token(raw))
+    let (fingerprinter, clock) = (config::kept_fingerprinter(config)?, Clock::system());
+    Ok(move |raw: &str| fingerprinter.at(clock.now()).token(raw))
 }
 
 async fn open_tables(config: &Config) -> anyhow::Result<Tables> {

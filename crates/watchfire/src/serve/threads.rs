@@ -7,7 +7,7 @@ use std::time::Duration;
 use kafka::{AtLeastOnceSink, Budget, KafkaSource, SourceOptions, TransactionSink};
 use keep::alerting::{self, AlertingStage, ControlSink};
 use keep::store::{self, StoreStage, TableSink};
-use normalize::{Fingerprinter, Normalizer};
+use normalize::Normalizer;
 use pipeline::metrics::StageLabel;
 use pipeline::{Failure, OutRecord, Shutdown, Sink, StageState, StageStatus, StartAt, run, supervise};
 use stages::detect::{DetectStage, Starts};
@@ -118,8 +118,7 @@ impl Threads {
         knowledge: watch::Receiver<Knowledge>,
     ) -> anyhow::Result<()> {
         let builder = builder(parts, config);
-        let pepper = config::pepper(&config.privacy, &config.server.data_dir)?;
-        let fingerprinter = Fingerprinter::new(&config.privacy.key_id, &pepper)?;
+        let fingerprinter = config::kept_fingerprinter(config)?;
         let options = config.normalize.options(observation_partitions(parts, config)?)?;
         let (interval, drift_max_ms) = (config.normalize.commit_interval_ms, config.normalize.drift_max_ms);
         let event_partitions = config.kafka.event_partitions;

@@ -421,3 +421,30 @@ fn a_redemption_long_after_a_reuse_takes_nothing_back_of_it() {
         "#]],
     );
 }
+
+#[test]
+fn a_token_used_on_either_side_of_a_change_of_keys_is_one() {
+    check(
+        "09:26:53 issued token=old user_ref=u1
+         09:26:53 issued token=new user_ref=u1 rehearsal=1
+         09:26:58 redeemed token=old user_ref=u1 src_ip=203.0.113.90 ua=mac
+         09:26:58 redeemed token=new user_ref=u1 src_ip=203.0.113.90 ua=mac rehearsal=1
+         09:27:11 rejected token=new user_ref=u1 src_ip=198.51.100.77 ua=iphone reason=already_used",
+        expect![[r#"
+            token.reuse.other_origin high page hmac256:k1:new count=2 09:26:58 to 09:27:11
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_only_remembered_for_a_change_of_keys_is_told_under_its_present_name() {
+    check(
+        "09:26:58 redeemed token=old user_ref=u1 src_ip=203.0.113.90 ua=mac
+         09:26:58 redeemed token=new user_ref=u1 src_ip=203.0.113.90 ua=mac rehearsal=1
+         09:27:11 rejected token=old user_ref=u1 src_ip=198.51.100.77 ua=iphone reason=already_used
+         09:27:11 rejected token=new user_ref=u1 src_ip=198.51.100.77 ua=iphone reason=already_used rehearsal=1",
+        expect![[r#"
+            token.reuse.other_origin high page hmac256:k1:old count=2 09:26:58 to 09:27:11
+        "#]],
+    );
+}
