@@ -45,7 +45,7 @@ fn main() {
 
 impl Options {
     fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { lines: 10_000, rounds: 5, format: None, json: false };
+        let mut options = Self { lines: 8_000, rounds: 5, format: None, json: false };
         while let Some(flag) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{flag} needs a value"));
             match flag.as_str() {

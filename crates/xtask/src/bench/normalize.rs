@@ -10,7 +10,7 @@ pub(crate) struct NormalizeBench {
     #[arg(long, value_name = "NAME")]
     format: Option<String>,
     /// Lines of each format in a round.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 8_000)]
     lines: usize,
     /// How often; the table shows medians.
     #[arg(long, default_value_t = 5)]
