@@ -117,12 +117,11 @@ pub(super) fn next_anchor(text: &[u8], from: usize, kind: Text) -> Option<(usize
         }
     }
     let start = from.max(1);
-    let triples = text.get(start - 1..)?.windows(3);
-    let steps = triples.map(|w| marks(before[w[0] as usize], w[1], BEHIND[w[2] as usize]));
-    for (at, bits) in (start..).zip(steps) {
-        if let Some(anchor) = anchor(bits) {
-            return Some((at, anchor));
-        }
+    let marks_of = |triple: &[u8]| marks(before[triple[0] as usize], triple[1], BEHIND[triple[2] as usize]);
+    let mut triples = text.get(start - 1..)?.windows(3);
+    if let Some(steps) = triples.position(|triple| marks_of(triple) != 0) {
+        let at = start + steps;
+        return anchor(marks_of(&text[at - 1..at + 2])).map(|anchor| (at, anchor));
     }
     let last = text.len().checked_sub(1).filter(|last| *last >= start)?;
     anchor(marks(before[text[last - 1] as usize], text[last], ANY)).map(|anchor| (last, anchor))
