@@ -3,6 +3,7 @@
 //! Secrets are known by their shape (see `shapes`), by the name they stand under (see `names`),
 //! or because a description says that a field is one: those are `Known` and looked for literally.
 
+mod anchors;
 mod keys;
 mod named;
 mod names;
@@ -134,9 +135,12 @@ impl Secrets {
 
 impl Known {
     fn of(kind: Kind, value: &str) -> Self {
-        let mut escaped = String::new();
-        write_json_inside(value, &mut escaped);
-        let escaped = (escaped != value).then(|| Finder::new(&escaped).into_owned());
+        let is_plain = value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+        let escaped = (!is_plain).then(|| {
+            let mut escaped = String::with_capacity(value.len() + 8);
+            write_json_inside(value, &mut escaped);
+            Finder::new(&escaped).into_owned()
+        });
         Self { plain: Finder::new(value).into_owned(), escaped, kind }
     }
 
@@ -196,16 +200,21 @@ pub(crate) fn redact<'t>(
     }
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
+    // A secret that comes again and again is hashed once.
+    let mut before: Option<(&str, Kind, String)> = None;
     for hit in merged(hits) {
         // A hit begins and ends at ASCII, or where a known text does: on character borders.
-        if is_placeholder(&text[hit.start..hit.end]) {
+        let secret = &text[hit.start..hit.end];
+        if is_placeholder(secret) {
             continue;
         }
-        let stand_in = replacement(&text[hit.start..hit.end], hit.kind, fingerprinter);
         out.push_str(&text[from..hit.start]);
+        let known = before.take().filter(|(known, kind, _)| (*known, *kind) == (secret, hit.kind));
+        let stand_in = known.map_or_else(|| replacement(secret, hit.kind, fingerprinter), |known| known.2);
         out.push_str(&stand_in);
         from = hit.end;
         found(hit.kind, &stand_in);
+        before = Some((secret, hit.kind, stand_in));
     }
     if from == 0 {
         return Cow::Borrowed(text);

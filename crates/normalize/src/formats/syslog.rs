@@ -73,9 +73,20 @@ pub(crate) fn is_structured(line: &str) -> bool {
 
 /// Whether a line begins with a priority or with a stamp as only syslog has it.
 pub(crate) fn is_stamped(line: &str) -> bool {
-    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let is_month = |line: &str| MONTHS.chunks(3).any(|month| line.as_bytes().starts_with(month));
-    line.starts_with('<') || (is_month(line) && stamp(line).is_some())
+    let is_month = matches!(
+        line.as_bytes(),
+        [b'J', b'a', b'n', ..]
+            | [b'J', b'u', b'n' | b'l', ..]
+            | [b'F', b'e', b'b', ..]
+            | [b'M', b'a', b'r' | b'y', ..]
+            | [b'A', b'p', b'r', ..]
+            | [b'A', b'u', b'g', ..]
+            | [b'S', b'e', b'p', ..]
+            | [b'O', b'c', b't', ..]
+            | [b'N', b'o', b'v', ..]
+            | [b'D', b'e', b'c', ..]
+    );
+    line.starts_with('<') || (is_month && stamp(line).is_some())
 }
 
 fn is_program(name: &str) -> bool {

@@ -78,7 +78,13 @@ impl Keys {
 
     /// What stands in the quotes at the end of a text, and what in front of them.
     fn key_before<'l>(&self, text: &'l str) -> Option<(&'l str, &'l str)> {
-        let text = text.trim_end().strip_suffix('"')?;
+        // Most colons follow a quote at once, or stand in a stamp or an address.
+        let text = match text.as_bytes().last()? {
+            b'"' => text,
+            last if last.is_ascii_alphanumeric() => return None,
+            _ => text.trim_end(),
+        };
+        let text = text.strip_suffix('"')?;
         let reach = text.len().saturating_sub(self.longest + 1);
         let quote = reach + text.as_bytes()[reach..].iter().rposition(|byte| *byte == b'"')?;
         Some((&text[..quote], &text[quote + 1..]))

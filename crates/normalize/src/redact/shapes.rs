@@ -2,9 +2,10 @@
 //!
 //! Few bytes can belong to a secret's mark: `_` in `sk_live_`, `=`, `:` and `%3D` behind a name, the
 //! `J` of `eyJ`, the `//` of a URL, the blank behind `Bearer`, the dash of `--password`, the first
-//! letters of some keys. The pass stops at those alone. Runs of 64 hex digits are found by looking
-//! at every 32nd byte.
+//! letters of some keys. The pass stops at those alone, and only where the bytes next to them fit
+//! (see `anchors`). Runs of 64 hex digits are found by looking at every 32nd byte.
 
+use super::anchors::{Anchor, next_anchor};
 use super::keys::{prefixed, private_key, word};
 use super::named::{encoded, named, option};
 use super::{Hit, Kind, Text};
@@ -15,26 +16,9 @@ pub(super) fn each_hit(text: &[u8], kind: Text, mut on_hit: impl FnMut(Hit) -> b
     if !each_hex_run(text, &mut on_hit) {
         return;
     }
-    let mut no_jwt_before = 0;
-    let mut at = 0;
-    while let Some(steps) = text[at..].iter().position(|byte| ANCHORS[*byte as usize] != Anchor::None) {
-        at += steps;
-        let hit = match ANCHORS[text[at] as usize] {
-            Anchor::None => None,
-            Anchor::Underscore => prefixed(text, at),
-            Anchor::Equals => named(text, at, kind),
-            // What stands behind `"name":` the parser has told apart.
-            Anchor::Colon if kind == Text::Json && text[..at].ends_with(b"\"") => None,
-            Anchor::Colon => named(text, at, kind),
-            Anchor::Slash => url_password(text, at),
-            Anchor::Blank => scheme_value(text, at).or_else(|| private_key(text, at)),
-            Anchor::Dash => option(text, at),
-            Anchor::Percent => encoded(text, at),
-            Anchor::Word => word(text, at),
-            Anchor::J if at >= no_jwt_before => jwt(text, at, &mut no_jwt_before),
-            Anchor::J => None,
-        };
-        at = match hit {
+    let (mut no_jwt_before, mut from) = (0, 0);
+    while let Some((at, anchor)) = next_anchor(text, from, kind) {
+        from = match hit_at(text, at, anchor, kind, &mut no_jwt_before) {
             Some(hit) if !on_hit(hit) => return,
             Some(hit) => hit.end.max(at + 1),
             None => at + 1,
@@ -42,35 +26,20 @@ pub(super) fn each_hit(text: &[u8], kind: Text, mut on_hit: impl FnMut(Hit) -> b
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Anchor {
-    None,
-    Underscore,
-    Equals,
-    Colon,
-    Slash,
-    Blank,
-    Dash,
-    Percent,
-    Word,
-    J,
+/// The secret whose mark stands at a place, if it is one.
+fn hit_at(text: &[u8], at: usize, anchor: Anchor, kind: Text, no_jwt_before: &mut usize) -> Option<Hit> {
+    match anchor {
+        Anchor::Underscore => prefixed(text, at),
+        Anchor::Separator => named(text, at, kind),
+        Anchor::Slash => url_password(text, at),
+        Anchor::Blank => scheme_value(text, at).or_else(|| private_key(text, at)),
+        Anchor::Dash => option(text, at),
+        Anchor::Percent => encoded(text, at),
+        Anchor::Word => word(text, at),
+        Anchor::J if at >= *no_jwt_before => jwt(text, at, no_jwt_before),
+        Anchor::J => None,
+    }
 }
-
-const ANCHORS: [Anchor; 256] = {
-    let mut anchors = [Anchor::None; 256];
-    anchors[b'_' as usize] = Anchor::Underscore;
-    anchors[b'=' as usize] = Anchor::Equals;
-    anchors[b':' as usize] = Anchor::Colon;
-    anchors[b'/' as usize] = Anchor::Slash;
-    anchors[b' ' as usize] = Anchor::Blank;
-    anchors[b'-' as usize] = Anchor::Dash;
-    anchors[b'%' as usize] = Anchor::Percent;
-    anchors[b'A' as usize] = Anchor::Word;
-    anchors[b'g' as usize] = Anchor::Word;
-    anchors[b'x' as usize] = Anchor::Word;
-    anchors[b'J' as usize] = Anchor::J;
-    anchors
-};
 
 /// Runs of 64 hex digits or more: session tokens, and whatever contains one. Says whether to go on.
 fn each_hex_run(text: &[u8], on_hit: &mut impl FnMut(Hit) -> bool) -> bool {
@@ -174,4 +143,45 @@ fn jwt(text: &[u8], j: usize, no_jwt_before: &mut usize) -> Option<Hit> {
         end = part(end + 1);
     }
     Some(Hit { start, end, kind: Kind::Jwt })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What kind of mark a byte is, whatever stands next to it.
+    fn alone(byte: u8) -> Option<Anchor> {
+        Some(match byte {
+            b'_' => Anchor::Underscore,
+            b'=' | b':' => Anchor::Separator,
+            b'/' => Anchor::Slash,
+            b' ' => Anchor::Blank,
+            b'-' => Anchor::Dash,
+            b'%' => Anchor::Percent,
+            b'A' | b'g' | b'x' => Anchor::Word,
+            b'J' => Anchor::J,
+            _ => return None,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn where_no_mark_may_stand_there_is_no_secret(
+            text in r#"([_=:/ \-%AgxJ"'\\]|sk_live_|token|key|PRIVATE KEY-----|-----BEGIN |earer |asic |a1Z9|%3D|25|ey|glpat|KIA0123456789ABCDEF|--?|//u:p@h){0,20}"#,
+        ) {
+            let text = text.as_bytes();
+            for (at, byte) in text.iter().enumerate() {
+                let found = next_anchor(text, at, Text::Prose);
+                let here = found.filter(|(place, _)| *place == at).map(|(_, anchor)| anchor);
+                match (here, alone(*byte)) {
+                    (None, Some(anchor)) => {
+                        prop_assert_eq!(hit_at(text, at, anchor, Text::Prose, &mut 0), None);
+                    }
+                    (here, alone) => prop_assert!(here == alone),
+                }
+            }
+        }
+    }
 }
