@@ -60,7 +60,8 @@ impl ScalarUDFImpl for JsonKeys {
         let [texts] = ColumnarValue::values_to_arrays(&args.args)?
             .try_into()
             .or_else(|_| internal_err!("json_keys takes one text"))?;
-        let mut lists = ListBuilder::new(StringBuilder::new());
+        // Room is made as it is needed: a constant is counted by the room that it takes.
+        let mut lists = ListBuilder::with_capacity(StringBuilder::with_capacity(0, 0), texts.len());
         for text in texts.as_string::<i32>() {
             let object = text.and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
             for key in object.iter().flat_map(Map::keys) {

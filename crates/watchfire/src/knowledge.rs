@@ -41,7 +41,7 @@ impl Knowledge {
     pub(crate) fn normalizer(config: &Config, source: Option<&str>) -> anyhow::Result<Normalizer> {
         let knowledge = Self::load(config)?;
         if let Some(source) = source {
-            is_known(&knowledge.schemas, source).context("--source")?;
+            is_known(&knowledge.schemas, source).with_context(|| format!("--source {source}"))?;
         }
         let fingerprinter = config::fingerprinter(config)?;
         let options = config.normalize.options(1)?;
