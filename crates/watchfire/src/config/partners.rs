@@ -144,6 +144,25 @@ mod tests {
     }
 
     #[test]
+    fn the_folder_is_read_anew_and_what_the_configuration_says_stays() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("a file");
+        let mut config = Config::default();
+        config.enrich.partners_dir = dir.path().display().to_string();
+        config.partners.insert("prt_here".into(), Partner::default());
+        write("prt_acme.toml", "countries = [\"DE\"]");
+        add(&mut config).expect("well-formed");
+        write("prt_acme.toml", "countries = [\"FR\"]");
+        write("prt_new.toml", "");
+        let again = config.clone().with_partners_again().expect("well-formed");
+        assert_eq!(again.partners.keys().collect::<Vec<_>>(), ["prt_acme", "prt_here", "prt_new"]);
+        assert_eq!(again.partners["prt_acme"].countries, ["FR"]);
+        write("prt_here.toml", "");
+        let error = format!("{:#}", config.with_partners_again().expect_err("told twice"));
+        assert!(error.contains("prt_here.toml") && error.contains("keep one of them"), "{error}");
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_file_or_partner() {
         for (text, expected) in [
             ("rate = 1", "prt_acme.toml"),
