@@ -2,7 +2,9 @@
 //! description says.
 
 pub(crate) mod cef;
+pub(crate) mod delimited;
 pub(crate) mod json;
+pub(crate) mod pairs;
 pub(crate) mod patterns;
 pub(crate) mod syslog;
 pub(crate) mod template;

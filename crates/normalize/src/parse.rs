@@ -32,6 +32,12 @@ pub(crate) fn fields<'a>(
             shape.distribute(cef::read(text, |name| shape.asks(name))?, &mut fields);
             Ok((fields, None))
         }
+        Format::KeyValue(pairs, shape) => {
+            let mut fields = Fields::with_slots(source.slots);
+            shape.distribute(pairs.read(text), &mut fields);
+            Ok((fields, None))
+        }
+        Format::Delimited(delimited) => Ok((delimited.read(text, source.slots)?, None)),
         Format::Syslog { patterns, header, parameters } => {
             let parts = syslog::header(text)?;
             let mut fields = Fields::with_slots(source.slots);

@@ -46,7 +46,12 @@ pub(crate) fn recognises(source: &Source, line: &str) -> bool {
         (Recognise::Readable, Format::Regex(patterns)) => {
             !json && patterns.iter().any(|pattern| pattern.fits(line))
         }
-        (Recognise::Readable, Format::Json(_)) | (Recognise::Structured | Recognise::Never, _) => false,
+        (Recognise::Pairs(keys), Format::KeyValue(pairs, _)) => {
+            !json && pairs.begin(line) && keys.iter().all(|key| has_pair(line, key))
+        }
+        (Recognise::Readable, Format::Delimited(delimited)) => !json && delimited.fits(line),
+        (Recognise::Readable, Format::Json(_) | Format::KeyValue(..))
+        | (Recognise::Pairs(_) | Recognise::Structured | Recognise::Never, _) => false,
     }
 }
 
@@ -55,4 +60,12 @@ fn has_key(line: &str, quoted: &Finder<'_>) -> bool {
     quoted
         .find_iter(line.as_bytes())
         .any(|at| line[at + quoted.needle().len()..].trim_start().starts_with(':'))
+}
+
+/// Whether a text has a key with its sign somewhere, and not as the end of a longer key.
+fn has_pair(line: &str, key: &Finder<'_>) -> bool {
+    let begins = |at: usize| {
+        !line[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+    };
+    key.find_iter(line.as_bytes()).any(begins)
 }

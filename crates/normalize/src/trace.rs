@@ -96,6 +96,9 @@ fn marks(source: &Source) -> String {
                 quoted(any).join(", ")
             )
         }
+        (Recognise::Pairs(keys), _) => format!("it has {}", quoted(keys).join(", ")),
+        (_, Format::KeyValue(..)) => "it has pairs".to_owned(),
+        (_, Format::Delimited(delimited)) => format!("it has {} values", delimited.values()),
         (_, Format::Template(template)) => format!("a template of {} fields fits", template.variables()),
         (_, Format::Syslog { .. }) => "it has a syslog header".to_owned(),
         (_, Format::Cef(_)) => "it has a CEF header".to_owned(),

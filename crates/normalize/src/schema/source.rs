@@ -6,7 +6,9 @@ use super::SchemaError;
 use super::line_number::line_of;
 use super::reader::{Entry, Members};
 use crate::formats::Place;
+use crate::formats::delimited::Delimited;
 use crate::formats::json::Shape;
+use crate::formats::pairs::Pairs;
 use crate::formats::patterns::Pattern;
 use crate::formats::syslog;
 use crate::formats::template::Template;
@@ -18,6 +20,7 @@ mod columns;
 mod lines;
 mod parts;
 mod paths;
+mod separated;
 mod settings;
 mod time;
 
@@ -25,10 +28,11 @@ use self::columns::{columns, leftover};
 use self::lines::{overlap, patterns, recognise, template};
 use self::parts::meaning;
 use self::paths::Paths;
+use self::separated::{delimited, pairs};
 
 pub(crate) use self::time::{TimeRule, is_in_our_time};
 
-pub(super) const TOP: [&str; 21] = [
+pub(super) const TOP: [&str; 24] = [
     "about",
     "format",
     "recognise",
@@ -50,14 +54,19 @@ pub(super) const TOP: [&str; 21] = [
     "carries",
     "forwarded",
     "personal",
+    "fields",
+    "delimiter",
+    "pairs",
 ];
-const FORMATS: [(&str, &str); 6] = [
+const FORMATS: [(&str, &str); 8] = [
     ("json", "json"),
     ("template", "template"),
     ("regex", "regex"),
     ("syslog", "syslog"),
     ("cef", "cef"),
     ("otlp", "otlp"),
+    ("key_value", "key_value"),
+    ("delimited", "delimited"),
 ];
 const CHOICE: [(&str, bool); 2] = [("true", true), ("false", false)];
 /// What `request_line` splits a field into.
@@ -111,6 +120,8 @@ pub(crate) enum Format {
         parameters: Shape,
     },
     Cef(Shape),
+    KeyValue(Pairs, Shape),
+    Delimited(Delimited),
 }
 
 /// How a line says that it is of this source, where nothing else does.
@@ -119,6 +130,8 @@ pub(crate) enum Recognise {
     /// A JSON object that has all these keys, and any of those where there are such. They are looked
     /// for in their quotes.
     Keys { all: Vec<Finder<'static>>, any: Vec<Finder<'static>> },
+    /// Pairs with all these keys, each with what stands behind a key.
+    Pairs(Vec<Finder<'static>>),
     /// Text that the format can read.
     Readable,
     /// Syslog with structured data.
@@ -133,7 +146,9 @@ impl Source {
     pub(crate) fn particular(&self) -> usize {
         match (&self.recognise, &self.format) {
             (Recognise::Keys { all, any }, _) => 1 + all.len() + usize::from(!any.is_empty()),
+            (Recognise::Pairs(keys), _) => 1 + keys.len(),
             (Recognise::Readable, Format::Template(template)) => template.variables(),
+            (Recognise::Readable, Format::Delimited(delimited)) => delimited.values(),
             (Recognise::Readable, Format::Cef(_)) => 3,
             (Recognise::Structured, _) | (Recognise::Readable, Format::Regex(_)) => 2,
             (Recognise::Readable, _) => 1,
@@ -155,9 +170,11 @@ impl Source {
         let top = Members::of_file(file, yaml)?;
         top.only(&TOP)?;
         top.need("about", "say in a sentence which logs these are", |entry| entry.text())?;
-        let format = top.need("format", "say json, template, regex, syslog, cef or otlp", |entry| {
-            entry.one_of("format", &FORMATS)
-        })?;
+        let format = top.need(
+            "format",
+            "say json, template, regex, key_value, delimited, syslog, cef or otlp",
+            |entry| entry.one_of("format", &FORMATS),
+        )?;
         let paths = Paths::collect(&top)?;
         let request_line = top.get("request_line", |entry| {
             let field = entry.text()?;
@@ -197,6 +214,8 @@ impl Source {
                 "template" => Format::Template(template(&top, &paths)?),
                 "regex" => Format::Regex(patterns(&top, &paths, false)?),
                 "otlp" => Format::Json(Shape::flat(&paths.sorted)),
+                "key_value" => Format::KeyValue(pairs(&top)?, Shape::flat(&paths.sorted)),
+                "delimited" => Format::Delimited(delimited(&top, &paths)?),
                 "cef" => Format::Cef(Shape::flat(&paths.sorted)),
                 _ => Format::Syslog {
                     patterns: patterns(&top, &paths, is_structured)?,

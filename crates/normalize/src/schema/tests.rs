@@ -100,6 +100,22 @@ columns: {message: mesage}
 }
 
 #[test]
+fn pairs_and_delimited_values_are_described_or_complained_of() {
+    let pairs = MINIMAL.replace("format: json", "format: key_value");
+    assert!(Source::read("mine", "mine/schema.yaml", &pairs).is_ok());
+    complaint(&pairs.replace("{keys: [a]}", "by_format"), ["recognise", "nearly any line", "keys: [key"]);
+    complaint(&format!("{pairs}\npairs: {{between: \"=\"}}"), ["pairs", "the same sign", "two signs"]);
+    complaint(&format!("{pairs}\npairs: {{between: \", \"}}"), ["pairs.between", "not one sign", "\",\""]);
+    let csv = MINIMAL
+        .replace("format: json", "format: delimited\nfields: [ts, a]")
+        .replace("{keys: [a]}", "by_format");
+    assert!(Source::read("mine", "mine/schema.yaml", &csv).is_ok());
+    complaint(&csv.replace("fields: [ts, a]", ""), ["fields", "missing key", "in their order"]);
+    complaint(&csv.replace("fields: [ts, a]", "fields: [ts, b]"), ["fields", "`a`", "ts, b"]);
+    complaint(&csv.replace("by_format", "{keys: [a]}"), ["recognise", "only JSON and pairs", "by_format"]);
+}
+
+#[test]
 fn a_table_asks_a_field_that_no_column_takes() {
     let asks =
         |field| format!("{MINIMAL}\nby: [{{on: {{field: {field}}}, cases: {{x: {{outcome: failure}}}}}}]");

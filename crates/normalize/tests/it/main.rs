@@ -11,6 +11,7 @@ mod hostile;
 mod mmdb;
 mod observations;
 mod origins;
+mod own_sources;
 mod personal;
 mod poison;
 mod pool;

@@ -3,6 +3,7 @@
 use memchr::memmem::Finder;
 
 use super::paths::Paths;
+use super::separated::pairs;
 use super::settings::settings;
 use super::{REQUEST_PARTS, Recognise};
 use crate::formats::patterns::{Pattern, group_names};
@@ -28,6 +29,9 @@ pub(super) fn recognise(top: &Members, format: &str) -> Result<Recognise, Schema
             return match (entry.one_of("way to recognise", &ways)?, format) {
                 ("data", "syslog") => Ok(Recognise::Structured),
                 ("data", _) => Err(entry.wrong("only syslog has structured data", "write by_format")),
+                ("format", "key_value") => {
+                    Err(entry.wrong("nearly any line has pairs", "write `recognise: {keys: [key, key]}`"))
+                }
                 ("format", "json" | "otlp") | ("name", _) => Ok(Recognise::Never),
                 _ => Ok(Recognise::Readable),
             };
@@ -39,20 +43,28 @@ pub(super) fn recognise(top: &Members, format: &str) -> Result<Recognise, Schema
         let quoted = |keys: Vec<String>| {
             keys.into_iter().map(|key| Finder::new(&format!("\"{key}\"")).into_owned()).collect()
         };
-        if matches!(format, "json" | "otlp") {
-            Ok(Recognise::Keys { all: quoted(keys), any: quoted(any) })
-        } else {
-            Err(entry.wrong("only JSON has keys", "write `recognise: by_format`"))
+        match format {
+            "json" | "otlp" => Ok(Recognise::Keys { all: quoted(keys), any: quoted(any) }),
+            "key_value" if any.is_empty() => {
+                let within = char::from(pairs(top)?.within);
+                let with_sign = |key: String| Finder::new(&format!("{key}{within}")).into_owned();
+                Ok(Recognise::Pairs(keys.into_iter().map(with_sign).collect()))
+            }
+            "key_value" => Err(entry.wrong("pairs have no `any`", "list `keys` that every line has")),
+            _ => Err(entry.wrong("only JSON and pairs have keys", "write `recognise: by_format`")),
         }
     })?;
     Ok(found.unwrap_or(Recognise::Never))
 }
 
+/// Where the rest of a line goes, if it is kept.
+pub(super) fn rest(top: &Members) -> Result<Option<Place>, SchemaError> {
+    let is_kept = top.get("rest", |entry| entry.one_of("choice", &[("keep", true), ("refuse", false)]))?;
+    Ok(is_kept.unwrap_or(false).then(|| Place::Rest("rest".to_owned())))
+}
+
 pub(super) fn template(top: &Members, paths: &Paths) -> Result<Template, SchemaError> {
-    let tail = top
-        .get("rest", |entry| entry.one_of("choice", &[("keep", true), ("refuse", false)]))?
-        .unwrap_or(false)
-        .then(|| Place::Rest("rest".to_owned()));
+    let tail = rest(top)?;
     let hex =
         top.get("escapes", |entry| entry.one_of("way to escape", &[("nginx", true), ("none", false)]))?;
     top.need("template", "write the log format with $variables", |entry| {
@@ -66,7 +78,7 @@ pub(super) fn template(top: &Members, paths: &Paths) -> Result<Template, SchemaE
 }
 
 /// Every field that columns ask for has to be there; a misspelt one would stay empty for ever.
-fn known_fields(entry: Entry<'_>, paths: &Paths, names: &[&str]) -> Result<(), SchemaError> {
+pub(super) fn known_fields(entry: Entry<'_>, paths: &Paths, names: &[&str]) -> Result<(), SchemaError> {
     let unknown = |path: &&String| !names.contains(&path.as_str()) && !REQUEST_PARTS.contains(&path.as_str());
     match paths.sorted.iter().find(unknown) {
         None => Ok(()),
