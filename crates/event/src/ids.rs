@@ -2,21 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::Position;
-
 /// An event's id, from the place in the log that its line has: `evt_` and 32 hex digits.
 ///
 /// Reading the same record again gives the same id, so writing an event twice is harmless.
-pub fn event_id(position: &Position) -> String {
-    tagged(
-        "evt_",
-        &[
-            position.topic.as_bytes(),
-            &position.partition.to_be_bytes(),
-            &position.offset.to_be_bytes(),
-            &position.line.to_be_bytes(),
-        ],
-    )
+pub fn event_id(topic: &str, partition: i32, offset: i64, line: i32) -> String {
+    let place = [topic.as_bytes(), &partition.to_be_bytes(), &offset.to_be_bytes(), &line.to_be_bytes()];
+    tagged("evt_", &place)
 }
 
 /// An alert's id, from its detector, its dedup key and the start of its episode: `alr_` and 32 hex digits.

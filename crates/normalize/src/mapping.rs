@@ -75,7 +75,8 @@ const NOTES_MAX: usize = 32;
 
 /// A row on its way from fields to columns.
 pub(crate) struct Draft<'d, 'a> {
-    pub(crate) row: EventRow<'a>,
+    /// In a box, because a row is large and goes from hand to hand.
+    pub(crate) row: Box<EventRow<'a>>,
     pub(crate) fields: Fields<'a>,
     pub(crate) secrets: Secrets,
     /// Secrets that stood where none belongs.
@@ -94,6 +95,8 @@ impl<'a> Draft<'_, 'a> {
         }
     }
 
+    // Inside the loop it would make the many fields that are not there cost more.
+    #[inline(never)]
     fn map_from(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, empty: &[String]) {
         let slot = &mut self.fields.slots[from.slot];
         let value = if from.last_use { slot.take() } else { slot.clone() };
@@ -194,6 +197,7 @@ impl<'a> Draft<'_, 'a> {
             }
             Converted::Secret { stand_in, kind, raw, flags } => {
                 self.taken_out(kind, &raw, from);
+                self.secrets.keep_fingerprint(&raw, &stand_in);
                 flags.into_iter().for_each(|flag| self.flag(Some(flag)));
                 self.flag(from.flag.as_deref());
                 self.set_text(rule.column, Cow::Owned(stand_in));
@@ -240,16 +244,19 @@ impl<'a> Draft<'_, 'a> {
         }
     }
 
-    /// Notes that a secret was taken out, and from where. A line may hold more of them than are
-    /// worth a note each.
-    pub(crate) fn redacted(&mut self, kind: Kind, place: &str) {
-        if self.row.redactions.len() >= NOTES_MAX {
-            return;
+    /// Notes that a secret was taken out of a field. A line may hold more of them than are worth a
+    /// note each.
+    pub(crate) fn redacted(&mut self, kind: Kind, path: &str) {
+        if self.row.redactions.len() < NOTES_MAX {
+            // A member's name may hold a secret, too.
+            self.note(kind, &redact(path, Text::Prose, &Secrets::default(), self.fingerprinter, |_, _| {}));
         }
-        // A member's name may hold a secret, too.
-        let place = redact(place, Text::Prose, &Secrets::default(), self.fingerprinter, |_, _| {});
+    }
+
+    /// Notes that a secret was taken out of a place that is named by us.
+    pub(crate) fn note(&mut self, kind: Kind, place: &str) {
         let note = format!("{}:{place}", kind.as_str());
-        if !self.row.redactions.iter().any(|noted| *noted == note) {
+        if self.row.redactions.len() < NOTES_MAX && !self.row.redactions.iter().any(|noted| *noted == note) {
             self.row.redactions.push(Cow::Owned(note));
         }
     }
@@ -278,10 +285,12 @@ impl<'a> Draft<'_, 'a> {
         if !convert::is_token(&token) {
             self.flag(Some("malformed_token"));
         }
-        self.row.token_fp = Some(Cow::Owned(self.fingerprinter.token(&token)));
+        let fingerprint = self.fingerprinter.token(&token);
         // A URL fills the path's column and the query's.
         self.secrets.add_shared(Kind::SessionToken, value);
         self.secrets.add_shared(Kind::SessionToken, &token);
+        self.secrets.keep_fingerprint(&token, &fingerprint);
+        self.row.token_fp = Some(Cow::Owned(fingerprint));
     }
 
     /// What the line's token will be called under another key, where the token itself is known.
