@@ -13,6 +13,7 @@ use crate::fields::Value;
 use crate::fingerprint::Fingerprinter;
 use crate::redact::{Kind, Secrets, Text, is_placeholder, redact};
 use crate::stamp::StampFormat;
+use crate::text::split_at_byte;
 use crate::zone::Zone;
 
 /// The ways to read a value; a description names one with `as`.
@@ -232,15 +233,10 @@ fn host_of(text: &str) -> &str {
     let authority = &rest[..end.unwrap_or(rest.len())];
     let authority = memchr::memrchr(b'@', authority.as_bytes()).map_or(authority, |at| &authority[at + 1..]);
     let host = match authority.starts_with('[') {
-        true => before(authority, b']').map_or(authority, |host| host.trim_start_matches('[')),
-        false => before(authority, b':').unwrap_or(authority),
+        true => split_at_byte(authority, b']').map_or(authority, |(host, _)| host.trim_start_matches('[')),
+        false => split_at_byte(authority, b':').map_or(authority, |(host, _)| host),
     };
     host.trim_end_matches('.')
-}
-
-/// What of a text stands before an ASCII byte.
-fn before(text: &str, byte: u8) -> Option<&str> {
-    memchr::memchr(byte, text.as_bytes()).map(|at| &text[..at])
 }
 
 fn word<'a>(text: Cow<'a, str>, fingerprinter: &Fingerprinter) -> Cow<'a, str> {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::text::split_at_byte;
+
 /// `POST /v1/sessions HTTP/1.1`.
 pub(crate) struct RequestLine<'a> {
     pub(crate) method: Cow<'a, str>,
@@ -19,7 +21,7 @@ impl<'a> RequestLine<'a> {
     }
 
     fn split(line: &'a str) -> Option<Self> {
-        let (method, rest) = line.split_once(' ')?;
+        let (method, rest) = split_at_byte(line, b' ')?;
         if !(3..=16).contains(&method.len()) || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
             return None;
         }
@@ -66,11 +68,6 @@ pub(super) fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let is_mark = |at: &usize| text.as_bytes()[*at..].starts_with(b"://");
     let at = memchr::memchr_iter(b':', text.as_bytes()).find(is_mark)?;
     Some((&text[..at], &text[at + 3..]))
-}
-
-/// What stands on either side of the first of an ASCII byte.
-fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
-    memchr::memchr(byte, text.as_bytes()).map(|at| (&text[..at], &text[at + 1..]))
 }
 
 /// What `cut` makes of a text, borrowed for as long as the text is.

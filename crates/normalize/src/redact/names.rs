@@ -51,10 +51,13 @@ pub(crate) fn secret_name(name: &[u8]) -> Option<Kind> {
         }
     }
     let plain = &plain[..len];
+    let last = plain.last()?;
+    let ends_like =
+        |ending: &str| ending.as_bytes().last() == Some(last) && plain.ends_with(ending.as_bytes());
     WHOLE
         .iter()
         .find(|(word, _)| plain == word.as_bytes() || ends_with_word(name, word.as_bytes()))
-        .or_else(|| ENDINGS.iter().find(|(ending, _)| plain.ends_with(ending.as_bytes())))
+        .or_else(|| ENDINGS.iter().find(|(ending, _)| ends_like(ending)))
         .map(|(_, kind)| *kind)
 }
 
