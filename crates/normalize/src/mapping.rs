@@ -255,7 +255,7 @@ impl<'a> Draft<'_, 'a> {
 
     /// Notes that a secret was taken out of a place that is named by us.
     pub(crate) fn note(&mut self, kind: Kind, place: &str) {
-        let note = format!("{}:{place}", kind.as_str());
+        let note = [kind.as_str(), ":", place].concat();
         if self.row.redactions.len() < NOTES_MAX && !self.row.redactions.iter().any(|noted| *noted == note) {
             self.row.redactions.push(Cow::Owned(note));
         }
