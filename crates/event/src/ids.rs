@@ -2,21 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::Position;
-
 /// An event's id, from the place in the log that its line has: `evt_` and 32 hex digits.
 ///
 /// Reading the same record again gives the same id, so writing an event twice is harmless.
-pub fn event_id(position: &Position) -> String {
-    tagged(
-        "evt_",
-        &[
-            position.topic.as_bytes(),
-            &position.partition.to_be_bytes(),
-            &position.offset.to_be_bytes(),
-            &position.line.to_be_bytes(),
-        ],
-    )
+pub fn event_id(topic: &str, partition: i32, offset: i64, line: i32) -> String {
+    let place = [topic.as_bytes(), &partition.to_be_bytes(), &offset.to_be_bytes(), &line.to_be_bytes()];
+    tagged("evt_", &place)
 }
 
 /// An alert's id, from its detector, its dedup key and the start of its episode: `alr_` and 32 hex digits.
@@ -76,8 +67,10 @@ pub fn partition_of(key: &str, partitions: i32) -> i32 {
 /// The same of a key that is put together from parts.
 pub fn partition_of_parts(parts: &[&str], partitions: i32) -> i32 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in parts.iter().flat_map(|part| part.bytes()) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    for part in parts {
+        for byte in part.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
     }
     hash ^= hash >> 33;
     hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);

@@ -141,6 +141,9 @@ impl<'a> Draft<'_, 'a> {
     /// Puts the client's address in the place of the proxy's. Where it cannot be known the event says
     /// so, and nothing is counted by the address.
     pub(crate) fn set_client(&mut self, way: &Way, trusted: Option<&Networks>, observe: &mut Observe) {
+        if way.0.is_empty() && trusted.is_none() {
+            return;
+        }
         let Some(connected) = self.row.src_ip.as_deref().and_then(address::parse) else { return };
         match client(connected, &way.0, trusted) {
             Client::Connected => {}

@@ -112,7 +112,11 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Takes the secrets out of every column, and keeps the line without them.
-    pub(crate) fn clean(mut self, line: &Line<'_>, found: &'a Found<'a, '_>) -> (EventRow<'a>, Vec<Exposed>) {
+    pub(crate) fn clean(
+        mut self,
+        line: &Line<'_>,
+        found: &'a Found<'a, '_>,
+    ) -> (Box<EventRow<'a>>, Vec<Exposed>) {
         let (source, text) = (found.source, &*found.text);
         let escaped = memchr::memchr(b'\\', text.as_bytes()).is_some();
         let parsed = matches!(source.format, Format::Json(_));
@@ -152,7 +156,7 @@ impl<'a> Draft<'_, 'a> {
             let raw = clean.into_owned();
             if self.row.redactions.is_empty() {
                 for (kind, stand_in) in kinds {
-                    self.redacted(kind, "raw");
+                    self.note(kind, "raw");
                     self.expose(kind, "raw", &stand_in);
                 }
             }
@@ -199,7 +203,7 @@ impl<'a> Draft<'_, 'a> {
                 };
             *of(&mut self.row) = Some(clean.map_or(text, Cow::Owned));
             for (kind, stand_in) in kinds {
-                self.redacted(kind, column.name);
+                self.note(kind, column.name);
                 self.expose(kind, column.name, &stand_in);
                 self.flag(Some("secret_redacted"));
             }

@@ -31,6 +31,9 @@ pub struct Enrichment {
 impl Enrichment {
     /// Fills in what the row does not say, and flags what a partner declared otherwise.
     pub(crate) fn apply(&self, row: &mut EventRow<'_>, known: &mut Known) {
+        if self.places.is_empty() && self.partners.is_empty() {
+            return;
+        }
         let is_edge = row.flags.iter().any(|flag| flag == EDGE_ADDRESS);
         let address = row.src_ip.as_deref().filter(|_| !is_edge).and_then(address::parse);
         if let Some(address) = address.filter(|_| !self.places.is_empty()) {

@@ -197,9 +197,14 @@ pub(crate) fn write_json_text(text: &str, out: &mut String) {
 
 /// The inside of a JSON string.
 pub(crate) fn write_json_inside(text: &str, out: &mut String) {
+    let is_escaped = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    // Without a way out in its middle, the loop takes many bytes at a time; few texts have any to escape.
+    if !text.bytes().fold(false, |any, byte| any | is_escaped(byte)) {
+        return out.push_str(text);
+    }
     let mut from = 0;
     for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+        if !is_escaped(byte) {
             continue;
         }
         out.push_str(&text[from..at]);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::ids::event_id;
-use event::{EventRow, Position, RawLog, RejectReason};
+use event::{EventRow, RawLog, RejectReason};
 
 use crate::agents::Agents;
 use crate::carry::{Found, Search};
@@ -35,7 +35,7 @@ pub(crate) struct Line<'l> {
 
 /// A line that became an event.
 pub(crate) struct Read<'a> {
-    pub(crate) row: EventRow<'a>,
+    pub(crate) row: Box<EventRow<'a>>,
     pub(crate) seen: Seen,
 }
 
@@ -209,26 +209,18 @@ impl LineReader {
     /// A row that knows where it comes from and nothing else.
     fn draft<'d, 'a>(&'d self, line: &Line<'a>, source: &'a Source, fields: Fields<'a>) -> Draft<'d, 'a> {
         let raw = line.raw;
-        let position = Position {
-            topic: Arc::clone(raw.topic),
-            partition: raw.partition,
-            offset: raw.offset,
-            line: line.number,
-        };
-        let row = EventRow {
-            event_id: Some(Cow::Owned(event_id(&position))),
-            ingest_time: raw.ingest_time(),
-            tenant: Some(Cow::Borrowed(raw.source.tenant.as_str())),
-            source_format: Some(Cow::Borrowed(&source.name)),
-            feed: Some(Cow::Borrowed(&raw.source.feed)),
-            shipper_id: raw.shipper_id.map(Cow::Borrowed),
-            kafka_topic: Some(Cow::Borrowed(raw.topic)),
-            kafka_partition: Some(raw.partition),
-            kafka_offset: Some(raw.offset),
-            kafka_line: Some(line.number),
-            redriven_from: raw.redriven_from.map(Cow::Borrowed),
-            ..EventRow::default()
-        };
+        let mut row = Box::<EventRow<'a>>::default();
+        row.event_id = Some(Cow::Owned(event_id(raw.topic, raw.partition, raw.offset, line.number)));
+        row.ingest_time = raw.ingest_time();
+        row.tenant = Some(Cow::Borrowed(raw.source.tenant.as_str()));
+        row.source_format = Some(Cow::Borrowed(&source.name));
+        row.feed = Some(Cow::Borrowed(&raw.source.feed));
+        row.shipper_id = raw.shipper_id.map(Cow::Borrowed);
+        row.kafka_topic = Some(Cow::Borrowed(raw.topic));
+        row.kafka_partition = Some(raw.partition);
+        row.kafka_offset = Some(raw.offset);
+        row.kafka_line = Some(line.number);
+        row.redriven_from = raw.redriven_from.map(Cow::Borrowed);
         Draft {
             row,
             fields,

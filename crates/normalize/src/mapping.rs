@@ -39,6 +39,13 @@ pub(crate) struct ColumnRule {
     pub(crate) prefix: String,
 }
 
+impl ColumnRule {
+    /// Whether a text goes into the column as it stands.
+    fn is_as_it_is(&self) -> bool {
+        self.convert == Convert::Plain && self.words.is_empty() && !self.only_words && self.prefix.is_empty()
+    }
+}
+
 /// One field that a column may come from.
 #[derive(Debug)]
 pub(crate) struct FromSlot {
@@ -68,7 +75,8 @@ const NOTES_MAX: usize = 32;
 
 /// A row on its way from fields to columns.
 pub(crate) struct Draft<'d, 'a> {
-    pub(crate) row: EventRow<'a>,
+    /// In a box, because a row is large and goes from hand to hand.
+    pub(crate) row: Box<EventRow<'a>>,
     pub(crate) fields: Fields<'a>,
     pub(crate) secrets: Secrets,
     /// Secrets that stood where none belongs.
@@ -79,24 +87,32 @@ pub(crate) struct Draft<'d, 'a> {
 impl<'a> Draft<'_, 'a> {
     /// Fills one column.
     pub(crate) fn map(&mut self, rule: &'a ColumnRule, empty: &[String]) {
-        let mut filled = rule.column.is_set(&mut self.row);
         for from in &rule.from {
-            let slot = &mut self.fields.slots[from.slot];
-            let value = if from.last_use { slot.take() } else { slot.clone() };
-            let Some(value) = value.filter(|value| !is_empty(value, empty)) else { continue };
-            let value = match captured(rule.capture.as_ref(), value) {
-                Ok(value) => value,
-                Err(value) if from.last_use => {
-                    self.fields.rest.push((Cow::Borrowed(&from.path), value));
-                    continue;
-                }
-                Err(_) => continue,
-            };
-            if filled {
-                self.set_aside(rule, from, value);
-            } else {
-                filled = self.fill(rule, from, value);
+            // Of the fields that a source knows a line has few.
+            if self.fields.slots[from.slot].is_some() {
+                self.map_from(rule, from, empty);
             }
+        }
+    }
+
+    // Inside the loop it would make the many fields that are not there cost more.
+    #[inline(never)]
+    fn map_from(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, empty: &[String]) {
+        let slot = &mut self.fields.slots[from.slot];
+        let value = if from.last_use { slot.take() } else { slot.clone() };
+        let Some(value) = value.filter(|value| !is_empty(value, empty)) else { return };
+        let value = match &rule.capture {
+            None => value,
+            Some(expression) => match captured(expression, &value) {
+                Some(part) => Value::Text(part),
+                None if from.last_use => return self.fields.rest.push((Cow::Borrowed(&from.path), value)),
+                None => return,
+            },
+        };
+        if rule.column.is_set(&mut self.row) {
+            self.set_aside(rule, from, value);
+        } else {
+            self.fill(rule, from, value);
         }
     }
 
@@ -153,7 +169,15 @@ impl<'a> Draft<'_, 'a> {
         self.fields.rest.push((Cow::Borrowed(&from.path), value));
     }
 
-    fn fill(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, value: Value<'a>) -> bool {
+    /// Puts a value into its column, which is empty.
+    fn fill(&mut self, rule: &'a ColumnRule, from: &'a FromSlot, value: Value<'a>) {
+        let value = match (rule.column.cell, value) {
+            (Cell::Text(of), Value::Text(text)) if rule.is_as_it_is() => {
+                *of(&mut self.row) = Some(text);
+                return self.flag(from.flag.as_deref());
+            }
+            (_, value) => value,
+        };
         let converted = match rule.column.cell {
             Cell::Text(_) => match text_of(&value) {
                 Some(text) => rule.convert.text(text, self.fingerprinter),
@@ -162,49 +186,38 @@ impl<'a> Draft<'_, 'a> {
             _ => rule.convert.number(&value, rule.column.cell, self.row.ingest_time),
         };
         match converted {
-            Converted::Nothing => false,
-            Converted::Placeholder => {
-                self.flag(Some("secret_placeholder"));
-                false
-            }
+            Converted::Nothing => {}
+            Converted::Placeholder => self.flag(Some("secret_placeholder")),
             Converted::Text(text) => {
                 let Some(text) = worded(rule, text) else {
-                    self.refuse(rule, from, value, "unknown_word");
-                    return false;
+                    return self.refuse(rule, from, value, "unknown_word");
                 };
                 self.set_text(rule.column, text);
                 self.flag(from.flag.as_deref());
-                true
             }
             Converted::Secret { stand_in, kind, raw, flags } => {
                 self.taken_out(kind, &raw, from);
+                self.secrets.keep_fingerprint(&raw, &stand_in);
                 flags.into_iter().for_each(|flag| self.flag(Some(flag)));
                 self.flag(from.flag.as_deref());
                 self.set_text(rule.column, Cow::Owned(stand_in));
-                true
             }
             Converted::Int(number) => {
                 if let Cell::Int(of) = rule.column.cell {
                     *of(&mut self.row) = Some(number);
                 }
-                true
             }
             Converted::Long(number) => {
                 if let Cell::Long(of) = rule.column.cell {
                     *of(&mut self.row) = Some(number);
                 }
-                true
             }
             Converted::Time(time) => {
                 if let Cell::Time(of) = rule.column.cell {
                     *of(&mut self.row) = Some(time);
                 }
-                true
             }
-            Converted::Unfit(flag) => {
-                self.refuse(rule, from, value, flag);
-                false
-            }
+            Converted::Unfit(flag) => self.refuse(rule, from, value, flag),
         }
     }
 
@@ -231,16 +244,19 @@ impl<'a> Draft<'_, 'a> {
         }
     }
 
-    /// Notes that a secret was taken out, and from where. A line may hold more of them than are
-    /// worth a note each.
-    pub(crate) fn redacted(&mut self, kind: Kind, place: &str) {
-        if self.row.redactions.len() >= NOTES_MAX {
-            return;
+    /// Notes that a secret was taken out of a field. A line may hold more of them than are worth a
+    /// note each.
+    pub(crate) fn redacted(&mut self, kind: Kind, path: &str) {
+        if self.row.redactions.len() < NOTES_MAX {
+            // A member's name may hold a secret, too.
+            self.note(kind, &redact(path, Text::Prose, &Secrets::default(), self.fingerprinter, |_, _| {}));
         }
-        // A member's name may hold a secret, too.
-        let place = redact(place, Text::Prose, &Secrets::default(), self.fingerprinter, |_, _| {});
-        let note = format!("{}:{place}", kind.as_str());
-        if !self.row.redactions.iter().any(|noted| *noted == note) {
+    }
+
+    /// Notes that a secret was taken out of a place that is named by us.
+    pub(crate) fn note(&mut self, kind: Kind, place: &str) {
+        let note = [kind.as_str(), ":", place].concat();
+        if self.row.redactions.len() < NOTES_MAX && !self.row.redactions.iter().any(|noted| *noted == note) {
             self.row.redactions.push(Cow::Owned(note));
         }
     }
@@ -269,10 +285,12 @@ impl<'a> Draft<'_, 'a> {
         if !convert::is_token(&token) {
             self.flag(Some("malformed_token"));
         }
-        self.row.token_fp = Some(Cow::Owned(self.fingerprinter.token(&token)));
+        let fingerprint = self.fingerprinter.token(&token);
         // A URL fills the path's column and the query's.
         self.secrets.add_shared(Kind::SessionToken, value);
         self.secrets.add_shared(Kind::SessionToken, &token);
+        self.secrets.keep_fingerprint(&token, &fingerprint);
+        self.row.token_fp = Some(Cow::Owned(fingerprint));
     }
 
     /// What the line's token will be called under another key, where the token itself is known.
@@ -313,14 +331,11 @@ impl<'a> Draft<'_, 'a> {
     }
 }
 
-/// The part of a value that an expression's group finds; the value where it finds nothing.
-fn captured<'a>(expression: Option<&Regex>, value: Value<'a>) -> Result<Value<'a>, Value<'a>> {
-    let Some(expression) = expression else { return Ok(value) };
-    let found = text_of(&value).and_then(|text| {
-        let range = expression.captures(&text)?.get(1)?.range();
-        Some(part(&text, |text| &text[range.clone()]))
-    });
-    found.map(Value::Text).ok_or(value)
+/// The part of a value that an expression's group finds.
+fn captured<'a>(expression: &Regex, value: &Value<'a>) -> Option<Cow<'a, str>> {
+    let text = text_of(value)?;
+    let range = expression.captures(&text)?.get(1)?.range();
+    Some(part(&text, |text| &text[range.clone()]))
 }
 
 /// A value in our words; none where it is none of those that its column holds.

@@ -79,6 +79,8 @@ pub(crate) struct Known {
     /// The same as it stands in JSON, where that is another spelling.
     escaped: Option<Finder<'static>>,
     kind: Kind,
+    /// Its fingerprint, where the field that it came from has asked for that.
+    fingerprint: Option<String>,
 }
 
 /// The secrets that a line's fields are known to hold.
@@ -104,6 +106,26 @@ impl Secrets {
     pub(crate) fn add_shared(&mut self, kind: Kind, value: &str) {
         self.add(kind, value);
         self.shared = true;
+    }
+
+    /// Keeps the fingerprint of one that was added, so that it is not hashed again for every place
+    /// where it stands. One with escapes of a URL has another there.
+    pub(crate) fn keep_fingerprint(&mut self, value: &str, fingerprint: &str) {
+        let known = self.known.iter_mut().find(|known| known.plain.needle() == value.as_bytes());
+        if let Some(known) = known
+            && !value.contains('%')
+        {
+            known.fingerprint = Some(fingerprint.to_owned());
+        }
+    }
+
+    /// What stands in for a secret, where that is the fingerprint that was kept.
+    fn kept(&self, secret: &str, kind: Kind) -> Option<String> {
+        if matches!(kind, Kind::Password | Kind::Dropped | Kind::Authorization) {
+            return None;
+        }
+        let known = self.known.iter().find(|known| known.plain.needle() == secret.as_bytes())?;
+        known.fingerprint.clone()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -141,7 +163,7 @@ impl Known {
             write_json_inside(value, &mut escaped);
             Finder::new(&escaped).into_owned()
         });
-        Self { plain: Finder::new(value).into_owned(), escaped, kind }
+        Self { plain: Finder::new(value).into_owned(), escaped, kind, fingerprint: None }
     }
 
     /// Whether it does not turn up by chance: it is long, or an e-mail address.
@@ -210,7 +232,8 @@ pub(crate) fn redact<'t>(
         }
         out.push_str(&text[from..hit.start]);
         let known = before.take().filter(|(known, kind, _)| (*known, *kind) == (secret, hit.kind));
-        let stand_in = known.map_or_else(|| replacement(secret, hit.kind, fingerprinter), |known| known.2);
+        let stand_in = known.map(|known| known.2).or_else(|| secrets.kept(secret, hit.kind));
+        let stand_in = stand_in.unwrap_or_else(|| replacement(secret, hit.kind, fingerprinter));
         out.push_str(&stand_in);
         from = hit.end;
         found(hit.kind, &stand_in);

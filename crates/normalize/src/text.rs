@@ -23,6 +23,13 @@ pub(crate) fn readable(bytes: &[u8]) -> Readable<'_> {
     Readable { text, invalid_utf8, nul_byte }
 }
 
+/// What stands on either side of the first of an ASCII byte. Texts are short and this is asked of every
+/// line many times over: the searcher of `split_once` costs more to begin than most take to look through.
+pub(crate) fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    debug_assert!(byte.is_ascii(), "any other is a piece of a character");
+    memchr::memchr(byte, text.as_bytes()).map(|at| (&text[..at], &text[at + 1..]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use event::RejectReason;
 
 use crate::formats::Unreadable;
+use crate::text::split_at_byte;
 
 /// A wrapped line.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,9 +34,11 @@ pub(crate) fn contents(text: &str) -> &str {
 
 /// A line or a piece of one, and whether it is whole.
 fn inside(line: &str) -> Option<(Wrapped<'_>, bool)> {
-    let (stamp, rest) = line.split_once(' ')?;
-    let digits = stamp.as_bytes().first().is_some_and(u8::is_ascii_digit);
-    if !digits || stamp.len() < "2026-03-14T09:26:53Z".len() || stamp.as_bytes()[10] != b'T' {
+    if !line.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let (stamp, rest) = split_at_byte(line, b' ')?;
+    if stamp.len() < "2026-03-14T09:26:53Z".len() || stamp.as_bytes()[10] != b'T' {
         return None;
     }
     let (stream, rest) = rest.split_once(' ').filter(|(stream, _)| matches!(*stream, "stdout" | "stderr"))?;

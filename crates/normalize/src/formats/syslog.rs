@@ -8,6 +8,7 @@ pub(crate) use structured::{Parameter, parameters};
 use event::RejectReason;
 
 use super::Unreadable;
+use crate::text::split_at_byte;
 
 /// A syslog line taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -97,7 +98,7 @@ fn is_program(name: &str) -> bool {
 fn split(line: &str) -> Option<Header<'_>> {
     let (priority, line) = match line.strip_prefix('<') {
         Some(rest) => {
-            let (priority, rest) = rest.split_once('>')?;
+            let (priority, rest) = split_at_byte(rest, b'>')?;
             let digits = (1..=3).contains(&priority.len()) && priority.bytes().all(|b| b.is_ascii_digit());
             digits.then_some((Some(priority), rest))?
         }
@@ -107,7 +108,7 @@ fn split(line: &str) -> Option<Header<'_>> {
         return rfc_5424(priority, rest);
     }
     let (timestamp, rest) = stamp(line)?;
-    let (host, rest) = rest.split_once(' ')?;
+    let (host, rest) = split_at_byte(rest, b' ')?;
     if host.is_empty() {
         return None;
     }
@@ -121,7 +122,7 @@ fn split(line: &str) -> Option<Header<'_>> {
 fn rfc_5424<'a>(priority: &'a str, line: &'a str) -> Option<Header<'a>> {
     let mut rest = line;
     let mut word = || {
-        let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+        let (word, after) = split_at_byte(rest, b' ').unwrap_or((rest, ""));
         rest = after;
         (!word.is_empty()).then_some(Some(word).filter(|word| *word != "-"))
     };
@@ -147,7 +148,7 @@ fn stamp(line: &str) -> Option<(&str, &str)> {
     const RFC_3164: usize = "Mar 14 09:26:53".len();
     let bytes = line.as_bytes();
     if bytes.first()?.is_ascii_digit() {
-        let (stamp, rest) = line.split_once(' ')?;
+        let (stamp, rest) = split_at_byte(line, b' ')?;
         return (stamp.len() >= 19 && stamp.as_bytes()[10] == b'T').then_some((stamp, rest));
     }
     let shape = bytes.len() > RFC_3164
@@ -162,12 +163,12 @@ fn stamp(line: &str) -> Option<(&str, &str)> {
 /// `program[pid]: message`; a program's name has no space and no colon.
 fn tag(rest: &str) -> (Option<&str>, Option<&str>, &str) {
     let nothing = (None, None, rest);
-    let Some((tag, message)) = rest.split_once(':') else { return nothing };
-    if tag.is_empty() || tag.len() > 64 || tag.contains(' ') {
+    let Some((tag, message)) = split_at_byte(rest, b':') else { return nothing };
+    if tag.is_empty() || tag.len() > 64 || tag.bytes().any(|byte| byte == b' ') {
         return nothing;
     }
     let message = message.strip_prefix(' ').unwrap_or(message);
-    match tag.strip_suffix(']').and_then(|tag| tag.split_once('[')) {
+    match tag.strip_suffix(']').and_then(|tag| split_at_byte(tag, b'[')) {
         Some((program, pid)) => (Some(program), Some(pid), message),
         None => (Some(tag), None, message),
     }

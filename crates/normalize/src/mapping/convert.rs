@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use event::EventTime;
 
-use super::target::{part, split_target};
+use super::target::{part, split_scheme, split_target};
 use super::text_of;
 use crate::address;
 use crate::columns::Cell;
@@ -13,6 +13,7 @@ use crate::fields::Value;
 use crate::fingerprint::Fingerprinter;
 use crate::redact::{Kind, Secrets, Text, is_placeholder, redact};
 use crate::stamp::StampFormat;
+use crate::text::split_at_byte;
 use crate::zone::Zone;
 
 /// The ways to read a value; a description names one with `as`.
@@ -216,37 +217,37 @@ fn asn(value: &Value<'_>) -> Option<i64> {
 }
 
 fn host<'a>(text: &Cow<'a, str>) -> Converted<'a> {
-    let host = host_of(text);
+    let host = part(text, host_of);
     if host.is_empty() || host.len() > 255 {
         return Converted::Unfit("bad_host");
     }
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Converted::Text(Cow::Owned(host.to_ascii_lowercase()));
     }
-    Converted::Text(part(text, host_of))
+    Converted::Text(host)
 }
 
 fn host_of(text: &str) -> &str {
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = if authority.starts_with('[') {
-        authority.split_once(']').map_or(authority, |(host, _)| host.trim_start_matches('['))
-    } else {
-        authority.split_once(':').map_or(authority, |(host, _)| host)
+    let rest = split_scheme(text).map_or(text, |(_, rest)| rest);
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'));
+    let authority = &rest[..end.unwrap_or(rest.len())];
+    let authority = memchr::memrchr(b'@', authority.as_bytes()).map_or(authority, |at| &authority[at + 1..]);
+    let host = match authority.starts_with('[') {
+        true => split_at_byte(authority, b']').map_or(authority, |(host, _)| host.trim_start_matches('[')),
+        false => split_at_byte(authority, b':').map_or(authority, |(host, _)| host),
     };
     host.trim_end_matches('.')
 }
 
 fn word<'a>(text: Cow<'a, str>, fingerprinter: &Fingerprinter) -> Cow<'a, str> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
-    if text.len() <= 64 && text.chars().all(plain) {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+    if text.len() <= 64 && text.bytes().all(plain) {
         return text;
     }
     // In small letters, or without its end, a secret is not known for one any more.
     let text = redact(&text, Text::Prose, &Secrets::default(), fingerprinter, |_, _| {});
     let lower = text.chars().take(64).map(|c| c.to_ascii_lowercase());
-    Cow::Owned(lower.map(|c| if plain(c) { c } else { '_' }).collect())
+    Cow::Owned(lower.map(|c| if c.is_ascii() && plain(c as u8) { c } else { '_' }).collect())
 }
 
 fn long(value: &Value<'_>) -> Option<i64> {

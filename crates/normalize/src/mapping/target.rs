@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::text::split_at_byte;
+
 /// `POST /v1/sessions HTTP/1.1`.
 pub(crate) struct RequestLine<'a> {
     pub(crate) method: Cow<'a, str>,
@@ -19,7 +21,7 @@ impl<'a> RequestLine<'a> {
     }
 
     fn split(line: &'a str) -> Option<Self> {
-        let (method, rest) = line.split_once(' ')?;
+        let (method, rest) = split_at_byte(line, b' ')?;
         if !(3..=16).contains(&method.len()) || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
             return None;
         }
@@ -45,18 +47,27 @@ impl<'a> RequestLine<'a> {
 
 /// A target's path and query: `/a?b` as well as `https://host/a?b`.
 pub(crate) fn split_target(target: &str) -> (&str, Option<&str>) {
-    let target = target.split_once('#').map_or(target, |(before, _)| before);
-    let (before, query) = match target.split_once('?') {
+    let target = split_at_byte(target, b'#').map_or(target, |(before, _)| before);
+    let (before, query) = match split_at_byte(target, b'?') {
         Some((before, query)) => (before, Some(query)),
         None => (target, None),
     };
-    let path = match before.split_once("://") {
+    let url = if before.starts_with('/') { None } else { split_scheme(before) };
+    let path = match url {
         Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
             rest.find('/').map_or("/", |slash| &rest[slash..])
         }
         _ => before,
     };
     (path, query.filter(|query| !query.is_empty()))
+}
+
+/// What stands on either side of the first `://`.
+pub(super) fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    // A searcher for three bytes costs more to make than most texts to look through.
+    let is_mark = |at: &usize| text.as_bytes()[*at..].starts_with(b"://");
+    let at = memchr::memchr_iter(b':', text.as_bytes()).find(is_mark)?;
+    Some((&text[..at], &text[at + 3..]))
 }
 
 /// What `cut` makes of a text, borrowed for as long as the text is.

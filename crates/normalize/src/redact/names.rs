@@ -34,8 +34,7 @@ const WHOLE: [(&str, Kind); 4] =
 
 /// What kind of secret stands under a name, if one does.
 pub(crate) fn secret_name(name: &[u8]) -> Option<Kind> {
-    // The last letters of all endings: most names are told apart by one byte.
-    if !matches!(name.last()?.to_ascii_lowercase(), b'n' | b'y' | b't' | b'd' | b'e' | b's' | b'l' | b'p') {
+    if !may_end(name) {
         return None;
     }
     // The shell's variable, which sudo logs: a folder, not a password.
@@ -51,11 +50,32 @@ pub(crate) fn secret_name(name: &[u8]) -> Option<Kind> {
         }
     }
     let plain = &plain[..len];
+    let last = plain.last()?;
+    let ends_like =
+        |ending: &str| ending.as_bytes().last() == Some(last) && plain.ends_with(ending.as_bytes());
     WHOLE
         .iter()
         .find(|(word, _)| plain == word.as_bytes() || ends_with_word(name, word.as_bytes()))
-        .or_else(|| ENDINGS.iter().find(|(ending, _)| plain.ends_with(ending.as_bytes())))
+        .or_else(|| ENDINGS.iter().find(|(ending, _)| ends_like(ending)))
         .map(|(_, kind)| *kind)
+}
+
+/// Whether a name's last two letters are those of any of the names above: most are told apart by them.
+fn may_end(name: &[u8]) -> bool {
+    let [.., before, last] = name else { return false };
+    match last.to_ascii_lowercase() {
+        // What joins words does not count, so the letter that does stands farther in front.
+        _ if matches!(before, b'_' | b'-' | b'.') => true,
+        b'n' => matches!(before, b'e' | b'E' | b'o' | b'O'),
+        b'y' => matches!(before, b'e' | b'E'),
+        b't' => matches!(before, b'e' | b'E' | b'w' | b'W'),
+        b'd' => matches!(before, b'r' | b'R' | b'w' | b'W' | b'i' | b'I'),
+        b'e' => matches!(before, b's' | b'S' | b'i' | b'I'),
+        b's' => matches!(before, b'e' | b'E' | b's' | b'S' | b'l' | b'L'),
+        b'l' => matches!(before, b'a' | b'A'),
+        b'p' => matches!(before, b't' | b'T'),
+        _ => false,
+    }
 }
 
 /// Whether the last of a name's words is this one: `DB_PASS`, `dbPass`, but not `bypass`.
@@ -91,6 +111,21 @@ mod tests {
             assert_eq!(secret_name(name.as_bytes()), Some(Kind::Session), "{name}");
         }
         assert_eq!(secret_name(b"cookies"), Some(Kind::Secret));
+    }
+
+    #[test]
+    fn every_name_is_known_however_its_end_is_written() {
+        for (word, kind) in WHOLE.iter().chain(&ENDINGS) {
+            let (start, end) = word.split_at(word.len() - 1);
+            for name in [
+                word.to_string(),
+                format!("X_{}", word.to_uppercase()),
+                format!("{start}_{end}"),
+                format!("x-{word}"),
+            ] {
+                assert_eq!(secret_name(name.as_bytes()), Some(*kind), "{name}");
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::CHOICE;
 use super::paths::Paths;
 use crate::schema::SchemaError;
 use crate::schema::reader::Entry;
-use crate::stamp::{StampFormat, day_ms};
+use crate::stamp::StampFormat;
 use crate::zone::Zone;
 
 /// Where the event's time stands.
@@ -51,10 +51,12 @@ impl Format {
     }
 }
 
+/// From the start of 2000 to the end of 2100, in milliseconds since 1970.
+const OUR_TIME_MS: std::ops::Range<i64> = 946_684_800_000..4_133_980_800_000;
+
 /// Whether a moment lies between 2000 and 2100, where logs are from.
 pub(crate) fn is_in_our_time(time: EventTime) -> bool {
-    let start = |year| day_ms(year, 1, 1).unwrap_or_default();
-    (start(2000)..start(2101)).contains(&time.millis())
+    OUR_TIME_MS.contains(&time.millis())
 }
 
 impl TimeRule {
@@ -114,4 +116,16 @@ fn format(item: Entry<'_>) -> Result<Format, SchemaError> {
         return Err(item.wrong("a time format that does not say year, month, day, hour and minute", cure));
     }
     Ok(Format::Pattern { pattern: text, has_zone })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stamp::day_ms;
+
+    #[test]
+    fn our_time_is_a_century_and_a_year() {
+        assert_eq!(Some(OUR_TIME_MS.start), day_ms(2000, 1, 1));
+        assert_eq!(Some(OUR_TIME_MS.end), day_ms(2101, 1, 1));
+    }
 }
