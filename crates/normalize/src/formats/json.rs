@@ -71,6 +71,11 @@ impl Shape {
 }
 
 impl Node {
+    /// Whether a path names a member by its place in a list, as `target.0.id` does.
+    fn is_asked_by_place(&self) -> bool {
+        self.children.keys().any(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
     fn insert(&mut self, path: &str, slot: usize) -> Option<()> {
         let Some((first, rest)) = path.split_once('.') else {
             return self.children.insert(path.into(), Child::Slot(slot)).is_none().then_some(());
@@ -125,6 +130,11 @@ fn distribute<'a>(
             (Some(Child::Object(child)), Value::Object(inner)) => {
                 let path = dotted(prefix, key);
                 distribute(inner, child, &path, fields);
+            }
+            (Some(Child::Object(child)), Value::List(items)) if child.is_asked_by_place() => {
+                let named = |(place, item): (usize, Value<'a>)| (Cow::Owned(place.to_string()), item);
+                let inner = items.into_iter().enumerate().map(named).collect();
+                distribute(inner, child, &dotted(prefix, key), fields);
             }
             (_, found) => fields.rest.push((dotted(prefix, key), found)),
         }

@@ -81,3 +81,22 @@ fn both_are_recognised_beside_the_sources_that_come_with_it() {
         assert_eq!(source.as_deref(), expected, "{line}");
     }
 }
+
+#[test]
+fn an_item_of_a_list_is_named_by_its_place() {
+    let yaml = "
+about: For the tests.
+format: json
+time: {from: ts, formats: [rfc3339]}
+columns: {action: a, object_id: target.0.id, user_ref: target.1.user.name}
+";
+    let line = r#"{"ts":"2026-03-14T09:26:53Z","a":"x","target":[{"id":"o1","kind":"k"},{"user":{"name":"dana"}},7]}"#;
+    let read = read_as(yaml, line);
+    let row = read.events.row(0);
+    assert_eq!((row.object_id.as_deref(), row.user_ref.as_deref()), (Some("o1"), Some("dana")));
+    assert_eq!(row.unmapped.as_deref(), Some(r#"{"target.0.kind":"k","target.2":7}"#));
+    for other in [r#""target":[]"#, r#""target":{"0":1}"#, r#""target":"t""#] {
+        let read = read_as(yaml, &format!(r#"{{"ts":"2026-03-14T09:26:53Z","a":"x",{other}}}"#));
+        assert_eq!(read.events.row(0).object_id, None, "{other}");
+    }
+}
