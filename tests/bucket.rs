@@ -53,8 +53,9 @@ async fn answer(
         Method::POST if asked.contains_key("delete") => {
             let body = String::from_utf8(body.to_vec()).unwrap();
             let keys = body.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
-            keys.for_each(|key| drop(objects.remove(key)));
-            "<DeleteResult></DeleteResult>".into_response()
+            let removed = keys.filter(|key| objects.remove(*key).is_some());
+            let shown: String = removed.map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
+            format!("<DeleteResult>{shown}</DeleteResult>").into_response()
         }
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }

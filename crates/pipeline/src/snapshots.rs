@@ -63,10 +63,12 @@ impl SnapshotStore {
         for (path, offset) in self.list(owner, partition).await? {
             if offset > newest { foreign.push(path) } else { ours.push(path) }
         }
+        // One that cannot be removed does not keep the others.
+        let mut removed = Ok(());
         for old in foreign.into_iter().chain(ours.into_iter().skip(self.kept)) {
-            self.objects.delete(&old).await?;
+            removed = self.objects.delete(&old).await.and(removed);
         }
-        Ok(())
+        removed
     }
 
     /// The newest snapshot that is whole and stands at or before `offset_max`.
