@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use kafka::LogWriter;
+use pipeline::Clock;
 use serde::Deserialize;
 
 use self::originals::{Original, Originals};
@@ -76,9 +77,10 @@ pub(crate) fn run(args: &RedriveArgs) -> anyhow::Result<()> {
         print!("{}", summary(&rejects));
         return Ok(());
     }
-    let before = runtime.block_on(Outcome::now(&args.server))?;
+    let began = Clock::system().now().millis();
+    let before = runtime.block_on(Outcome::now(&args.server, began))?;
     let sent = send(args, &rejects)?;
-    let outcome = runtime.block_on(Outcome::of(&args.server, &before, sent))?;
+    let outcome = runtime.block_on(Outcome::of(&args.server, began, &before, sent))?;
     println!("{outcome}");
     Ok(())
 }

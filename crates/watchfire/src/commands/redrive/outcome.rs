@@ -14,8 +14,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_millis(500);
 
-const COUNTS: &str = "SELECT 'event' AS became, count(*) AS lines FROM events WHERE redriven_from IS NOT NULL \
-    UNION ALL SELECT reason AS became, count(*) AS lines FROM rejects WHERE redriven_from IS NOT NULL GROUP BY reason";
+/// What was sent again was received a moment ago: older days of the tables are not read. The broker's
+/// clock may be another than ours, by this much.
+const CLOCKS_APART_MS: i64 = 3_600_000;
+
+/// How many lines that were sent again became what, of those received since.
+fn counts(since_ms: i64) -> String {
+    let since = format!("to_timestamp_millis({})", since_ms - CLOCKS_APART_MS);
+    format!(
+        "SELECT 'event' AS became, count(*) AS lines FROM events \
+         WHERE redriven_from IS NOT NULL AND ingest_time >= {since} \
+         UNION ALL SELECT reason AS became, count(*) AS lines FROM rejects \
+         WHERE redriven_from IS NOT NULL AND time >= {since} GROUP BY reason"
+    )
+}
 
 /// Lines by what they became: an event, or a reject for some reason.
 #[derive(Debug, Default)]
@@ -31,17 +43,22 @@ struct Row {
 }
 
 impl Outcome {
-    /// Of all that were ever sent again.
-    pub(super) async fn now(server: &ServerArgs) -> anyhow::Result<Self> {
-        let rows: Vec<Row> = server.rows(COUNTS.to_owned()).await?;
+    /// Of all that were sent again about since then.
+    pub(super) async fn now(server: &ServerArgs, since_ms: i64) -> anyhow::Result<Self> {
+        let rows: Vec<Row> = server.rows(counts(since_ms)).await?;
         Ok(Self { became: rows.into_iter().map(|row| (row.became, row.lines)).collect(), sent: 0 })
     }
 
     /// Of those that were sent since, once all are stored or it has taken too long.
-    pub(super) async fn of(server: &ServerArgs, before: &Self, sent: u64) -> anyhow::Result<Self> {
+    pub(super) async fn of(
+        server: &ServerArgs,
+        since_ms: i64,
+        before: &Self,
+        sent: u64,
+    ) -> anyhow::Result<Self> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let mut outcome = Self { sent, ..Self::now(server).await? };
+            let mut outcome = Self { sent, ..Self::now(server, since_ms).await? };
             for (became, lines) in &mut outcome.became {
                 *lines -= before.became.get(became).copied().unwrap_or(0).min(*lines);
             }
