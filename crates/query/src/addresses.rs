@@ -7,9 +7,14 @@ use datafusion::arrow::array::{Array, AsArray, BooleanArray, StringArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err, internal_err};
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
+use ipnet::IpNet;
+
+use crate::functions::{documentation, texts};
+
+/// The heading of their documentation.
+const LABEL: &str = "Address Functions";
 
 /// Both of them.
 pub(crate) fn functions() -> [Arc<ScalarUDF>; 2] {
@@ -17,15 +22,6 @@ pub(crate) fn functions() -> [Arc<ScalarUDF>; 2] {
         Arc::new(ScalarUDF::new_from_impl(IpPrefix { signature: texts(1) })),
         Arc::new(ScalarUDF::new_from_impl(IpInCidr { signature: texts(2) })),
     ]
-}
-
-fn texts(count: usize) -> Signature {
-    Signature::uniform(count, vec![DataType::Utf8], Volatility::Immutable)
-}
-
-fn documentation(description: &str, syntax: &str) -> Documentation {
-    let section = DocSection { include: true, label: "Address Functions", description: None };
-    Documentation::builder(section, description, syntax).build()
 }
 
 fn parse(address: &str) -> Option<IpAddr> {
@@ -42,7 +38,7 @@ struct IpPrefix {
 static IP_PREFIX: LazyLock<Documentation> = LazyLock::new(|| {
     let description = "The network of an address, as in the column src_net: /24 for IPv4, /48 for IPv6. \
                        Null for what is no address.";
-    documentation(description, "ip_prefix(ip)")
+    documentation(LABEL, description, "ip_prefix(ip)")
 });
 
 impl ScalarUDFImpl for IpPrefix {
@@ -94,7 +90,7 @@ struct IpInCidr {
 static IP_IN_CIDR: LazyLock<Documentation> = LazyLock::new(|| {
     let description = "Whether an address is in a network, like 10.0.0.0/8 or 2001:db8::/32. Null for what is no \
                        address.";
-    documentation(description, "ip_in_cidr(ip, cidr)")
+    documentation(LABEL, description, "ip_in_cidr(ip, cidr)")
 });
 
 impl ScalarUDFImpl for IpInCidr {
@@ -115,7 +111,7 @@ impl ScalarUDFImpl for IpInCidr {
             .try_into()
             .or_else(|_| internal_err!("ip_in_cidr takes two texts"))?;
         let (addresses, networks) = (addresses.as_string::<i32>(), networks.as_string::<i32>());
-        let mut last: Option<(&str, Network)> = None;
+        let mut last: Option<(&str, IpNet)> = None;
         let mut inside = Vec::with_capacity(addresses.len());
         for (address, text) in addresses.iter().zip(networks) {
             let (Some(address), Some(text)) = (address.and_then(parse), text) else {
@@ -124,13 +120,13 @@ impl ScalarUDFImpl for IpInCidr {
             };
             let network = match last {
                 Some((before, network)) if before == text => network,
-                _ => match Network::parse(text) {
+                _ => match self::network(text) {
                     Some(network) => network,
                     None => return exec_err!("{text:?} is no network: write it like 10.0.0.0/8"),
                 },
             };
             last = Some((text, network));
-            inside.push(Some(network.contains(address)));
+            inside.push(Some(network.contains(&address)));
         }
         Ok(ColumnarValue::Array(Arc::new(BooleanArray::from(inside))))
     }
@@ -140,34 +136,9 @@ impl ScalarUDFImpl for IpInCidr {
     }
 }
 
-/// The leading bits that the addresses of a network have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
-impl Network {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.trim().split_once('/')?;
-        let address: IpAddr = address.parse().ok()?;
-        let bits: u32 = bits.parse().ok()?;
-        let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        (bits <= bits_max).then_some(Self { address, bits })
-    }
-
-    fn contains(self, address: IpAddr) -> bool {
-        let differ = match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                (network.to_bits() ^ address.to_bits()).leading_zeros()
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                (network.to_bits() ^ address.to_bits()).leading_zeros()
-            }
-            _ => return false,
-        };
-        differ >= self.bits
-    }
+/// A network as `10.0.0.0/8`; one written without its length is none.
+fn network(text: &str) -> Option<IpNet> {
+    text.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -195,13 +166,13 @@ mod tests {
             ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
             ("fe80::/10", "febf::1", "10.0.0.1"),
         ] {
-            let network = Network::parse(network).expect("a network");
-            assert!(network.contains(parse(inside).expect("an address")), "{inside}");
-            assert!(!network.contains(parse(outside).expect("an address")), "{outside}");
+            let network = super::network(network).expect("a network");
+            assert!(network.contains(&parse(inside).expect("an address")), "{inside}");
+            assert!(!network.contains(&parse(outside).expect("an address")), "{outside}");
         }
-        assert!(Network::parse("0.0.0.0/0").is_some_and(|all| all.contains(IpAddr::from([8, 8, 8, 8]))));
+        assert!(super::network("0.0.0.0/0").is_some_and(|all| all.contains(&IpAddr::from([8, 8, 8, 8]))));
         for text in ["", "10.0.0.0", "10.0.0.0/33", "10.0.0.0/-1", "x/8", "::/129"] {
-            assert_eq!(Network::parse(text), None, "{text}");
+            assert_eq!(super::network(text), None, "{text}");
         }
     }
 }

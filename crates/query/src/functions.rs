@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::execution::SessionStateDefaults;
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{DocSection, Documentation, ScalarUDF, Signature, Volatility};
 
 /// Functions that are not offered: some say which file a row came from, the others make gigabytes
 /// from one number. Those that make long texts of other texts are offered with a cap (`capped`).
@@ -36,6 +37,17 @@ pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         .chain(crate::addresses::functions())
         .chain(crate::json::functions())
         .collect()
+}
+
+/// What a function of so many texts takes.
+pub(crate) fn texts(count: usize) -> Signature {
+    Signature::uniform(count, vec![DataType::Utf8], Volatility::Immutable)
+}
+
+/// A function's documentation, under a heading.
+pub(crate) fn documentation(label: &'static str, description: &str, syntax: &str) -> Documentation {
+    let section = DocSection { include: true, label, description: None };
+    Documentation::builder(section, description, syntax).build()
 }
 
 #[cfg(test)]

@@ -7,10 +7,14 @@ use datafusion::arrow::array::{AsArray, ListBuilder, StringArray, StringBuilder}
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 use serde_json::{Map, Value};
+
+use crate::functions::{documentation, texts};
+
+/// The heading of their documentation.
+const LABEL: &str = "JSON Functions";
 
 /// Both of them.
 pub(crate) fn functions() -> [Arc<ScalarUDF>; 2] {
@@ -20,15 +24,6 @@ pub(crate) fn functions() -> [Arc<ScalarUDF>; 2] {
     ]
 }
 
-fn texts(count: usize) -> Signature {
-    Signature::uniform(count, vec![DataType::Utf8], Volatility::Immutable)
-}
-
-fn documentation(description: &str, syntax: &str) -> Documentation {
-    let section = DocSection { include: true, label: "JSON Functions", description: None };
-    Documentation::builder(section, description, syntax).build()
-}
-
 /// The keys of a JSON object, in order. Null for what is no object.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct JsonKeys {
@@ -36,7 +31,11 @@ struct JsonKeys {
 }
 
 static JSON_KEYS: LazyLock<Documentation> = LazyLock::new(|| {
-    documentation("The keys of a JSON object, as a list. Null for what is no object.", "json_keys(json)")
+    documentation(
+        LABEL,
+        "The keys of a JSON object, as a list. Null for what is no object.",
+        "json_keys(json)",
+    )
 });
 
 fn list_type() -> DataType {
@@ -86,7 +85,7 @@ struct JsonText {
 static JSON_TEXT: LazyLock<Documentation> = LazyLock::new(|| {
     let description = "What stands at a dotted path of a JSON object, as text: json_text(unmapped, 'http.version'). \
                        Null where nothing does.";
-    documentation(description, "json_text(json, path)")
+    documentation(LABEL, description, "json_text(json, path)")
 });
 
 impl ScalarUDFImpl for JsonText {
