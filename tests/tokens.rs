@@ -50,7 +50,9 @@ fn a_token_is_made_and_revoked_while_the_server_runs() {
 #[test]
 fn a_calm_partner_is_listed_and_what_curl_sends_is_understood() {
     let partner = partner("calm");
-    let mut home = Home::new("[partners.prt_agreed]\nrequests_per_minute = 60.0\n");
+    let mut home = Home::new(
+        "[partners.prt_agreed]\nrequests_per_minute = 60.0\ncontacts = ['security@agreed.example']\n",
+    );
     let mut server = home.start();
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let line = "203.0.113.9 - - [26/Nov/2026:03:14:07 +0000] \"GET /v1/a?b=c&d=%20 HTTP/1.1\" 200 5 \"-\" \"curl/8\"\n";
@@ -68,6 +70,7 @@ fn a_calm_partner_is_listed_and_what_curl_sends_is_understood() {
     let calm = of(&partner);
     assert_eq!((&calm["events"], &calm["alerts"]["open"]), (&1.into(), &0.into()));
     assert_eq!(calm["last_event_at"], "2026-11-26T03:14:07Z");
+    assert_eq!(of("prt_agreed")["contacts"], json!(["security@agreed.example"]));
     assert_eq!((&of("prt_agreed")["contract"], &of("prt_agreed")["events"]), (&true.into(), &0.into()));
     server.stop();
 }

@@ -11,6 +11,8 @@ pub struct KnownPartner {
     pub tenant: Tenant,
     /// Whether something is agreed with it in the configuration.
     pub has_contract: bool,
+    /// Whom to tell, as the configuration says.
+    pub contacts: Vec<String>,
     /// How many of its events are stored.
     pub events: u64,
     /// When the last of these happened.

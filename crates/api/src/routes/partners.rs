@@ -30,6 +30,9 @@ struct PartnerView {
     tenant: String,
     /// Whether something is agreed with it in the configuration.
     contract: bool,
+    /// Whom to tell, as the configuration says.
+    #[schema(example = json!(["security@acme.example"]))]
+    contacts: Vec<String>,
     /// How many of its events are stored.
     events: u64,
     /// When the last of these happened.
@@ -52,6 +55,7 @@ struct AlertCounts {
 impl PartnerView {
     fn is_known(&mut self, known: KnownPartner) {
         self.contract = known.has_contract;
+        self.contacts = known.contacts;
         self.events = known.events;
         self.last_event_at = known.last_event_at;
     }

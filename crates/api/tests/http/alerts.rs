@@ -142,10 +142,11 @@ async fn a_calm_partner_is_listed_and_one_that_has_not_sent_yet() {
     let names: Vec<_> = partners.iter().map(|partner| partner["tenant"].as_str().unwrap()).collect();
     assert_eq!(names, ["acme", "calm", "globex", "quiet"]);
     let calm = json!({
-        "tenant": "calm", "contract": false, "events": 9, "last_event_at": "1970-01-01T00:00:00Z",
+        "tenant": "calm", "contract": false, "contacts": [], "events": 9, "last_event_at": "1970-01-01T00:00:00Z",
         "alerts": {"open": 0, "acknowledged": 0, "closed": 0}, "severity_max": null, "last_seen": null,
     });
     assert_eq!(partners[1], calm);
+    assert_eq!(partners[3]["contacts"], json!(["security@quiet.example"]));
     assert_eq!((&partners[3]["contract"], &partners[3]["last_event_at"]), (&true.into(), &Value::Null));
 }
 

@@ -1,6 +1,6 @@
 //! Which partners there are: those with a contract, and those with events in the tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,8 @@ pub(crate) struct PartnerBook(Arc<Book>);
 
 struct Book {
     query: QueryEngine,
-    contracts: BTreeSet<Tenant>,
+    /// Whom to tell, of each partner that the configuration knows.
+    contacts: BTreeMap<Tenant, Vec<String>>,
     counted: std::sync::Mutex<Option<Counted>>,
     /// Held by the one who counts.
     counting: Mutex<()>,
@@ -44,10 +45,13 @@ struct Counted {
 
 impl PartnerBook {
     pub(crate) fn new(query: QueryEngine, config: &Config) -> Self {
-        let contracts = config.partners.keys().filter_map(|name| Tenant::parse(name).ok()).collect();
+        let partners = config.partners.iter();
+        let contacts = partners
+            .filter_map(|(name, partner)| Some((Tenant::parse(name).ok()?, partner.contacts.clone())))
+            .collect();
         Self(Arc::new(Book {
             query,
-            contracts,
+            contacts,
             counted: std::sync::Mutex::default(),
             counting: Mutex::default(),
         }))
@@ -93,18 +97,20 @@ impl Book {
         let answer = self.query.query(&Scope::All, BY_TENANT).await.context("count events by partner")?;
         let batches: Vec<RecordBatch> =
             answer.batches.try_collect().await.context("count events by partner")?;
-        let unheard = |tenant: &Tenant| KnownPartner {
+        let unheard = |(tenant, contacts): (&Tenant, &Vec<String>)| KnownPartner {
             tenant: tenant.clone(),
             has_contract: true,
+            contacts: contacts.clone(),
             events: 0,
             last_event_at: None,
         };
         let mut known: BTreeMap<Tenant, KnownPartner> =
-            self.contracts.iter().map(|tenant| (tenant.clone(), unheard(tenant))).collect();
+            self.contacts.iter().map(|partner| (partner.0.clone(), unheard(partner))).collect();
         for batch in &batches {
             for (tenant, events, last) in rows(batch)? {
                 let partner = KnownPartner {
-                    has_contract: self.contracts.contains(&tenant),
+                    has_contract: self.contacts.contains_key(&tenant),
+                    contacts: self.contacts.get(&tenant).cloned().unwrap_or_default(),
                     tenant: tenant.clone(),
                     events,
                     last_event_at: last.and_then(DateTime::from_timestamp_millis),
