@@ -72,12 +72,19 @@ pub(crate) fn read(payload: impl AsRef<[u8]>, format: Option<&str>) -> Normalize
     normalizer.finish()
 }
 
+/// The built-in sources and some of one's own, by name.
+pub(crate) fn schemas_with(sources: &[(&str, &str)]) -> Arc<Schemas> {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, yaml) in sources {
+        std::fs::create_dir(dir.path().join(name)).unwrap();
+        std::fs::write(dir.path().join(name).join("schema.yaml"), yaml).unwrap();
+    }
+    Arc::new(Schemas::load(dir.path()).unwrap())
+}
+
 /// What becomes of a record with a source of one's own, which is named `mine`.
 pub(crate) fn read_as(yaml: &str, payload: &str) -> Normalized {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("mine")).unwrap();
-    std::fs::write(dir.path().join("mine/schema.yaml"), yaml).unwrap();
-    let schemas = Arc::new(Schemas::load(dir.path()).unwrap());
+    let schemas = schemas_with(&[("mine", yaml)]);
     let mut normalizer = Normalizer::new(schemas, fingerprinter(), Options::default());
     feed(&mut normalizer, 7, payload.as_bytes(), Some("mine"));
     normalizer.finish()

@@ -1,10 +1,8 @@
 //! A source of one's own needs no code: pairs and delimited values are described as JSON is.
 
-use std::sync::Arc;
+use normalize::{Normalizer, Options};
 
-use normalize::{Normalizer, Options, Schemas};
-
-use crate::feed::{everything, feed, fingerprinter, read_as};
+use crate::feed::{everything, feed, fingerprinter, read_as, schemas_with};
 
 const LOGFMT: &str = "
 about: An API gateway of our own.
@@ -56,12 +54,7 @@ fn delimited_values_fill_columns_by_their_place() {
 
 #[test]
 fn both_are_recognised_beside_the_sources_that_come_with_it() {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, yaml) in [("gateway", LOGFMT), ("billing", CSV)] {
-        std::fs::create_dir(dir.path().join(name)).unwrap();
-        std::fs::write(dir.path().join(name).join("schema.yaml"), yaml).unwrap();
-    }
-    let schemas = Arc::new(Schemas::load(dir.path()).unwrap());
+    let schemas = schemas_with(&[("gateway", LOGFMT), ("billing", CSV)]);
     let mut normalizer = Normalizer::new(schemas, fingerprinter(), Options::default());
     for (line, expected) in [
         ("at=2026-03-14T09:26:53Z did=login user=dana", Some("gateway")),
