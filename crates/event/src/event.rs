@@ -25,10 +25,10 @@ columns! {
     kafka_partition: Int, I, "unmapped.kafka.partition", "Partition of the raw log.";
     kafka_offset: Long, I, "unmapped.kafka.offset", "Offset of the raw log.";
     kafka_line: Int, I, "unmapped.kafka.line", "Line or array element within the record, from 0.";
-    class_uid: Int, I, "class_uid", "OCSF class: 3002 authentication, 6003 API, 4002 HTTP, 3004 entity, 1008 log, 4002 otherwise.";
+    class_uid: Int, I, "class_uid", "OCSF class: 3002 authentication, 6003 API, 4002 HTTP, 3004 entity, 1008 log, or what an OCSF line says; none where it says none.";
     activity_id: Int, I, "activity_id", "OCSF activity within the class.";
     type_uid: Long, I, "type_uid", "class_uid * 100 + activity_id.";
-    action: Text, S, "metadata.event_code", "What was done, e.g. session_token.redeemed, login, http.request.";
+    action: Text, S, "metadata.event_code", "What was done, e.g. session_token.redeemed, login, http.request; none where the source does not say.";
     owasp_event: Text, I, "unmapped.owasp_event", "The event's name in the OWASP logging vocabulary.";
     outcome: Text, S, "status_id", "success or failure.";
     reason: Text, S, "status_code", "Why it failed, in one word of the handshake contract's list where it fits.";
