@@ -14,6 +14,7 @@ mod attacks;
 mod bad_input;
 mod bucket;
 mod commands;
+mod coverage;
 mod dashboards;
 mod explain;
 mod machines;

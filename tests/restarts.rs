@@ -50,8 +50,9 @@ pub(crate) fn send(server: &Server, unique: &str, lines: &[(String, String, Stri
     assert_eq!(writer.flush(std::time::Duration::from_secs(60)).unwrap(), lines.len() as u64);
 }
 
-/// A line of now in every log: hours after the others, so that every episode ends.
-fn last_words(lines: &[(String, String, String)]) -> Vec<(String, String, String)> {
+/// A line of now in every log: hours after the others, so that every episode ends, and nothing waits for
+/// what may still come.
+pub(crate) fn last_words(lines: &[(String, String, String)]) -> Vec<(String, String, String)> {
     let now = chrono::Utc::now().format("%d/%b/%Y:%H:%M:%S %z");
     let line = format!("203.0.113.24 - - [{now}] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"");
     let feeds: BTreeSet<_> = lines.iter().map(|(tenant, feed, _)| (tenant.clone(), feed.clone())).collect();

@@ -3,6 +3,7 @@
 mod alert_actions;
 mod alert_stream;
 mod alerts;
+mod coverage;
 mod detectors;
 mod docs;
 mod events;
@@ -75,6 +76,7 @@ fn v1(config: &ApiConfig) -> OpenApiRouter<Arc<App>> {
         .layer(from_fn_with_state(config.query_timeout, deadline));
     let events = OpenApiRouter::new()
         .routes(routes!(events::read))
+        .routes(routes!(coverage::read))
         .layer(from_fn_with_state(config.query_timeout, deadline));
     // The intake keeps its own time and counts its own bytes: see `logs.rs`.
     let intake = OpenApiRouter::new().routes(routes!(logs::send)).layer(DefaultBodyLimit::disable());

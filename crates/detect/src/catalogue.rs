@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::class::{ClassInfo, RULE_VERSION, parameters};
 use crate::config::DetectConfig;
-use crate::detectors::{failed_authentication, request_spike, secret_exposure, source_health, token_reuse};
+use crate::detectors::{
+    failed_authentication, key_use, object_access, request_spike, secret_exposure, source_health, token_reuse,
+};
 
 /// One detector, described.
 #[derive(Clone, Debug, Serialize)]
@@ -69,6 +71,24 @@ pub fn catalogue(config: &DetectConfig) -> Vec<DetectorInfo> {
             reads: "what normalization took out of URLs, user agents, messages and other fields",
             classes: secret_exposure::CLASSES.to_vec(),
             parameters: BTreeMap::new(),
+        },
+        DetectorInfo {
+            name: key_use::NAME,
+            version: RULE_VERSION,
+            description: "An API key that is used from where it never was, in a browser, in the wrong environment, or \
+                          after it was revoked.",
+            reads: "calls that the holder of an API key makes, by key",
+            classes: key_use::CLASSES.to_vec(),
+            parameters: parameters(&config.key_use),
+        },
+        DetectorInfo {
+            name: object_access::NAME,
+            version: RULE_VERSION,
+            description: "An account that asks for object after object that is not its own, or is given another \
+                          partner's.",
+            reads: "calls for one object that were given, forbidden or not found, by API key or user",
+            classes: object_access::CLASSES.to_vec(),
+            parameters: parameters(&config.object_access),
         },
     ]
 }

@@ -30,6 +30,8 @@ pub struct ClassInfo {
 const TECHNIQUES: &[(&str, &str, &str)] = &[
     ("T1070.006", "T1070.006", "Timestomp"),
     ("T1078", "T1078", "Valid Accounts"),
+    ("T1078.004", "T1078.004", "Cloud Accounts"),
+    ("T1087", "T1087", "Account Discovery"),
     ("T1110", "T1110", "Brute Force"),
     ("T1110.001", "T1110.001", "Password Guessing"),
     ("T1110.003", "T1110.003", "Password Spraying"),

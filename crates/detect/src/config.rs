@@ -6,6 +6,8 @@ use event::Tenant;
 use serde::{Deserialize, Serialize};
 
 use crate::detectors::failed_authentication::FailedAuthenticationConfig;
+use crate::detectors::key_use::KeyUseConfig;
+use crate::detectors::object_access::ObjectAccessConfig;
 use crate::detectors::request_spike::RequestSpikeConfig;
 use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
@@ -22,6 +24,10 @@ pub struct DetectConfig {
     pub request_spike: RequestSpikeConfig,
     /// Feeds that fall silent, and clocks that are wrong.
     pub source_health: SourceHealthConfig,
+    /// API keys that are used from new places, in browsers, or after they were revoked.
+    pub key_use: KeyUseConfig,
+    /// Accounts that ask for object after object that is not theirs.
+    pub object_access: ObjectAccessConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -38,6 +44,8 @@ impl Default for DetectConfig {
             failed_authentication: FailedAuthenticationConfig::default(),
             request_spike: RequestSpikeConfig::default(),
             source_health: SourceHealthConfig::default(),
+            key_use: KeyUseConfig::default(),
+            object_access: ObjectAccessConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -109,7 +117,9 @@ impl DetectConfig {
         self.token_reuse.validate()?;
         self.failed_authentication.validate()?;
         self.request_spike.validate()?;
-        self.source_health.validate()
+        self.source_health.validate()?;
+        self.key_use.validate()?;
+        self.object_access.validate()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The detectors, one file or folder each, and the list of them.
 
 pub mod failed_authentication;
+pub mod key_use;
+pub mod object_access;
 pub mod request_spike;
 pub mod secret_exposure;
 pub mod source_health;
@@ -17,5 +19,7 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(request_spike::RequestSpike::new(config)),
         Box::new(source_health::SourceHealth::new(config)),
         Box::new(secret_exposure::SecretExposure::new(config)),
+        Box::new(key_use::KeyUse::new(config)),
+        Box::new(object_access::ObjectAccess::new(config)),
     ]
 }

@@ -13,11 +13,20 @@ pub(crate) fn of_kind<'a>(
     batch: &'a ObservationBatch,
     kinds: &'a [ObservationKind],
 ) -> impl Iterator<Item = (ObservationKind, Observation<'a>)> {
-    let column =
-        batch.arrow().column_by_name("kind").expect("every batch has the column").as_primitive::<Int32Type>();
+    having(batch, kinds, "kind")
+}
+
+/// The rows of these kinds that have a value in this column.
+pub(crate) fn having<'a>(
+    batch: &'a ObservationBatch,
+    kinds: &'a [ObservationKind],
+    column: &str,
+) -> impl Iterator<Item = (ObservationKind, Observation<'a>)> {
+    let named = |name: &str| batch.arrow().column_by_name(name).expect("every batch has the column");
+    let (of_kind, needed) = (named("kind").as_primitive::<Int32Type>(), named(column));
     (0..batch.len()).filter_map(move |i| {
-        let kind = ObservationKind::from_code(column.is_valid(i).then(|| column.value(i))?)?;
-        let row = kinds.contains(&kind).then(|| batch.row(i))?;
+        let kind = ObservationKind::from_code(of_kind.is_valid(i).then(|| of_kind.value(i))?)?;
+        let row = (kinds.contains(&kind) && needed.is_valid(i)).then(|| batch.row(i))?;
         // Normalization lets no such time through; arithmetic relies on it.
         row.time.is_some_and(|time| (EventTime(0)..LAST_DAY).contains(&time)).then_some((kind, row))
     })

@@ -90,6 +90,15 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
             &[ObservationKind::Source]
         }
         "secret" => &[ObservationKind::Secret],
+        "called" => {
+            o.action = Some("api.request".into());
+            &[ObservationKind::Access]
+        }
+        "used" => {
+            (o.action, o.outcome) = (Some("api.request".into()), Some("success".into()));
+            o.key_use = Some(1);
+            &[ObservationKind::KeyUse]
+        }
         _ => {
             o.action = Some(format!("session_token.{verb}").into());
             o.outcome = Some(if verb == "rejected" { "failure" } else { "success" }.into());
@@ -130,6 +139,12 @@ fn set(o: &mut Owned, name: &str, value: String) {
         "status" => o.status = value.parse().ok(),
         "count" => o.count = value.parse().ok(),
         "delay" => o.delay_ms = value.parse().ok(),
+        "object" => o.object = Some(value.into()),
+        "owner" => o.object_owner = Some(value.into()),
+        "use" => o.key_use = value.parse().ok(),
+        "country" => o.src_country = Some(value.into()),
+        "asn" => o.src_asn = value.parse().ok(),
+        "agent" => o.ua_family = Some(value.into()),
         "shipper" => o.shipper_id = Some(value.into()),
         "id" => o.delivery_id = Some(value.into()),
         "expires" => o.token_expires_at = Some(MONDAY + time_of_day(&value)),

@@ -20,6 +20,12 @@ pub enum ObservationKind {
     Source,
     /// A secret that stood where none belongs, and was taken out. Key: tenant and kind of secret.
     Secret,
+    /// An API key at work, or what became of one, where that is no check of the key. (A check is told
+    /// by `AuthByAccount`, with `key_use` set where the key's holder made it.) Key: tenant and API key.
+    KeyUse,
+    /// A call for one object that was refused, where nothing else tells of its account. (Elsewhere
+    /// `object` is set.) Key: tenant and user or API key.
+    Access,
 }
 
 impl ObservationKind {
@@ -32,6 +38,8 @@ impl ObservationKind {
             Self::Requests => 4,
             Self::Source => 5,
             Self::Secret => 6,
+            Self::KeyUse => 8,
+            Self::Access => 9,
         }
     }
 
@@ -44,6 +52,8 @@ impl ObservationKind {
             4 => Some(Self::Requests),
             5 => Some(Self::Source),
             6 => Some(Self::Secret),
+            8 => Some(Self::KeyUse),
+            9 => Some(Self::Access),
             _ => None,
         }
     }
@@ -83,6 +93,12 @@ columns! {
     status: Int, E, "", "HTTP status; for requests its class: 200, 300, 400, 500, or exactly 401, 403, 404, 429.";
     count: Long, I, "", "For requests and sources: how many.";
     shipper_id: Text, S, "", "For sources: the shipper that the lines name.";
+    key_use: Int, I, "", "1 where the holder of the API key made this call, 2 from an address that its partner declared, 3 from one that it did not declare although it declared some; none where somebody else's call names the key.";
+    src_asn: Long, I, "", "For uses of a key: autonomous system of the client's address.";
+    src_country: Text, I, "", "For uses of a key: country of the client's address.";
+    ua_family: Text, I, "", "For uses of a key: the user agent's family.";
+    object: Text, I, "", "Where an account called for one object: its id, as the path or the event names it.";
+    object_owner: Text, S, "", "Whose object it is.";
     delay_ms: Long, I, "", "For sources: how long after their stamps the lines were appended, negative where the stamps are ahead: of one class of delays (between two of DELAYS_MS) the one nearest to zero. Null for what could not be read.";
 }
 

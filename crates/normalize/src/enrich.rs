@@ -15,6 +15,7 @@ use crate::address;
 use crate::client::EDGE_ADDRESS;
 
 pub(crate) use countries::alpha2;
+pub(crate) use partners::OUTSIDE_EGRESS;
 pub use partners::PartnerFacts;
 pub(crate) use places::Known;
 pub use places::{BadPlaces, Places};
@@ -29,10 +30,11 @@ pub struct Enrichment {
 }
 
 impl Enrichment {
-    /// Fills in what the row does not say, and flags what a partner declared otherwise.
-    pub(crate) fn apply(&self, row: &mut EventRow<'_>, known: &mut Known) {
+    /// Fills in what the row does not say, and flags what a partner declared otherwise. Says whether a
+    /// call came from where its partner declared that its calls come from.
+    pub(crate) fn apply(&self, row: &mut EventRow<'_>, known: &mut Known) -> bool {
         if self.places.is_empty() && self.partners.is_empty() {
-            return;
+            return false;
         }
         let is_edge = row.flags.iter().any(|flag| flag == EDGE_ADDRESS);
         let address = row.src_ip.as_deref().filter(|_| !is_edge).and_then(address::parse);
@@ -51,8 +53,7 @@ impl Enrichment {
                 *column = column.take().or_else(|| text(found));
             }
         }
-        if let Some(partner) = row.tenant.as_deref().and_then(|tenant| self.partners.get(tenant)) {
-            partner.apply(row, address);
-        }
+        let partner = row.tenant.as_deref().and_then(|tenant| self.partners.get(tenant));
+        partner.is_some_and(|partner| partner.apply(row, address))
     }
 }

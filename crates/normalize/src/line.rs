@@ -172,12 +172,13 @@ impl LineReader {
             row.ua_fp = Some(Cow::Owned(agent.fingerprint));
             row.ua_family = Some(Cow::Owned(agent.family));
         }
-        self.enrichment.apply(&mut row, &mut self.known);
+        let declared = self.enrichment.apply(&mut row, &mut self.known);
         if let (None, Some(method), Some(path)) = (&row.route, &row.method, &row.path) {
             row.route = Some(Cow::Owned(route(method, path)));
         }
         let stamped = Some(time).filter(|time| row.time != Some(*time));
-        let seen = Seen { observe, repeated, sequence_of_record, precise, stamped, exposed, next_token };
+        let seen =
+            Seen { observe, repeated, sequence_of_record, precise, stamped, exposed, next_token, declared };
         row.observed = Some(Cow::Owned(seen.to_text()));
         Ok(Read { row, seen })
     }

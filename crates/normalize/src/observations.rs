@@ -8,9 +8,13 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::address;
 use crate::client::EDGE_ADDRESS;
+use crate::enrich::OUTSIDE_EGRESS;
 use crate::observe::Seen;
 use crate::requests::Requests;
 use crate::sources::{Arrived, Sources};
+
+/// A longer id of an object is none.
+const OBJECT_BYTES_MAX: usize = 128;
 
 /// Builds the batches of observations, one for each partition.
 pub(crate) struct Observations {
@@ -59,13 +63,17 @@ impl Observations {
         let observe = &seen.observe;
         let status = row.status;
         let request = observe.yields(ObservationKind::Requests) && row.route.is_some();
-        let account = row.api_key_id.as_deref().or(row.api_key_fp.as_deref()).or(row.user_ref.as_deref());
-        let account = account.filter(|_| observe.yields(ObservationKind::AuthByAccount));
+        let account = account_of(row).filter(|_| observe.yields(ObservationKind::AuthByAccount));
         let by_address = observe.yields(ObservationKind::AuthByAddress) && row.src_ip.is_some();
         // What is no token identifies none: a scanner's `?token=1` is not one token used often.
         let malformed = row.flags.iter().any(|flag| flag == "malformed_token");
         let token = row.token_fp.as_deref().filter(|_| !malformed && observe.yields(ObservationKind::Token));
-        let is_checked = account.is_some() || by_address || token.is_some() || !seen.exposed.is_empty();
+        let key = row.api_key_id.as_deref().or(row.api_key_fp.as_deref());
+        let key = key.filter(|_| observe.yields(ObservationKind::KeyUse));
+        let object = object(row);
+        let is_refused = object.is_some() && matches!(status, Some(403 | 404));
+        let caller = key.or(account).or_else(|| account_of(row).filter(|_| is_refused));
+        let is_checked = caller.is_some() || by_address || token.is_some() || !seen.exposed.is_empty();
         if !request && !is_checked {
             return;
         }
@@ -112,9 +120,25 @@ impl Observations {
             count: seen.repeated,
             ..Observation::default()
         };
-        if let Some(account) = account {
-            observation.kind = Some(ObservationKind::AuthByAccount.code());
-            self.send(&observation, account);
+        if let Some(caller) = caller {
+            let kind = match (account, key) {
+                (Some(_), _) => ObservationKind::AuthByAccount,
+                (None, Some(_)) => ObservationKind::KeyUse,
+                (None, None) => ObservationKind::Access,
+            };
+            observation.kind = Some(kind.code());
+            observation.object = object.map(Cow::Borrowed);
+            observation.object_owner = lent(&row.object_owner);
+            if key.is_some() {
+                observation.key_use = Some(origin(row, seen));
+                observation.src_asn = row.src_asn;
+                observation.src_country = lent(&row.src_country);
+                observation.ua_family = lent(&row.ua_family);
+            }
+            self.send(&observation, caller);
+            (observation.key_use, observation.src_asn) = (None, None);
+            (observation.src_country, observation.ua_family) = (None, None);
+            (observation.object, observation.object_owner) = (None, None);
         }
         if let (true, Some(net)) = (by_address, net.as_deref()) {
             observation.kind = Some(ObservationKind::AuthByAddress.code());
@@ -194,4 +218,27 @@ impl Observations {
 
 fn lent<'r>(text: &'r Option<Cow<'_, str>>) -> Option<Cow<'r, str>> {
     text.as_deref().map(Cow::Borrowed)
+}
+
+/// Whose call it was: the API key's, or else the user's.
+fn account_of<'r>(row: &'r EventRow<'_>) -> Option<&'r str> {
+    row.api_key_id.as_deref().or(row.api_key_fp.as_deref()).or(row.user_ref.as_deref())
+}
+
+/// The object that a call was for, where it was for one and was answered.
+fn object<'r>(row: &'r EventRow<'_>) -> Option<&'r str> {
+    if !matches!(row.status, Some(200..300 | 403 | 404)) {
+        return None;
+    }
+    let in_path = || row.path.as_deref().and_then(crate::route::object);
+    row.object_id.as_deref().or_else(in_path).filter(|object| object.len() <= OBJECT_BYTES_MAX)
+}
+
+/// Where a key was used from, as the column `key_use` says it.
+fn origin(row: &EventRow<'_>, seen: &Seen) -> i32 {
+    match seen.declared {
+        true => 2,
+        false if row.flags.iter().any(|flag| flag == OUTSIDE_EGRESS) => 3,
+        false => 1,
+    }
 }

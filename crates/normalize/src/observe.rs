@@ -10,7 +10,7 @@ use event::{EventTime, ObservationKind};
 /// Which observations a line may yield. It yields those whose key it has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Observe {
-    kinds: u8,
+    kinds: u16,
     /// The action that a token's observation gets instead of the event's.
     pub(crate) token_action: Option<Arc<str>>,
 }
@@ -18,11 +18,12 @@ pub(crate) struct Observe {
 impl Observe {
     pub(crate) const TOKEN: &'static str = "token";
     /// The kinds by the names that descriptions use.
-    pub(crate) const NAMES: [(&'static str, ObservationKind); 4] = [
+    pub(crate) const NAMES: [(&'static str, ObservationKind); 5] = [
         (Self::TOKEN, ObservationKind::Token),
         ("auth_by_account", ObservationKind::AuthByAccount),
         ("auth_by_address", ObservationKind::AuthByAddress),
         ("requests", ObservationKind::Requests),
+        ("key_use", ObservationKind::KeyUse),
     ];
 
     pub(crate) fn add(&mut self, kind: ObservationKind, action: Option<&str>) {
@@ -64,6 +65,8 @@ pub(crate) struct Seen {
     pub(crate) exposed: Vec<Exposed>,
     /// What its token will be called under the key that takes over.
     pub(crate) next_token: Option<String>,
+    /// Whether the call came from where its partner declared that its calls come from.
+    pub(crate) declared: bool,
 }
 
 /// A secret that stood where none belongs.
@@ -104,6 +107,7 @@ const REPEATED: &str = "repeated";
 const STAMPED: &str = "stamped_ms";
 const EXPOSED: &str = "exposed";
 const NEXT_TOKEN: &str = "next_token";
+const DECLARED: &str = "declared";
 
 impl Seen {
     /// As words: the kinds of observations, a token's with its action where that is not the event's,
@@ -121,7 +125,12 @@ impl Seen {
                 text.push(' ');
             }
         }
-        for (word, is_so) in [(PRECISE, self.precise), (SEQUENCE_OF_RECORD, self.sequence_of_record)] {
+        let said = [
+            (PRECISE, self.precise),
+            (SEQUENCE_OF_RECORD, self.sequence_of_record),
+            (DECLARED, self.declared),
+        ];
+        for (word, is_so) in said {
             if is_so {
                 text.push_str(word);
                 text.push(' ');
@@ -158,6 +167,7 @@ impl Seen {
                 (Some((_, kind)), _, None) => seen.observe.add(*kind, None),
                 (None, PRECISE, None) => seen.precise = true,
                 (None, SEQUENCE_OF_RECORD, None) => seen.sequence_of_record = true,
+                (None, DECLARED, None) => seen.declared = true,
                 (None, REPEATED, Some(times)) => seen.repeated = Some(times.parse().ok()?),
                 (None, NEXT_TOKEN, Some(token)) => seen.next_token = Some(token.to_owned()),
                 (None, EXPOSED, Some(exposed)) => seen.exposed.push(Exposed::parse(exposed)?),
@@ -178,10 +188,10 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_seen_comes_back(
-            kinds in proptest::collection::vec(0_usize..4, 0..4),
+            kinds in proptest::collection::vec(0_usize..5, 0..5),
             action in proptest::option::of("[a-z._]{1,20}"),
             repeated in proptest::option::of(any::<i64>()),
-            (precise, sequence_of_record) in any::<(bool, bool)>(),
+            (precise, sequence_of_record, declared) in any::<(bool, bool, bool)>(),
             stamped in proptest::option::of(any::<i64>().prop_map(EventTime)),
             next_token in proptest::option::of("[a-z0-9:]{1,40}"),
             exposed in proptest::collection::vec(("[a-z_]{1,9}", "[a-z_]{1,9}", proptest::option::of("[a-z0-9:]{1,40}")), 0..3),
@@ -192,7 +202,7 @@ mod tests {
                 fingerprint,
             });
             let exposed = exposed.collect();
-            let mut seen = Seen { repeated, sequence_of_record, precise, stamped, exposed, next_token, ..Seen::default() };
+            let mut seen = Seen { repeated, sequence_of_record, precise, declared, stamped, exposed, next_token, ..Seen::default() };
             for kind in kinds.iter().map(|kind| Observe::NAMES[*kind].1) {
                 seen.observe.add(kind, action.as_deref().filter(|_| kind == ObservationKind::Token));
             }

@@ -26,6 +26,11 @@ pub(crate) fn route(method: &str, path: &str) -> String {
     route
 }
 
+/// The object that a path names: the last of its segments that varies.
+pub(crate) fn object(path: &str) -> Option<&str> {
+    path.split('/').rev().find(|segment| !segment.is_empty() && is_id(segment))
+}
+
 /// Whether a segment names one thing among many rather than a kind of thing.
 fn is_id(segment: &str) -> bool {
     let bytes = segment.as_bytes();

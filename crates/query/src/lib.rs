@@ -16,6 +16,7 @@ mod addresses;
 mod alerts;
 mod bounds;
 mod capped;
+mod coverage;
 mod functions;
 mod gate;
 mod growth;

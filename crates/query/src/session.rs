@@ -17,12 +17,13 @@ use event::Scope;
 use store::{Table, Tables};
 
 use crate::alerts::ALERTS;
+use crate::coverage::COVERAGE;
 use crate::guards::Guards;
 use crate::memory::{QueryMemory, SharedMemory};
 use crate::stoppable::{Stop, StoppableJoins};
 use crate::threads::partitions;
 use crate::wall::Walled;
-use crate::{QueryError, QueryLimits, alerts};
+use crate::{QueryError, QueryLimits, alerts, coverage};
 
 /// Bytes that one query may spill to disk.
 const SPILL_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
@@ -64,8 +65,12 @@ impl Sessions {
                     .map_err(QueryError::from_planning)?;
             }
         }
-        if named.is_none_or(|named| named.contains(ALERTS)) {
+        let is_named = |view| named.as_ref().is_none_or(|named| named.contains(view));
+        if is_named(ALERTS) {
             alerts::register(&session).await.map_err(QueryError::from_planning)?;
+        }
+        if is_named(COVERAGE) {
+            coverage::register(&session).await.map_err(QueryError::from_planning)?;
         }
         Ok(Opened { session, refused })
     }
@@ -134,8 +139,10 @@ fn named_tables(
         return Ok(None);
     }
     let mut named: HashSet<String> = references.iter().map(|name| name.table().to_owned()).collect();
-    if named.contains(ALERTS) {
-        named.insert(Table::AlertChanges.name().to_owned());
+    for (view, of) in [(ALERTS, Table::AlertChanges), (COVERAGE, Table::Events)] {
+        if named.contains(view) {
+            named.insert(of.name().to_owned());
+        }
     }
     Ok(Some(named))
 }

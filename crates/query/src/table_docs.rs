@@ -4,6 +4,7 @@ use event::ColumnDoc;
 use store::Table;
 
 use crate::alerts::ALERTS;
+use crate::coverage::{self, COVERAGE};
 
 /// A table or view, for the reference page and the console.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,5 +25,10 @@ pub(crate) fn all() -> Vec<TableDoc> {
         doc(ALERTS, "One row per alert, in its newest state.", Table::AlertChanges),
         doc(Table::AlertChanges.name(), "One row per change of an alert.", Table::AlertChanges),
         doc(Table::Rejects.name(), "One row per line that could not be read, and why.", Table::Rejects),
+        TableDoc {
+            name: COVERAGE,
+            doc: "One row per partner and detector: whether it can see anything, and what it cannot.",
+            columns: coverage::COLUMNS.to_vec(),
+        },
     ]
 }

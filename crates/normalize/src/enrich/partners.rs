@@ -7,6 +7,9 @@ use event::EventRow;
 
 use crate::client::Networks;
 
+/// The flag of a backend's call that came from elsewhere than its partner declared.
+pub(crate) const OUTSIDE_EGRESS: &str = "outside_egress";
+
 /// What a partner declared of itself.
 #[derive(Clone, Debug, Default)]
 pub struct PartnerFacts {
@@ -19,22 +22,25 @@ pub struct PartnerFacts {
 }
 
 impl PartnerFacts {
-    /// Sets the environment, and flags calls from elsewhere.
-    pub(super) fn apply(&self, row: &mut EventRow<'_>, address: Option<IpAddr>) {
+    /// Sets the environment, and flags calls from elsewhere. Says whether a call came from where the
+    /// partner declared that its calls come from.
+    pub(super) fn apply(&self, row: &mut EventRow<'_>, address: Option<IpAddr>) -> bool {
         if let (None, Some(environment)) = (&row.env, &self.environment) {
             row.env = Some(Cow::Owned(environment.clone()));
         }
         // Only the backend has a key; users come from anywhere.
         let is_backend = row.api_key_id.is_some() || row.api_key_fp.is_some();
-        let is_outside = |address: IpAddr| !self.egress.is_empty() && !self.egress.contains(address);
-        if is_backend && address.is_some_and(is_outside) {
-            row.flags.push(Cow::Borrowed("outside_egress"));
+        let is_declared = address.filter(|_| is_backend && !self.egress.is_empty());
+        let is_declared = is_declared.map(|address| self.egress.contains(address));
+        if is_declared == Some(false) {
+            row.flags.push(Cow::Borrowed(OUTSIDE_EGRESS));
         }
         let is_elsewhere =
             |country: &str| !self.countries.is_empty() && !self.countries.iter().any(|c| c == country);
         if row.src_country.as_deref().is_some_and(is_elsewhere) {
             row.flags.push(Cow::Borrowed("unexpected_country"));
         }
+        is_declared == Some(true)
     }
 }
 
@@ -55,7 +61,8 @@ mod tests {
         let country = country.map(Cow::Borrowed);
         let mut row =
             EventRow { api_key_id: key.map(Cow::Borrowed), src_country: country, ..EventRow::default() };
-        facts().apply(&mut row, Some(ip.parse().expect("an address")));
+        let is_declared = facts().apply(&mut row, Some(ip.parse().expect("an address")));
+        assert_eq!(is_declared, key.is_some() && !flags.contains(&"outside_egress"));
         assert_eq!(
             (row.flags, row.env.as_deref()),
             (flags.iter().map(|flag| (*flag).into()).collect(), Some("production"))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use normalize::{Enrichment, Networks, Normalizer, Options, PartnerFacts, Places, Schemas};
+use normalize::{Enrichment, Networks, Normalized, Normalizer, Options, PartnerFacts, Places, Schemas};
 
 use crate::feed::{feed, fingerprinter, json_lines};
 use crate::mmdb::{Value, database};
@@ -58,15 +58,33 @@ fn partner() -> PartnerFacts {
     }
 }
 
-fn enriched(line: &str) -> serde_json::Value {
+fn normalized(line: &str) -> Normalized {
     let enrichment =
         Enrichment { places: places(), partners: BTreeMap::from([("prt_acme".to_owned(), partner())]) };
     let schemas = Arc::new(Schemas::built_in());
     let mut normalizer = Normalizer::new(Arc::clone(&schemas), fingerprinter(), Options::default());
     normalizer.learn(schemas, Arc::new(enrichment));
     feed(&mut normalizer, 7, line.as_bytes(), None);
-    let read = normalizer.finish();
-    serde_json::from_str(&json_lines(read.events.arrow())).unwrap()
+    normalizer.finish()
+}
+
+fn enriched(line: &str) -> serde_json::Value {
+    serde_json::from_str(&json_lines(normalized(line).events.arrow())).unwrap()
+}
+
+#[test]
+fn where_a_key_was_used_from_is_told_with_whether_its_partner_declared_it() {
+    let used = |ip: &str| {
+        let line = format!(
+            r#"{{"v":1,"ts":"2026-03-14T09:30:00Z","event":"session_token.issued","partner_id":"prt_acme","api_key_id":"key_1","src_ip":"{ip}"}}"#
+        );
+        let read = normalized(&line);
+        let rows: Vec<_> = read.observations[0].rows().filter_map(|row| row.key_use.map(|_| row)).collect();
+        let [row] = &rows[..] else { panic!("{rows:?}") };
+        (row.key_use, row.src_country.as_deref().map(str::to_owned), row.src_asn)
+    };
+    assert_eq!(used("203.0.113.9"), (Some(2), Some("DE".to_owned()), Some(64_500)));
+    assert_eq!(used("198.51.100.9"), (Some(3), Some("NL".to_owned()), Some(64_501)));
 }
 
 fn from(ip: &str) -> serde_json::Value {

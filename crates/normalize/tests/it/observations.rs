@@ -34,13 +34,20 @@ fn told(row: &Observation<'_>) -> String {
             format!("token {} {} {}", text(&row.action), text(&row.outcome), text(&row.src_net))
         }
         ObservationKind::AuthByAccount => {
+            let used = if row.key_use.is_some() { " used" } else { "" };
             format!(
-                "account {} {} {} {}",
+                "account {} {} {} {}{used}",
                 text(&row.api_key),
                 text(&row.user_ref),
                 text(&row.outcome),
                 text(&row.reason)
             )
+        }
+        ObservationKind::Access => {
+            format!("access {} {} {}", text(&row.user_ref), text(&row.object), row.status.unwrap_or(0))
+        }
+        ObservationKind::KeyUse => {
+            format!("key {} {} {}", text(&row.api_key), text(&row.action), text(&row.outcome))
         }
         ObservationKind::AuthByAddress => format!("address {} {}", text(&row.src_net), text(&row.outcome)),
         ObservationKind::Secret => format!("secret {} in {}", text(&row.reason), text(&row.action)),
@@ -70,7 +77,7 @@ fn a_tokens_life_is_told_to_those_who_watch_it() {
     assert_eq!(
         observed(&issued),
         [
-            "account key_1 u1 success -",
+            "account key_1 u1 success - used",
             "address 192.0.2.0/24 success",
             "requests POST /v1/sessions 200 x1",
             "token session_token.issued success 192.0.2.0/24",
@@ -93,18 +100,45 @@ fn a_tokens_life_is_told_to_those_who_watch_it() {
 #[test]
 fn a_refused_key_counts_for_the_key_and_its_address() {
     let failed = partner("api_key.auth_failed", r#","api_key_id":"key_9","reason":"revoked""#);
-    assert_eq!(observed(&failed), ["account key_9 - failure revoked", "address 192.0.2.0/24 failure"]);
+    assert_eq!(observed(&failed), ["account key_9 - failure revoked used", "address 192.0.2.0/24 failure"]);
     let http = r#","api_key_id":"key_9","http":{"method":"GET","path":"/v1/x/42","status":401}"#;
     assert_eq!(
         observed(&partner("api.request", http)),
-        ["account key_9 - failure -", "address 192.0.2.0/24 failure", "requests GET /v1/x/{id} 401 x1"]
+        ["account key_9 - failure - used", "address 192.0.2.0/24 failure", "requests GET /v1/x/{id} 401 x1"]
     );
     assert_eq!(
         observed(&partner("api.request", &http.replace("401", "403"))),
-        ["requests GET /v1/x/{id} 403 x1"]
+        ["key key_9 api.request failure", "requests GET /v1/x/{id} 403 x1"]
     );
     let why = http.replace("401", "403").replace("\"api_key_id\"", "\"reason\":\"wrong_env\",\"api_key_id\"");
     assert_eq!(observed(&partner("api.request", &why)).len(), 3);
+}
+
+#[test]
+fn a_key_is_used_by_its_holder_and_not_by_whoever_redeems_what_it_was_given() {
+    let with = |event: &str, more: &str| {
+        let line = partner(event, &format!(r#"{TOKEN},"api_key_id":"key_1"{more}"#));
+        observed(&line).into_iter().filter(|told| told.contains("key_1")).collect::<Vec<_>>()
+    };
+    assert_eq!(with("session_token.redeemed", ""), ["account key_1 - success -"]);
+    assert_eq!(with("api_key.revoked", ""), ["key key_1 api_key.revoked success"]);
+    assert!(with("csp.violation", "").is_empty());
+}
+
+#[test]
+fn a_call_for_one_object_is_told_with_its_account() {
+    let line = |user: &str, status: u16| {
+        format!(
+            r#"192.0.2.9 - {user} [14/Mar/2026:09:30:00 +0000] "GET /v1/profiles/usr_90001 HTTP/1.1" {status} 5 "-" "curl""#
+        )
+    };
+    let requests = |status: u16| format!("requests GET /v1/profiles/{{id}} {status} x1");
+    assert_eq!(observed(&line("dana", 403)), ["access dana usr_90001 403", &*requests(403)]);
+    assert_eq!(observed(&line("-", 403)), [requests(403)]);
+    let read = read(&line("dana", 200), None);
+    let objects: Vec<_> =
+        events(&read.observations[0]).filter_map(|row| row.object.map(|_| row.kind)).collect();
+    assert_eq!(objects, [Some(ObservationKind::AuthByAccount.code())]);
 }
 
 #[test]
@@ -206,7 +240,10 @@ fn every_observation_goes_where_its_key_belongs() {
             let tenant = row.tenant.as_deref().unwrap();
             let key = match ObservationKind::from_code(row.kind.unwrap()).unwrap() {
                 ObservationKind::Token => format!("{tenant}\u{1f}{}", row.token_fp.unwrap()),
-                ObservationKind::AuthByAccount => format!("{tenant}\u{1f}{}", row.user_ref.unwrap()),
+                ObservationKind::AuthByAccount | ObservationKind::Access => {
+                    format!("{tenant}\u{1f}{}", row.user_ref.unwrap())
+                }
+                ObservationKind::KeyUse => format!("{tenant}\u{1f}{}", row.api_key.unwrap()),
                 ObservationKind::AuthByAddress => format!("{tenant}\u{1f}{}", row.src_net.unwrap()),
                 ObservationKind::Secret => format!("{tenant}\u{1f}{}", row.reason.unwrap()),
                 ObservationKind::Requests | ObservationKind::Source => tenant.to_owned(),

@@ -135,7 +135,7 @@ async fn whatever_is_asked_only_own_rows_are_answered() {
         let foreign = if own == ACME { SECRET } else { "acme" };
         for template in READS {
             // The name of the other partner in the question must not be taken for an answer.
-            for table in ["events", "alert_changes", "alerts", "rejects"] {
+            for table in ["events", "alert_changes", "alerts", "coverage", "rejects"] {
                 let whole =
                     if table == "events" || template.len() < 40 { wrap(template) } else { Vec::new() };
                 for wrapped in whole {

@@ -4,6 +4,7 @@ mod support;
 
 mod answers;
 mod bombs;
+mod coverage;
 mod escape;
 mod limits;
 mod nonsense;
