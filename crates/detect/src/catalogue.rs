@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::class::{ClassInfo, RULE_VERSION, parameters};
 use crate::config::DetectConfig;
 use crate::detectors::{
-    failed_authentication, key_use, object_access, request_spike, secret_exposure, source_health, token_reuse,
+    failed_authentication, key_use, object_access, request_spike, secret_exposure, source_health, threshold,
+    token_reuse,
 };
 
 /// One detector, described.
@@ -89,6 +90,15 @@ pub fn catalogue(config: &DetectConfig) -> Vec<DetectorInfo> {
             reads: "calls for one object that were given, forbidden or not found, by API key or user",
             classes: object_access::CLASSES.to_vec(),
             parameters: parameters(&config.object_access),
+        },
+        DetectorInfo {
+            name: threshold::NAME,
+            version: RULE_VERSION,
+            description: "Things of which one is nothing and many within minutes are something.",
+            reads: "tokens issued by user, calls refused with 429 by caller, webhooks with wrong signatures and reports \
+                    of a page's policy by feed",
+            classes: threshold::CLASSES.to_vec(),
+            parameters: parameters(&config.threshold),
         },
     ]
 }

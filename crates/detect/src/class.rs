@@ -39,11 +39,14 @@ const TECHNIQUES: &[(&str, &str, &str)] = &[
     ("T1199", "T1199", "Trusted Relationship"),
     ("T1498", "T1498", "Network Denial of Service"),
     ("T1499.002", "T1499.002", "Service Exhaustion Flood"),
+    ("T1528", "T1528", "Steal Application Access Token"),
     ("T1539", "T1539", "Steal Web Session Cookie"),
     ("T1550.001", "T1550.001", "Application Access Token"),
     ("T1552.001", "T1552.001", "Credentials In Files"),
     ("T1562.008", "T1685.002", "Disable or Modify Cloud Logs"),
+    ("T1565.001", "T1565.001", "Stored Data Manipulation"),
     ("T1595.002", "T1595.002", "Vulnerability Scanning"),
+    ("T1659", "T1659", "Content Injection"),
 ];
 
 fn technique(id: &str) -> Option<Technique> {

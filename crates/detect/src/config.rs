@@ -10,6 +10,7 @@ use crate::detectors::key_use::KeyUseConfig;
 use crate::detectors::object_access::ObjectAccessConfig;
 use crate::detectors::request_spike::RequestSpikeConfig;
 use crate::detectors::source_health::SourceHealthConfig;
+use crate::detectors::threshold::ThresholdConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
 
 /// Everything the detectors can be told.
@@ -28,6 +29,8 @@ pub struct DetectConfig {
     pub key_use: KeyUseConfig,
     /// Accounts that ask for object after object that is not theirs.
     pub object_access: ObjectAccessConfig,
+    /// Things of which one is nothing and many are something.
+    pub threshold: ThresholdConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -46,6 +49,7 @@ impl Default for DetectConfig {
             source_health: SourceHealthConfig::default(),
             key_use: KeyUseConfig::default(),
             object_access: ObjectAccessConfig::default(),
+            threshold: ThresholdConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -119,7 +123,8 @@ impl DetectConfig {
         self.request_spike.validate()?;
         self.source_health.validate()?;
         self.key_use.validate()?;
-        self.object_access.validate()
+        self.object_access.validate()?;
+        self.threshold.validate()
     }
 }
 

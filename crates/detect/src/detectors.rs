@@ -6,6 +6,7 @@ pub mod object_access;
 pub mod request_spike;
 pub mod secret_exposure;
 pub mod source_health;
+pub mod threshold;
 pub mod token_reuse;
 
 use crate::config::DetectConfig;
@@ -21,5 +22,6 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(secret_exposure::SecretExposure::new(config)),
         Box::new(key_use::KeyUse::new(config)),
         Box::new(object_access::ObjectAccess::new(config)),
+        Box::new(threshold::Threshold::new(config)),
     ]
 }

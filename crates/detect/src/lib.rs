@@ -13,6 +13,7 @@ pub mod detectors;
 mod detector;
 mod episode;
 mod tally;
+mod telling;
 mod watermark;
 
 mod catalogue;

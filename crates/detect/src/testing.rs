@@ -90,6 +90,7 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
             &[ObservationKind::Source]
         }
         "secret" => &[ObservationKind::Secret],
+        "signal" => &[ObservationKind::Signal],
         "called" => {
             o.action = Some("api.request".into());
             &[ObservationKind::Access]
@@ -139,6 +140,7 @@ fn set(o: &mut Owned, name: &str, value: String) {
         "status" => o.status = value.parse().ok(),
         "count" => o.count = value.parse().ok(),
         "delay" => o.delay_ms = value.parse().ok(),
+        "entity" => o.entity = Some(value.into()),
         "object" => o.object = Some(value.into()),
         "owner" => o.object_owner = Some(value.into()),
         "use" => o.key_use = value.parse().ok(),

@@ -159,7 +159,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 4 9505 bytes 92b322cb69591f42"].assert_eq(&golden);
+    expect!["version 4 9522 bytes c98f9723f758be52"].assert_eq(&golden);
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub mod ocsf;
 pub mod position;
 pub mod raw;
 pub mod reject;
+pub mod signal;
 pub mod tenant;
 pub mod time;
 
@@ -28,5 +29,6 @@ pub use observation::{
 pub use position::{Position, Positions};
 pub use raw::RawLog;
 pub use reject::{RejectBatch, RejectBatchBuilder, RejectReason, RejectRow};
+pub use signal::Signal;
 pub use tenant::{LogTopic, Scope, Tenant};
 pub use time::EventTime;

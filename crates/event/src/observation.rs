@@ -26,6 +26,9 @@ pub enum ObservationKind {
     /// A call for one object that was refused, where nothing else tells of its account. (Elsewhere
     /// `object` is set.) Key: tenant and user or API key.
     Access,
+    /// Something of which many are worth a word; `reason` says what (see [`crate::Signal`]). Key: tenant
+    /// and `entity`.
+    Signal,
 }
 
 impl ObservationKind {
@@ -40,6 +43,7 @@ impl ObservationKind {
             Self::Secret => 6,
             Self::KeyUse => 8,
             Self::Access => 9,
+            Self::Signal => 10,
         }
     }
 
@@ -54,6 +58,7 @@ impl ObservationKind {
             6 => Some(Self::Secret),
             8 => Some(Self::KeyUse),
             9 => Some(Self::Access),
+            10 => Some(Self::Signal),
             _ => None,
         }
     }
@@ -99,6 +104,7 @@ columns! {
     ua_family: Text, I, "", "For uses of a key: the user agent's family.";
     object: Text, I, "", "Where an account called for one object: its id, as the path or the event names it.";
     object_owner: Text, S, "", "Whose object it is.";
+    entity: Text, S, "", "For signals: what they are counted by.";
     delay_ms: Long, I, "", "For sources: how long after their stamps the lines were appended, negative where the stamps are ahead: of one class of delays (between two of DELAYS_MS) the one nearest to zero. Null for what could not be read.";
 }
 

@@ -46,6 +46,7 @@ mod groups;
 mod observations;
 mod observe;
 mod requests;
+mod signals;
 mod sources;
 
 mod counts;

@@ -11,6 +11,7 @@ use crate::client::EDGE_ADDRESS;
 use crate::enrich::OUTSIDE_EGRESS;
 use crate::observe::Seen;
 use crate::requests::Requests;
+use crate::signals::signal;
 use crate::sources::{Arrived, Sources};
 
 /// A longer id of an object is none.
@@ -73,7 +74,13 @@ impl Observations {
         let object = object(row);
         let is_refused = object.is_some() && matches!(status, Some(403 | 404));
         let caller = key.or(account).or_else(|| account_of(row).filter(|_| is_refused));
-        let is_checked = caller.is_some() || by_address || token.is_some() || !seen.exposed.is_empty();
+        // A proxy's address is nobody's: all that come through it would be one.
+        let is_edge = row.flags.iter().any(|flag| flag == EDGE_ADDRESS);
+        let src_ip = row.src_ip.as_deref().filter(|_| !is_edge);
+        let net = || src_ip.and_then(address::parse).map(address::network);
+        let signal = signal(row, net);
+        let is_checked =
+            caller.is_some() || by_address || token.is_some() || signal.is_some() || !seen.exposed.is_empty();
         if !request && !is_checked {
             return;
         }
@@ -89,10 +96,7 @@ impl Observations {
         if !is_checked {
             return;
         }
-        // A proxy's address is nobody's: all that come through it would be one.
-        let is_edge = row.flags.iter().any(|flag| flag == EDGE_ADDRESS);
-        let src_ip = row.src_ip.as_deref().filter(|_| !is_edge);
-        let net = src_ip.and_then(address::parse).map(address::network);
+        let net = net();
         let mut observation = Observation {
             time: row.time,
             ingest_time: row.ingest_time,
@@ -160,6 +164,13 @@ impl Observations {
                 self.send(&observation, next);
                 observation.rehearsal = None;
             }
+        }
+        if let Some((signal, entity)) = &signal {
+            let reason = observation.reason.replace(Cow::Borrowed(signal.name()));
+            observation.kind = Some(ObservationKind::Signal.code());
+            observation.entity = Some(Cow::Borrowed(entity));
+            self.send(&observation, entity);
+            (observation.reason, observation.entity) = (reason, None);
         }
         for exposed in &seen.exposed {
             observation.kind = Some(ObservationKind::Secret.code());

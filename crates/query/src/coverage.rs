@@ -25,7 +25,7 @@ struct Need {
     partly: Option<(&'static str, &'static str)>,
 }
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 8] = [
     Need {
         detector: "token_reuse",
         last: "token",
@@ -87,6 +87,7 @@ const NEEDS: [Need; 7] = [
         learns: None,
         partly: None,
     },
+    Need { detector: "threshold", last: "any", missing: "nothing was ever sent", learns: None, partly: None },
 ];
 
 /// The view's columns.

@@ -157,7 +157,7 @@ impl Detector for ObjectAccess {
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
         for id in self.accounts.take_due(tenant, up_to) {
             self.tell(id, up_to, up_to, alerts);
-            if self.accounts.get_mut(id).is_some_and(|(_, account)| account.forget(up_to, &self.config)) {
+            if self.accounts.get_mut(id).is_some_and(|(_, account)| account.forget(up_to)) {
                 self.accounts.remove(id);
             }
         }

@@ -16,14 +16,15 @@ use serde::{Deserialize, Serialize};
 use crate::class::ClassInfo;
 use crate::config::DetectConfig;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
-use crate::episode::{Announced, CELL_MS, announce, update_is_due};
+use crate::episode::CELL_MS;
 use crate::keyed::{Kept, Key, Keyed, Slot, SlotId};
 use crate::rows;
 use crate::seen::Seen;
 use crate::tally::Tally;
+use crate::telling::Telling;
 use crate::watermark::Watermarks;
 use crate::witness::{Witness, delivery};
-use describe::describe;
+use describe::{describe, severity};
 
 pub(crate) const NAME: &str = "secret_exposure";
 const STATE_VERSION: u32 = 1;
@@ -70,8 +71,7 @@ struct Leak {
     first: Option<Arc<Witness>>,
     ingested_at: EventTime,
     late: bool,
-    announced: Option<Announced>,
-    untold: bool,
+    told: Telling,
 }
 
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ struct Saving<'a> {
 
 impl Kept for Leak {
     fn rank(&self) -> u8 {
-        u8::from(self.announced.is_some())
+        u8::from(self.told.is_told())
     }
 }
 
@@ -123,7 +123,7 @@ impl Leak {
         }
         self.is_real |= o.env.as_deref() != Some("sandbox");
         self.late |= late;
-        self.untold = true;
+        self.told.has_news();
         true
     }
 }
@@ -161,21 +161,11 @@ impl SecretExposure {
     /// Tells of a leak, if there is something to tell.
     fn tell(&mut self, id: SlotId, now: EventTime, is_open: bool, alerts: &mut AlertChanges) {
         let Some((key, leak)) = self.leaks.get_mut(id) else { return };
-        let (day_end, was_untold) = (leak.day + CELL_MS, std::mem::take(&mut leak.untold));
-        let mut wake = day_end;
-        if (was_untold || !is_open)
-            && let Some(alert) = describe(key, leak, is_open)
-        {
-            let due = update_is_due(leak.announced.as_ref(), now);
-            let change = announce(&mut leak.announced, alert, now);
-            // Held back for the rest of the minute.
-            leak.untold = change.is_none() && !due;
-            alerts.extend(change);
-            if let Some(announced) = leak.announced.filter(|_| leak.untold) {
-                wake = wake.min(announced.next_minute());
-            }
-        }
-        self.leaks.wake_at(id, wake);
+        let mut told = leak.told;
+        let more = told.tell(severity(key, leak), || describe(key, leak, is_open), now, is_open, alerts);
+        leak.told = told;
+        let day_end = leak.day + CELL_MS;
+        self.leaks.wake_at(id, more.map_or(day_end, |more| more.min(day_end)));
     }
 }
 
@@ -229,7 +219,7 @@ impl Detector for SecretExposure {
         DetectorStats {
             name: NAME,
             keys: self.leaks.len() as u64,
-            open_episodes: self.leaks.values().filter(|leak| leak.announced.is_some()).count() as u64,
+            open_episodes: self.leaks.values().filter(|leak| leak.told.is_told()).count() as u64,
             observations_total: self.totals.observations,
             late_total: self.totals.late,
             duplicates_total: self.totals.duplicates,

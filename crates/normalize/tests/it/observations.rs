@@ -46,6 +46,7 @@ fn told(row: &Observation<'_>) -> String {
         ObservationKind::Access => {
             format!("access {} {} {}", text(&row.user_ref), text(&row.object), row.status.unwrap_or(0))
         }
+        ObservationKind::Signal => format!("signal {} of {}", text(&row.reason), text(&row.entity)),
         ObservationKind::KeyUse => {
             format!("key {} {} {}", text(&row.api_key), text(&row.action), text(&row.outcome))
         }
@@ -80,6 +81,7 @@ fn a_tokens_life_is_told_to_those_who_watch_it() {
             "account key_1 u1 success - used",
             "address 192.0.2.0/24 success",
             "requests POST /v1/sessions 200 x1",
+            "signal token_issued of u1",
             "token session_token.issued success 192.0.2.0/24",
         ]
     );
@@ -243,6 +245,7 @@ fn every_observation_goes_where_its_key_belongs() {
                 ObservationKind::AuthByAccount | ObservationKind::Access => {
                     format!("{tenant}\u{1f}{}", row.user_ref.unwrap())
                 }
+                ObservationKind::Signal => format!("{tenant}\u{1f}{}", row.entity.unwrap()),
                 ObservationKind::KeyUse => format!("{tenant}\u{1f}{}", row.api_key.unwrap()),
                 ObservationKind::AuthByAddress => format!("{tenant}\u{1f}{}", row.src_net.unwrap()),
                 ObservationKind::Secret => format!("{tenant}\u{1f}{}", row.reason.unwrap()),

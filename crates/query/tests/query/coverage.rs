@@ -47,9 +47,11 @@ async fn a_partner_that_sends_access_logs_only_is_blind_where_nothing_is_to_be_r
         [
             "prt_web failed_authentication armed ",
             "prt_web key_use blind no line names the API key that made a call",
+            "prt_web object_access blind no line names both an account and the object that it called for",
             "prt_web request_spike armed ",
             "prt_web secret_exposure armed ",
             "prt_web source_health armed ",
+            "prt_web threshold armed ",
             "prt_web token_reuse blind no line names a session token",
         ]
     );
@@ -66,9 +68,11 @@ async fn what_is_new_is_learning_and_what_stopped_is_blind() {
         [
             "prt_new failed_authentication blind nothing that it reads has come for a day",
             "prt_new key_use learning less than a week is known: new places are not told yet",
+            "prt_new object_access blind no line names both an account and the object that it called for",
             "prt_new request_spike armed ",
             "prt_new secret_exposure armed ",
             "prt_new source_health armed ",
+            "prt_new threshold armed ",
             "prt_new token_reuse blind nothing that it reads has come for a day",
         ]
     );

@@ -23,6 +23,18 @@ pub(super) fn least(class: Class, config: &KeyUseConfig) -> u64 {
     }
 }
 
+/// How bad a finding is.
+pub(super) fn severity(class: Class, finding: &Finding, config: &KeyUseConfig) -> Severity {
+    match class {
+        Class::UsedInBrowser | Class::NewCountry if !finding.is_real => Severity::Low,
+        Class::EnvMixup if finding.accepted > 0 => Severity::High,
+        Class::RevokedUse if finding.accepted > 0 => Severity::Critical,
+        Class::RevokedUse if finding.tally.count >= config.revoked_uses_min => Severity::Medium,
+        Class::NewAsn if finding.outside && finding.is_real => Severity::Medium,
+        _ => class.info().severity,
+    }
+}
+
 /// A finding of one day.
 pub(super) fn daily(
     key: &Key,
@@ -33,13 +45,6 @@ pub(super) fn daily(
     config: &KeyUseConfig,
 ) -> Alert {
     let label = EpisodeId { cell: day, ordinal: 0 }.label();
-    let severity = match class {
-        Class::UsedInBrowser if !finding.is_real => Severity::Low,
-        Class::EnvMixup if finding.accepted > 0 => Severity::High,
-        Class::RevokedUse if finding.accepted > 0 => Severity::Critical,
-        Class::RevokedUse if finding.tally.count >= config.revoked_uses_min => Severity::Medium,
-        _ => class.info().severity,
-    };
     let uses = plural(finding.tally.count, "use");
     let from = match finding.nets.len() as u64 {
         0 => String::new(),
@@ -82,7 +87,7 @@ pub(super) fn daily(
         ),
     };
     let threshold = least(class, config) as f64;
-    finished(key, class, severity, &label, finding, is_open, config, (title, description, threshold))
+    finished(key, class, &label, finding, is_open, config, (title, description, threshold))
 }
 
 /// A place that a key was never used from.
@@ -96,11 +101,6 @@ pub(super) fn new_place(
 ) -> Alert {
     let class = place.class();
     let label = format!("{}/{}", EpisodeId { cell: first.floor(CELL_MS), ordinal: 0 }.label(), place.label());
-    let severity = match class {
-        Class::NewCountry if !news.is_real => Severity::Low,
-        Class::NewAsn if news.outside && news.is_real => Severity::Medium,
-        _ => class.info().severity,
-    };
     let name = word(&key.name);
     let (said, outside) = match news.outside {
         true => (place.said(), ", outside of the addresses that the partner declared"),
@@ -114,18 +114,15 @@ pub(super) fn new_place(
         text::duration(config.history_ms),
     );
     let threshold = config.uses_min as f64;
-    let mut alert =
-        finished(key, class, severity, &label, news, is_open, config, (title, description, threshold));
+    let mut alert = finished(key, class, &label, news, is_open, config, (title, description, threshold));
     alert.details.insert("place".to_owned(), json!(place.label()));
     alert.details.insert("outside_egress".to_owned(), json!(news.outside));
     alert
 }
 
-#[expect(clippy::too_many_arguments, reason = "all of it is what the two kinds of findings differ in")]
 fn finished(
     key: &Key,
     class: Class,
-    severity: Severity,
     label: &str,
     finding: &Finding,
     is_open: bool,
@@ -140,7 +137,7 @@ fn finished(
         entity: &key.name,
         episode: Some(label),
     };
-    let mut alert = subject.alert(class.info(), severity);
+    let mut alert = subject.alert(class.info(), severity(class, finding, config));
     alert.title = format!("{}: {title}", key.tenant);
     alert.description = description;
     if let Some(first) = &finding.first {

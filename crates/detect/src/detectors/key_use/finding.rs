@@ -7,8 +7,8 @@ use event::EventTime;
 use serde::{Deserialize, Serialize};
 
 use super::key::Use;
-use crate::episode::Announced;
 use crate::tally::Tally;
+use crate::telling::Telling;
 use crate::witness::Witness;
 
 /// Networks that one finding names.
@@ -29,8 +29,7 @@ pub(super) struct Finding {
     pub(super) agents: BTreeSet<Box<str>>,
     pub(super) ingested_at: EventTime,
     pub(super) late: bool,
-    pub(super) announced: Option<Announced>,
-    pub(super) untold: bool,
+    pub(super) told: Telling,
 }
 
 impl Finding {
@@ -46,7 +45,7 @@ impl Finding {
         keep(&mut self.nets, found.net.as_deref());
         keep(&mut self.agents, found.agent.as_deref());
         self.late |= found.late;
-        self.untold = true;
+        self.told.has_news();
     }
 }
 

@@ -12,7 +12,7 @@ use super::describe;
 use super::finding::Finding;
 use super::place::{NEW_FOR_MS, Places};
 use crate::detector::AlertChanges;
-use crate::episode::{CELL_MS, announce, update_is_due};
+use crate::episode::CELL_MS;
 use crate::keyed::{Kept, Key};
 use crate::seen::Seen;
 use crate::witness::Witness;
@@ -154,7 +154,7 @@ impl Kept for ApiKey {
 impl ApiKey {
     /// How many alerts are open.
     pub(super) fn open(&self) -> u64 {
-        let told = self.findings.values().filter(|finding| finding.announced.is_some()).count();
+        let told = self.findings.values().filter(|finding| finding.told.is_told()).count();
         told as u64 + self.places.told()
     }
 
@@ -294,8 +294,12 @@ impl ApiKey {
             let is_open = watermark < day + CELL_MS;
             wake = wake.min(day + CELL_MS);
             if finding.tally.count >= describe::least(class, config) {
-                let alert = |finding: &Finding| describe::daily(key, class, day, finding, is_open, config);
-                wake = wake.min(tell(finding, alert, now, is_open, alerts));
+                let mut told = finding.told;
+                let alert = || Some(describe::daily(key, class, day, finding, is_open, config));
+                let severity = describe::severity(class, finding, config);
+                wake =
+                    told.tell(severity, alert, now, is_open, alerts).into_iter().fold(wake, EventTime::min);
+                finding.told = told;
             }
         }
         self.findings.retain(|(_, day), _| watermark < *day + CELL_MS);
@@ -310,8 +314,11 @@ impl ApiKey {
                 wake = wake.min(first + 1);
                 continue;
             }
-            let alert = |news: &Finding| describe::new_place(key, name, first, news, is_open, config);
-            wake = wake.min(tell(news, alert, now, is_open, alerts));
+            let mut told = news.told;
+            let alert = || Some(describe::new_place(key, name, first, news, is_open, config));
+            let severity = describe::severity(name.class(), news, config);
+            wake = told.tell(severity, alert, now, is_open, alerts).into_iter().fold(wake, EventTime::min);
+            news.told = told;
         }
         self.places.settle(watermark, watermark - config.memory_ms);
         let unsure = self.unsure.iter().map(|found| found.time() - config.revoked_grace_ms).min();
@@ -326,25 +333,4 @@ impl ApiKey {
     pub(super) fn is_idle(&self, up_to: EventTime, config: &KeyUseConfig) -> bool {
         up_to >= self.last + config.memory_ms && self.open() == 0
     }
-}
-
-/// Tells of one finding, if that is due. Says when more may be.
-fn tell(
-    finding: &mut Finding,
-    alert: impl Fn(&Finding) -> event::Alert,
-    now: EventTime,
-    is_open: bool,
-    alerts: &mut AlertChanges,
-) -> EventTime {
-    let was_untold = std::mem::take(&mut finding.untold);
-    if was_untold || !is_open {
-        let due = update_is_due(finding.announced.as_ref(), now);
-        let alert = alert(finding);
-        let change = announce(&mut finding.announced, alert, now);
-        // Held back for the rest of the minute.
-        finding.untold = change.is_none() && !due;
-        alerts.extend(change);
-    }
-    let held_back = finding.announced.filter(|_| finding.untold);
-    held_back.map_or(EventTime(i64::MAX), |announced| announced.next_minute())
 }

@@ -199,7 +199,7 @@ impl Places {
 
     /// How many of them were told of and still are new.
     pub(super) fn told(&self) -> u64 {
-        let is_told = |place: &&Place| place.news.as_ref().is_some_and(|news| news.announced.is_some());
+        let is_told = |place: &&Place| place.news.as_ref().is_some_and(|news| news.told.is_told());
         self.0.values().filter(is_told).count() as u64
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::walk::Day;
 use super::{CROSS_PARTNER, NAME, ObjectAccessConfig, PROBE};
-use crate::class::{Subject, evidence_sql, parameters};
+use crate::class::{ClassInfo, Subject, evidence_sql, parameters};
 use crate::episode::EpisodeId;
 use crate::keyed::Key;
 use crate::text::{self, plural, word};
@@ -20,6 +20,18 @@ pub(super) enum What {
     Walk,
     /// Another partner's object was given.
     Another,
+}
+
+fn class(what: What) -> &'static ClassInfo {
+    match what {
+        What::Walk => &PROBE,
+        What::Another => &CROSS_PARTNER,
+    }
+}
+
+/// How bad it is.
+pub(super) fn severity(what: What, day: &Day) -> Severity {
+    if what == What::Walk && !day.given.is_empty() { Severity::Critical } else { class(what).severity }
 }
 
 /// The alert of an account's day.
@@ -36,10 +48,7 @@ pub(super) fn alert(
         "k" => ("api_key", "coalesce(api_key_id, api_key_fp)", "API key"),
         _ => ("user", "user_ref", "user"),
     };
-    let info = match what {
-        What::Walk => &PROBE,
-        What::Another => &CROSS_PARTNER,
-    };
+    let info = class(what);
     let label = EpisodeId { cell: start, ordinal: 0 }.label();
     let subject = Subject {
         detector: NAME,
@@ -49,9 +58,7 @@ pub(super) fn alert(
         entity: account,
         episode: Some(&label),
     };
-    let severity =
-        if what == What::Walk && !day.given.is_empty() { Severity::Critical } else { info.severity };
-    let mut alert = subject.alert(info, severity);
+    let mut alert = subject.alert(info, severity(what, day));
     let name = word(account);
     let given = plural(day.given.len() as u64, "object");
     (alert.title, alert.description) = match what {

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event::{Alert, EventTime};
+use event::EventTime;
 use serde::{Deserialize, Serialize};
 
 use super::ObjectAccessConfig;
 use super::call::{Answer, Call, Fact};
 use super::describe::{self, What};
 use crate::detector::AlertChanges;
-use crate::episode::{Announced, CELL_MS, announce, update_is_due};
+use crate::episode::CELL_MS;
 use crate::keyed::{Kept, Key};
 use crate::seen::Seen;
 use crate::tally::Tally;
+use crate::telling::Telling;
 
 /// Refused calls of one account that are remembered.
 const REFUSED_MAX: usize = 1_024;
@@ -33,12 +34,11 @@ pub(super) struct Day {
     pub(super) forbidden: u64,
     /// Objects that were given and should not have been.
     pub(super) given: BTreeSet<u64>,
-    /// Whether there is something to tell.
-    is_told: bool,
+    /// Whether it is plain that there is something to tell.
+    is_plain: bool,
     pub(super) ingested_at: EventTime,
     pub(super) late: bool,
-    announced: Option<Announced>,
-    untold: bool,
+    told: Telling,
 }
 
 /// One account.
@@ -64,7 +64,7 @@ impl Kept for Account {
 impl Account {
     /// How many alerts are open.
     pub(super) fn open(&self) -> u64 {
-        self.days.values().filter(|day| day.announced.is_some()).count() as u64
+        self.days.values().filter(|day| day.told.is_told()).count() as u64
     }
 
     /// Takes in a call; false if it was known.
@@ -94,7 +94,7 @@ impl Account {
                 let day = self.days.entry((What::Another, call.day)).or_default();
                 day.add(&call);
                 day.given.insert(call.fact.object);
-                day.is_told = true;
+                day.is_plain = true;
             }
         }
         true
@@ -116,8 +116,10 @@ impl Account {
             if (forbidden.len() >= config.forbidden_min || all.len() >= config.missing_min)
                 && let Some(day) = self.days.get_mut(&(What::Walk, day))
             {
-                day.untold |= !day.is_told;
-                day.is_told = true;
+                if !day.is_plain {
+                    day.told.has_news();
+                }
+                day.is_plain = true;
             }
         }
         let near = self.given.range((time - config.window_ms, 0)..until).map(|(at, _)| *at);
@@ -145,7 +147,7 @@ impl Account {
         let day = self.days.entry((What::Walk, fact.day)).or_default();
         if day.given.insert(fact.object) {
             day.tally.add(&fact.witness, 1);
-            day.untold = true;
+            day.told.has_news();
         }
     }
 
@@ -162,9 +164,13 @@ impl Account {
         for (&(what, start), day) in &mut self.days {
             let is_open = watermark < start + CELL_MS;
             wake = wake.min(start + CELL_MS);
-            if day.is_told {
-                let alert = describe::alert(key, what, start, day, is_open, config);
-                wake = wake.min(day.tell(alert, now, is_open, alerts));
+            if day.is_plain {
+                let mut told = day.told;
+                let alert = || Some(describe::alert(key, what, start, day, is_open, config));
+                let severity = describe::severity(what, day);
+                wake =
+                    told.tell(severity, alert, now, is_open, alerts).into_iter().fold(wake, EventTime::min);
+                day.told = told;
             }
         }
         self.days.retain(|(_, start), _| watermark < *start + CELL_MS);
@@ -172,7 +178,7 @@ impl Account {
     }
 
     /// Forgets what is over; true if nothing is left.
-    pub(super) fn forget(&mut self, up_to: EventTime, _: &ObjectAccessConfig) -> bool {
+    pub(super) fn forget(&mut self, up_to: EventTime) -> bool {
         let from = (up_to - MEMORY_MS, 0);
         self.refused = self.refused.split_off(&from);
         self.given = self.given.split_off(&from);
@@ -187,20 +193,7 @@ impl Day {
         }
         self.tally.add(&call.fact.witness, 1);
         self.late |= call.late;
-        self.untold = true;
-    }
-
-    /// Tells of it, if that is due. Says when more may be.
-    fn tell(&mut self, alert: Alert, now: EventTime, is_open: bool, alerts: &mut AlertChanges) -> EventTime {
-        if std::mem::take(&mut self.untold) || !is_open {
-            let due = update_is_due(self.announced.as_ref(), now);
-            let change = announce(&mut self.announced, alert, now);
-            // Held back for the rest of the minute.
-            self.untold = change.is_none() && !due;
-            alerts.extend(change);
-        }
-        let held_back = self.announced.filter(|_| self.untold);
-        held_back.map_or(EventTime(i64::MAX), |announced| announced.next_minute())
+        self.told.has_news();
     }
 }
 

@@ -36,6 +36,16 @@ fn cure(kind: &str) -> &'static str {
     }
 }
 
+/// How bad a leak is.
+pub(super) fn severity(key: &Key, leak: &Leak) -> Severity {
+    let is_of_worst = parts(key).is_some_and(|(_, kind, _)| WORST.contains(&kind));
+    match (leak.is_real, is_of_worst) {
+        (false, _) => Severity::Low,
+        (true, true) => Severity::High,
+        (true, false) => EXPOSED.severity,
+    }
+}
+
 /// The alert of a leak.
 pub(super) fn describe(key: &Key, leak: &Leak, is_open: bool) -> Option<Alert> {
     let (topic, kind, place) = parts(key)?;
@@ -50,12 +60,7 @@ pub(super) fn describe(key: &Key, leak: &Leak, is_open: bool) -> Option<Alert> {
         entity: &entity,
         episode: Some(&day),
     };
-    let severity = match (leak.is_real, WORST.contains(&kind)) {
-        (false, _) => Severity::Low,
-        (true, true) => Severity::High,
-        (true, false) => EXPOSED.severity,
-    };
-    let mut alert = subject.alert(&EXPOSED, severity);
+    let mut alert = subject.alert(&EXPOSED, severity(key, leak));
     let (what, feed) = (said(kind), word(topic));
     alert.title = format!("{}: {what} in {place} of {feed}", key.tenant);
     let secrets = match leak.secrets.len() as u64 {

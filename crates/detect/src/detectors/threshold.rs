@@ -1,0 +1,248 @@
+//! Things of which one is nothing and many are something: tokens for one user, calls beyond a limit,
+//! webhooks with wrong signatures, frames that a page's policy forbids.
+//!
+//! So many within a window that slides over event time are told, once a day of event time and key. In
+//! whatever order they come, it is the same days that are told, with the same counts.
+
+mod config;
+mod describe;
+mod rule;
+
+use std::collections::BTreeMap;
+
+use event::{EventTime, Observation, ObservationBatch, ObservationKind, Signal, Tenant};
+use serde::{Deserialize, Serialize};
+
+use crate::config::DetectConfig;
+use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
+use crate::episode::CELL_MS;
+use crate::keyed::{Kept, Keyed, Slot, SlotId};
+use crate::rows;
+use crate::seen::Seen;
+use crate::tally::Tally;
+use crate::telling::Telling;
+use crate::watermark::Watermarks;
+use crate::witness::{Witness, delivery};
+
+pub use config::ThresholdConfig;
+pub use rule::CLASSES;
+use rule::Rule;
+
+pub(crate) const NAME: &str = "threshold";
+const STATE_VERSION: u32 = 1;
+
+/// Deliveries of one key that are told apart.
+const DELIVERIES_MAX: usize = 1_024;
+const SECOND_MS: i64 = 1_000;
+/// How long after its window anything may still come.
+const LATE_MS: i64 = 3_600_000;
+
+/// The detector.
+pub(crate) struct Threshold {
+    keys: Keyed<Counted>,
+    config: ThresholdConfig,
+    totals: Totals,
+}
+
+/// What is counted of one key. Its name begins with the signal's.
+#[derive(Default, Serialize, Deserialize)]
+struct Counted {
+    seen: Seen,
+    /// How often it happened of late, by second.
+    times: BTreeMap<EventTime, u32>,
+    days: BTreeMap<EventTime, Day>,
+}
+
+/// What happened on one day.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Day {
+    tally: Tally,
+    /// The most that any window held that ended on it.
+    most: u64,
+    is_real: bool,
+    ingested_at: EventTime,
+    late: bool,
+    told: Telling,
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+struct Totals {
+    observations: u64,
+    late: u64,
+    duplicates: u64,
+}
+
+#[derive(Deserialize)]
+struct Saved {
+    keys: Vec<Slot<Counted>>,
+    totals: Totals,
+    evicted: u64,
+}
+
+#[derive(Serialize)]
+struct Saving<'a> {
+    keys: Vec<&'a Slot<Counted>>,
+    totals: Totals,
+    evicted: u64,
+}
+
+impl Kept for Counted {
+    fn rank(&self) -> u8 {
+        u8::from(self.days.values().any(|day| day.told.is_told()))
+    }
+}
+
+impl Counted {
+    /// Counts what happened; false if it was counted before.
+    fn add(&mut self, o: &Observation<'_>, time: EventTime, watermark: EventTime, rule: Rule) -> bool {
+        if !self.seen.insert(delivery(o), DELIVERIES_MAX) {
+            return false;
+        }
+        *self.times.entry(time.floor(SECOND_MS)).or_default() += 1;
+        let late = time < watermark;
+        let day = self.days.entry(day_of(time, watermark)).or_default();
+        let witness = std::sync::Arc::new(Witness::new(o, rule.said(o)));
+        if day.tally.first_seen().is_none_or(|first| time < first) {
+            day.ingested_at = o.ingest_time.unwrap_or_default();
+        }
+        day.tally.add(&witness, 1);
+        day.is_real |= o.env.as_deref() != Some("sandbox");
+        day.late |= late;
+        day.told.has_news();
+        self.measure(time, watermark, rule);
+        true
+    }
+
+    /// Counts the windows that hold this moment.
+    fn measure(&mut self, time: EventTime, watermark: EventTime, rule: Rule) {
+        let second = time.floor(SECOND_MS);
+        for (&end, _) in self.times.range(second..second + rule.window_ms) {
+            let window = self.times.range(end - rule.window_ms + 1..=end);
+            let count: u64 = window.map(|(_, times)| u64::from(*times)).sum();
+            if let Some(day) = self.days.get_mut(&day_of(end, watermark))
+                && count > day.most
+            {
+                day.most = count;
+                day.told.has_news();
+            }
+        }
+    }
+
+    /// Forgets moments that no window can hold any more, and days that were told to their end.
+    fn forget(&mut self, up_to: EventTime, rule: Rule) -> bool {
+        self.times = self.times.split_off(&(up_to - rule.window_ms - LATE_MS));
+        self.days.retain(|day, _| up_to < *day + CELL_MS);
+        self.times.is_empty() && self.days.is_empty()
+    }
+}
+
+/// The day that something is counted with. One that is over was told; what comes after it is told with
+/// the day on which it comes.
+fn day_of(time: EventTime, watermark: EventTime) -> EventTime {
+    time.max(watermark).floor(CELL_MS)
+}
+
+impl Threshold {
+    pub(crate) fn new(config: &DetectConfig) -> Self {
+        Self {
+            keys: Keyed::new(config.keys_per_tenant_max),
+            config: config.threshold.clone(),
+            totals: Totals::default(),
+        }
+    }
+
+    fn take_in(&mut self, o: &Observation<'_>, watermark: EventTime) -> Option<SlotId> {
+        let (tenant, time, entity) = (o.tenant.as_deref()?, o.time?, o.entity.as_deref()?);
+        let signal = Signal::from_name(o.reason.as_deref()?)?;
+        let name = rule::key(signal, entity);
+        let id = self.keys.find_or_insert(tenant, &name, Counted::default)?;
+        self.keys.touch(id, time);
+        let (_, counted) = self.keys.get_mut(id)?;
+        let is_news = counted.add(o, time, watermark, self.config.rule(signal));
+        self.totals.late += u64::from(time < watermark);
+        self.totals.duplicates += u64::from(!is_news);
+        is_news.then_some(id)
+    }
+
+    /// Tells what there is to tell of a key, and forgets what is over.
+    fn tell(&mut self, id: SlotId, now: EventTime, watermark: EventTime, alerts: &mut AlertChanges) {
+        let Some((key, counted)) = self.keys.get_mut(id) else { return };
+        let Some(rule) = rule::of(&key.name, &self.config) else { return };
+        let mut wake =
+            counted.times.first_key_value().map(|(first, _)| *first + rule.window_ms + LATE_MS + 1);
+        for (&start, day) in &mut counted.days {
+            let is_open = watermark < start + CELL_MS;
+            let mut more = Some(start + CELL_MS);
+            if day.most >= rule.count {
+                let mut told = day.told;
+                let alert = || Some(describe::alert(key, rule, start, day, is_open));
+                let severity = describe::severity(rule, day);
+                more = told.tell(severity, alert, now, is_open, alerts).or(more);
+                day.told = told;
+            }
+            wake = wake.into_iter().chain(more).min();
+        }
+        match counted.forget(watermark, rule) {
+            true => drop(self.keys.remove(id)),
+            false => wake.into_iter().for_each(|wake| self.keys.wake_at(id, wake)),
+        }
+    }
+}
+
+impl Detector for Threshold {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn on_batch(
+        &mut self,
+        observations: &ObservationBatch,
+        watermarks: &Watermarks,
+        alerts: &mut AlertChanges,
+    ) {
+        for (_, o) in rows::of_kind(observations, &[ObservationKind::Signal]) {
+            self.totals.observations += 1;
+            let watermark = o.tenant.as_deref().and_then(|tenant| watermarks.of(tenant));
+            let watermark = watermark.unwrap_or(EventTime::MIN);
+            if let Some(id) = self.take_in(&o, watermark) {
+                self.tell(id, o.time.unwrap_or_default(), watermark, alerts);
+            }
+        }
+        drop(self.keys.evict());
+    }
+
+    fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
+        for id in self.keys.take_due(tenant, up_to) {
+            self.tell(id, up_to, up_to, alerts);
+        }
+    }
+
+    fn snapshot(&self) -> DetectorState {
+        let saving =
+            Saving { keys: self.keys.slots(), totals: self.totals, evicted: self.keys.evicted_total };
+        DetectorState::write(NAME, STATE_VERSION, &saving)
+    }
+
+    fn restore(&mut self, state: DetectorState) -> Result<(), BadState> {
+        let saved: Saved = state.read(NAME, STATE_VERSION)?;
+        self.keys.restore(saved.keys, saved.evicted);
+        self.totals = saved.totals;
+        Ok(())
+    }
+
+    fn stats(&self) -> DetectorStats {
+        let told = |counted: &Counted| counted.days.values().filter(|day| day.told.is_told()).count() as u64;
+        DetectorStats {
+            name: NAME,
+            keys: self.keys.len() as u64,
+            open_episodes: self.keys.values().map(told).sum(),
+            observations_total: self.totals.observations,
+            late_total: self.totals.late,
+            duplicates_total: self.totals.duplicates,
+            evicted_total: self.keys.evicted_total,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! What may be set.
+
+use event::Signal;
+use serde::{Deserialize, Serialize};
+
+use super::rule::Rule;
+use crate::config::in_range;
+
+/// How many of what within which window are told of.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ThresholdConfig {
+    /// Webhooks of one feed with a wrong signature.
+    pub webhook_signature_count: u64,
+    /// Within which time.
+    pub webhook_signature_window_ms: i64,
+    /// Frames and scripts that one feed's pages were not allowed to load.
+    pub csp_violation_count: u64,
+    /// Within which time.
+    pub csp_violation_window_ms: i64,
+    /// Session tokens for one user.
+    pub token_issued_count: u64,
+    /// Within which time.
+    pub token_issued_window_ms: i64,
+    /// Calls of one caller that were refused because there were too many.
+    pub rate_limited_count: u64,
+    /// Within which time.
+    pub rate_limited_window_ms: i64,
+}
+
+impl Default for ThresholdConfig {
+    fn default() -> Self {
+        Self {
+            webhook_signature_count: 5,
+            webhook_signature_window_ms: 600_000,
+            csp_violation_count: 10,
+            csp_violation_window_ms: 3_600_000,
+            token_issued_count: 20,
+            token_issued_window_ms: 600_000,
+            rate_limited_count: 20,
+            rate_limited_window_ms: 300_000,
+        }
+    }
+}
+
+impl ThresholdConfig {
+    /// The rule for a signal.
+    pub(super) fn rule(&self, signal: Signal) -> Rule {
+        let (count, window_ms) = match signal {
+            Signal::WebhookSignature => (self.webhook_signature_count, self.webhook_signature_window_ms),
+            Signal::CspViolation => (self.csp_violation_count, self.csp_violation_window_ms),
+            Signal::TokenIssued => (self.token_issued_count, self.token_issued_window_ms),
+            Signal::RateLimited => (self.rate_limited_count, self.rate_limited_window_ms),
+        };
+        Rule { signal, count, window_ms }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        for signal in Signal::ALL {
+            let (rule, name) = (self.rule(signal), signal.name());
+            in_range(&format!("threshold.{name}_count"), rule.count as i64, 1, 1_000_000)?;
+            in_range(&format!("threshold.{name}_window_ms"), rule.window_ms, 1_000, 86_400_000)?;
+        }
+        Ok(())
+    }
+}
