@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::class::{ClassInfo, RULE_VERSION, parameters};
 use crate::config::DetectConfig;
-use crate::detectors::{failed_authentication, request_spike, secret_exposure, source_health, token_reuse};
+use crate::detectors::{
+    failed_authentication, probing, request_spike, secret_exposure, source_health, token_reuse,
+};
 
 /// One detector, described.
 #[derive(Clone, Debug, Serialize)]
@@ -69,6 +71,15 @@ pub fn catalogue(config: &DetectConfig) -> Vec<DetectorInfo> {
             reads: "what normalization took out of URLs, user agents, messages and other fields",
             classes: secret_exposure::CLASSES.to_vec(),
             parameters: BTreeMap::new(),
+        },
+        DetectorInfo {
+            name: probing::NAME,
+            version: RULE_VERSION,
+            description: "A network whose requests look for what is not there, or for files, consoles and holes that \
+                          attackers look for everywhere.",
+            reads: "requests that were refused with 400, 403, 404 or 405, and those that no client of a product makes",
+            classes: probing::CLASSES.to_vec(),
+            parameters: parameters(&config.probing),
         },
     ]
 }

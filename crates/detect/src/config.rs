@@ -6,6 +6,7 @@ use event::Tenant;
 use serde::{Deserialize, Serialize};
 
 use crate::detectors::failed_authentication::FailedAuthenticationConfig;
+use crate::detectors::probing::ProbingConfig;
 use crate::detectors::request_spike::RequestSpikeConfig;
 use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
@@ -22,6 +23,8 @@ pub struct DetectConfig {
     pub request_spike: RequestSpikeConfig,
     /// Feeds that fall silent, and clocks that are wrong.
     pub source_health: SourceHealthConfig,
+    /// Clients that look for what is not there, or for ways in.
+    pub probing: ProbingConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -38,6 +41,7 @@ impl Default for DetectConfig {
             failed_authentication: FailedAuthenticationConfig::default(),
             request_spike: RequestSpikeConfig::default(),
             source_health: SourceHealthConfig::default(),
+            probing: ProbingConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -109,7 +113,8 @@ impl DetectConfig {
         self.token_reuse.validate()?;
         self.failed_authentication.validate()?;
         self.request_spike.validate()?;
-        self.source_health.validate()
+        self.source_health.validate()?;
+        self.probing.validate()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The detectors, one file or folder each, and the list of them.
 
 pub mod failed_authentication;
+pub mod probing;
 pub mod request_spike;
 pub mod secret_exposure;
 pub mod source_health;
@@ -17,5 +18,6 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(request_spike::RequestSpike::new(config)),
         Box::new(source_health::SourceHealth::new(config)),
         Box::new(secret_exposure::SecretExposure::new(config)),
+        Box::new(probing::Probing::new(config)),
     ]
 }

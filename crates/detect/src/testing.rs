@@ -90,6 +90,10 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
             &[ObservationKind::Source]
         }
         "secret" => &[ObservationKind::Secret],
+        "probe" => {
+            (o.action, o.status) = (Some("http.request".into()), Some(404));
+            &[ObservationKind::Probe]
+        }
         _ => {
             o.action = Some(format!("session_token.{verb}").into());
             o.outcome = Some(if verb == "rejected" { "failure" } else { "success" }.into());
@@ -120,6 +124,7 @@ fn set(o: &mut Owned, name: &str, value: String) {
         "reason" => o.reason = Some(value.into()),
         "outcome" => o.outcome = Some(value.into()),
         "rehearsal" => o.rehearsal = value.parse().ok(),
+        "sought" => o.sought = Some(value.into()),
         "env" => o.env = Some(value.into()),
         "partner" => o.partner_id = Some(value.into()),
         "origin" => o.origin_host = Some(value.into()),

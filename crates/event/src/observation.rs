@@ -20,6 +20,9 @@ pub enum ObservationKind {
     Source,
     /// A secret that stood where none belongs, and was taken out. Key: tenant and kind of secret.
     Secret,
+    /// A request that looks for something: refused, or with a tell-tale. Key: tenant and /24 (IPv4)
+    /// or /48 (IPv6).
+    Probe,
 }
 
 impl ObservationKind {
@@ -32,6 +35,7 @@ impl ObservationKind {
             Self::Requests => 4,
             Self::Source => 5,
             Self::Secret => 6,
+            Self::Probe => 7,
         }
     }
 
@@ -44,6 +48,7 @@ impl ObservationKind {
             4 => Some(Self::Requests),
             5 => Some(Self::Source),
             6 => Some(Self::Secret),
+            7 => Some(Self::Probe),
             _ => None,
         }
     }
@@ -66,7 +71,7 @@ columns! {
     env: Text, S, "", "production or sandbox.";
     action: Text, S, "", "The event's action; for sources session_token.issued where one of the lines says so for production; for secrets the place: a column, or raw.";
     outcome: Text, S, "", "success or failure.";
-    reason: Text, S, "", "Why it failed; for secrets their kind.";
+    reason: Text, S, "", "Why it failed; for secrets their kind; for probes the tell-tale, if any.";
     partner_id: Text, S, "", "Partner that the payload names.";
     user_ref: Text, S, "", "User.";
     api_key: Text, S, "", "API key id, or fingerprint where only the raw key was there.";
@@ -81,6 +86,7 @@ columns! {
     bound_origin: Text, S, "", "Host that the token is bound to.";
     route: Text, I, "", "Method and path template.";
     status: Int, E, "", "HTTP status; for requests its class: 200, 300, 400, 500, or exactly 401, 403, 404, 429.";
+    sought: Text, I, "", "For probes: a hash of what was looked for.";
     count: Long, I, "", "For requests and sources: how many.";
     shipper_id: Text, S, "", "For sources: the shipper that the lines name.";
     delay_ms: Long, I, "", "For sources: how long after their stamps the lines were appended, negative where the stamps are ahead: of one class of delays (between two of DELAYS_MS) the one nearest to zero. Null for what could not be read.";

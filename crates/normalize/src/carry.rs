@@ -135,8 +135,7 @@ fn carried<'t>(carrier: &Source, text: &'t str, depth_max: usize) -> Option<Carr
         Format::Syslog { patterns, .. } => {
             let header = syslog::header(text).ok()?;
             // What the source has expressions for it reads itself.
-            let knows =
-                |program| patterns.iter().any(|pattern| pattern.is_of(program));
+            let knows = |program| patterns.iter().any(|pattern| pattern.is_of(program));
             (!header.program.is_some_and(knows)).then(|| carried_in_syslog(&header))
         }
         _ => None,

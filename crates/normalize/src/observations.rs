@@ -9,6 +9,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::address;
 use crate::client::EDGE_ADDRESS;
 use crate::observe::Seen;
+use crate::probe::Probe;
 use crate::requests::Requests;
 use crate::sources::{Arrived, Sources};
 
@@ -65,7 +66,10 @@ impl Observations {
         // What is no token identifies none: a scanner's `?token=1` is not one token used often.
         let malformed = row.flags.iter().any(|flag| flag == "malformed_token");
         let token = row.token_fp.as_deref().filter(|_| !malformed && observe.yields(ObservationKind::Token));
-        let is_checked = account.is_some() || by_address || token.is_some() || !seen.exposed.is_empty();
+        let is_http = observe.yields(ObservationKind::Requests) && row.src_ip.is_some();
+        let probe = if is_http { Probe::of(row) } else { None };
+        let is_checked =
+            account.is_some() || by_address || token.is_some() || probe.is_some() || !seen.exposed.is_empty();
         if !request && !is_checked {
             return;
         }
@@ -119,6 +123,13 @@ impl Observations {
         if let (true, Some(net)) = (by_address, net.as_deref()) {
             observation.kind = Some(ObservationKind::AuthByAddress.code());
             self.send(&observation, net);
+        }
+        if let (Some(probe), Some(net)) = (&probe, net.as_deref()) {
+            let reason = std::mem::replace(&mut observation.reason, probe.telltale.map(Cow::Borrowed));
+            observation.kind = Some(ObservationKind::Probe.code());
+            observation.sought = Some(Cow::Borrowed(&probe.sought));
+            self.send(&observation, net);
+            (observation.reason, observation.sought) = (reason, None);
         }
         if let Some(token) = token {
             observation.kind = Some(ObservationKind::Token.code());

@@ -44,6 +44,7 @@ fn told(row: &Observation<'_>) -> String {
         }
         ObservationKind::AuthByAddress => format!("address {} {}", text(&row.src_net), text(&row.outcome)),
         ObservationKind::Secret => format!("secret {} in {}", text(&row.reason), text(&row.action)),
+        ObservationKind::Probe => format!("probe {} {}", text(&row.src_net), text(&row.reason)),
         ObservationKind::Requests => {
             format!("requests {} {:?} x{}", text(&row.route), row.status.unwrap_or(0), row.count.unwrap())
         }
@@ -207,7 +208,9 @@ fn every_observation_goes_where_its_key_belongs() {
             let key = match ObservationKind::from_code(row.kind.unwrap()).unwrap() {
                 ObservationKind::Token => format!("{tenant}\u{1f}{}", row.token_fp.unwrap()),
                 ObservationKind::AuthByAccount => format!("{tenant}\u{1f}{}", row.user_ref.unwrap()),
-                ObservationKind::AuthByAddress => format!("{tenant}\u{1f}{}", row.src_net.unwrap()),
+                ObservationKind::AuthByAddress | ObservationKind::Probe => {
+                    format!("{tenant}\u{1f}{}", row.src_net.unwrap())
+                }
                 ObservationKind::Secret => format!("{tenant}\u{1f}{}", row.reason.unwrap()),
                 ObservationKind::Requests | ObservationKind::Source => tenant.to_owned(),
             };

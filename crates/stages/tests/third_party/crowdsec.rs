@@ -81,7 +81,9 @@ fn attackers_that_others_find_are_found() {
     let is_false = |case: &Told| case.found.is_none() && case.alerts > 0;
     let (core, others) = (count(true, &is_found), count(false, &is_found));
     let (core_false, others_false) = (count(true, &is_false), count(false, &is_false));
-    println!("core: {core} found, {core_false} false alarms; others: {others} found, {others_false} false alarms");
+    println!(
+        "core: {core} found, {core_false} false alarms; others: {others} found, {others_false} false alarms"
+    );
     assert!(core >= CORE_FOUND_MIN, "{core} of the core cases");
     assert!(core_false <= CORE_FALSE_MAX, "{core_false} false alarms in core cases");
     assert!(others >= OTHERS_FOUND_MIN, "{others} of the others");

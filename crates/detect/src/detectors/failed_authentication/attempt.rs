@@ -89,6 +89,12 @@ impl Attempt {
         self.witness.what.split(' ').next().unwrap_or_default()
     }
 
+    /// Somebody, or something, gave a password or the like. A program that calls with a key or a
+    /// session that has ended calls again at once, and in parallel; that is no guessing.
+    pub(super) fn is_login(&self) -> bool {
+        matches!(self.action(), "login" | "user.login")
+    }
+
     /// The order in which attempts are folded.
     pub(super) fn stamp(&self) -> (EventTime, u64) {
         (self.time, self.delivery)

@@ -5,8 +5,8 @@ use memchr::memmem::Finder;
 use super::paths::Paths;
 use super::separated::pairs;
 use super::{REQUEST_PARTS, Recognise};
-use crate::formats::template::{Template, parts};
 use crate::formats::Place;
+use crate::formats::template::{Template, parts};
 use crate::schema::SchemaError;
 use crate::schema::reader::{Entry, Members};
 
