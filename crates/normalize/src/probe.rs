@@ -37,13 +37,14 @@ static ANY: LazyLock<Regex> =
 static CONSOLES: LazyLock<Regex> = LazyLock::new(|| expression(&format!("(?i){CONSOLE}")));
 
 /// What runs somebody's code or is somebody's shell.
-const EXPLOIT: &str = r"eval-stdin\.php|/phpunit/|htmlawedtest\.php|(?:\$|%24)(?:\{|%7b)jndi|class\.module\.classloader|w00tw00t|[/_-](?:shell|c99|r57|wso|b374k|webshell|backdoor)\d*\.(?:php|aspx?|jspx?)|invokefunction|call_user_func|allow_url_include|auto_prepend_file|php(?::|%3a)//(?:input|filter)|/bin/(?:ba)?sh\b|cmd\.exe|powershell\b|(?:[;|`]|%3b|%7c|%60|\$\()(?:\s|\+|%20)*(?:wget|curl|chmod|nc|bash)\b|xp_cmdshell|getruntime|/_ignition/execute|\.\.;/|/cgi-bin/(?:\.|%2e|%%)";
+const EXPLOIT: &str = r"eval-stdin\.php|/phpunit/|htmlawedtest\.php|(?:\$|%24)(?:\{|%7b)jndi|class\.module\.classloader|w00tw00t|[/_-](?:shell|c99|r57|wso|b374k|webshell|backdoor)\d*\.(?:php|aspx?|jspx?)|invokefunction|call_user_func|allow_url_include|auto_prepend_file|php(?::|%3a)//(?:input|filter)|/bin/(?:ba)?sh\b|cmd\.exe|powershell\b|(?:[;|`]|%3b|%7c|%60|\$\()(?:\s|\+|%20)*(?:wget|curl|chmod|nc|bash)\b|xp_cmdshell|getruntime|/_ignition/execute|\.\.;/|/cgi-bin/(?:\.|%2e|%%)|(?:/|%2f)etc(?:/|%2f)(?:passwd|shadow)\b|/proc/self/";
 /// A way out of the folder that is served.
-const TRAVERSAL: &str = r"(?:\.|%(?:25)*2e|%%32%65){2}(?:[/\\]|%(?:25)*(?:2f|5c)|%%32%66)|(?:/|%2f)etc(?:/|%2f)(?:passwd|shadow|hosts)|(?:win|boot)\.ini\b|/proc/self/";
+const TRAVERSAL: &str =
+    r"(?:\.|%(?:25)*2e|%%32%65){2}(?:[/\\]|%(?:25)*(?:2f|5c)|%%32%66)|(?:win|boot)\.ini\b";
 /// Code where a value belongs.
 const INJECTION: &str = r"(?:<|%3c)(?:script|img|svg|iframe|input|table|body|br|div|object|embed|form|meta|link|style|a)\b|(?:prompt|alert|confirm)(?:\(|%28)|\bon(?:error|load|mouseover|focus|click)(?:=|%3d)|javascript(?::|%3a)|union(?:\s|\+|%20|/\*\*/)+(?:all(?:\s|\+|%20)+)?select|(?:'|%27)(?:\s|\+|%20)*(?:or|and)(?:\s|\+|%20)+['\d%]|(?:sleep|benchmark|pg_sleep)(?:\(|%28)|information_schema";
 /// A file that was left behind or never was for others; `/.well-known/` is for everybody.
-const FILE: &str = r"/\.(?:[a-vx-z_]|w[^e])[\w-]*|\.(?:sql|bak|swp|pem|key|pfx|kdbx|sqlite3?|dump|passwd|ovpn|ppk)(?:\.(?:gz|zip|bz2|tar))?$|/(?:id_rsa|wp-config\.|web\.config|phpinfo|docker-compose|appsettings\.|config\.(?:php|ya?ml|ini))";
+const FILE: &str = r"/\.(?:[a-vx-z_]|w[^e])[\w-]*|\.(?:sql|bak|swp|pem|key|pfx|kdbx|sqlite3?|dump|passwd|ovpn|ppk)(?:\.(?:gz|zip|bz2|tar))?$|/(?:id_rsa|wp-config\.|web\.config|docker-compose|appsettings\.|config\.(?:php|ya?ml|ini))|phpinfo";
 /// Where others administer things; and whose blog's authors they count.
 const CONSOLE: &str = r"/(?:wp-(?:login|admin|content|includes|json)|xmlrpc\.php|phpmyadmin|pma|adminer|manager/html|administrator|actuator|jenkins|server-status|hnap1|boaform|cgi-bin|owa|ecp|autodiscover|dana-na|global-protect|tmui|solr|telescope|geoserver|druid|nacos|jmx-console|axis2|crx|jolokia|webfig|cpanel|plesk|kcfinder|fckeditor|ckfinder|elfinder|sslvpn|login\.(?:aspx?|cgi|action)|setup\.(?:php|cgi)|install\.php)\b|^author=\d+$";
 
@@ -149,7 +150,8 @@ mod tests {
             ("/.env", "sensitive_file"),
             ("/.git/config", "sensitive_file"),
             ("/backup/db.sql.gz", "sensitive_file"),
-            ("/static/..%2f..%2fetc/passwd", "path_traversal"),
+            ("/static/..%2f..%2fapp.conf", "path_traversal"),
+            ("/static/..%2f..%2fetc/passwd", "exploit"),
             ("/%252e%252e%252fa", "path_traversal"),
             ("/search?q=%3Cscript%3E", "injection"),
             ("/items?id=1%27%20or%20%271", "injection"),

@@ -102,10 +102,10 @@ fn a_refused_key_counts_for_the_key_and_its_address() {
     );
     assert_eq!(
         observed(&partner("api.request", &http.replace("401", "403"))),
-        ["requests GET /v1/x/{id} 403 x1"]
+        ["probe 192.0.2.0/24 -", "requests GET /v1/x/{id} 403 x1"]
     );
     let why = http.replace("401", "403").replace("\"api_key_id\"", "\"reason\":\"wrong_env\",\"api_key_id\"");
-    assert_eq!(observed(&partner("api.request", &why)).len(), 3);
+    assert_eq!(observed(&partner("api.request", &why)).len(), 4);
 }
 
 #[test]
@@ -116,7 +116,9 @@ fn an_access_log_tells_of_tokens_and_of_401s() {
         )
     };
     assert_eq!(observed(&line("/a", "-", 200)), ["requests GET /a 200 x1"]);
-    assert_eq!(observed(&line("/a", "-", 403)), ["requests GET /a 403 x1"]);
+    assert_eq!(observed(&line("/a", "-", 403)), ["probe 192.0.2.0/24 -", "requests GET /a 403 x1"]);
+    let env = observed(&line("/.env", "-", 200));
+    assert_eq!(env, ["probe 192.0.2.0/24 sensitive_file", "requests GET /.env 200 x1"]);
     assert_eq!(observed(&line("/a", "-", 401)), ["address 192.0.2.0/24 failure", "requests GET /a 401 x1"]);
     assert_eq!(observed(&line("/a", "dana", 401)).len(), 3);
     assert_eq!(
@@ -185,9 +187,14 @@ fn requests_are_folded_by_route_minute_and_status() {
     seen.sort();
     assert_eq!(
         seen,
-        ["requests GET /x/{id} 200 x1", "requests GET /x/{id} 200 x3", "requests GET /x/{id} 404 x1"]
+        [
+            "probe 192.0.2.0/24 -",
+            "requests GET /x/{id} 200 x1",
+            "requests GET /x/{id} 200 x3",
+            "requests GET /x/{id} 404 x1"
+        ]
     );
-    let first = read.observations[0].row(0);
+    let first = read.observations[0].row(1);
     assert_eq!(first.time.unwrap().to_rfc3339(), "2026-03-14T09:30:00.000Z");
     assert_eq!(first.event_id, read.events.row(0).event_id);
 }

@@ -219,7 +219,9 @@ fn an_api_key_and_a_user_of_the_same_name_never_meet() {
         "03:14:00 login_failed src_ip=203.0.113.9 api_key=k1 x5 every 15s
          03:14:00 login_failed src_ip=203.0.113.9 user_ref=k1 x5 every 15s
          03:14:00 login_failed src_ip=203.0.113.9 user_ref=api_key:k1 x5 every 15s",
-        expect![""],
+        expect![[r#"
+            auth.bruteforce.address low 203.0.113.9 count=15 03:14:00 to 03:15:00
+        "#]],
     );
     let mut bench = Bench::new(&DetectConfig::default());
     bench.record(&script(

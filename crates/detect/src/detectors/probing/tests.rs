@@ -62,8 +62,8 @@ fn what_only_attackers_ask_for_needs_less_and_weighs_more_the_more_there_is() {
          09:00:00 probe src_ip=192.0.3.9 sought=f{n} reason=sensitive_file x3 every 20s",
         expect![[r#"
             scan.probing low 198.51.100.0/24 count=8 09:00:00 to 09:02:20
-            scan.probing medium 192.0.2.0/24 count=8 09:00:00 to 09:02:20
             scan.probing info 203.0.113.0/24 count=4 09:00:00 to 09:01:00
+            scan.probing medium 192.0.2.0/24 count=8 09:00:00 to 09:02:20
         "#]],
     );
 }
@@ -89,7 +89,7 @@ fn it_is_told_at_once_and_rises_as_it_goes_on() {
     assert_eq!(severities, [Severity::Info, Severity::Low, Severity::Medium]);
     expect![[r#"
         prt_acme: 203.0.113.0/24 looks for files that are nobody's business
-        16 points of 16 within 5 min; 16 requests of that kind this day from 1 address, answered 16 × 404. Nothing was given away. Block the network unless a test was agreed on or a partner's client has lost its way, and look at what else it did.
+        16 points or more within 5 min; 16 requests of that kind this day from 1 address, answered 16 × 404. Nothing was given away. Block the network unless a test was agreed on or a partner's client has lost its way, and look at what else it did.
     "#]]
     .assert_eq(&format!("{}\n{}\n", bench.changes[2].alert.title, bench.changes[2].alert.description));
 }

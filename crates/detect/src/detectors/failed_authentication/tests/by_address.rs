@@ -73,6 +73,7 @@ fn stuffing_at_twenty_a_second_is_told_while_it_goes_on() {
     let attempts = script("09:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} x5000 every 0.05s");
     attempts.chunks(1250).for_each(|attempts| bench.record(attempts));
     expect![[r#"
+        auth.bruteforce.address low approx 203.0.113.9
         auth.stuffing high page approx 203.0.113.9
     "#]]
     .assert_eq(&classes(&bench));
