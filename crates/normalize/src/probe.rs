@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use event::EventRow;
 use event::ids::digest;
-use regex::Regex;
+use regex::bytes::Regex;
 
 use crate::agents::is_attack_tool;
 
@@ -29,12 +29,12 @@ fn expression(text: &str) -> Regex {
 /// In the order in which they are asked: the worst first.
 static TELLING: LazyLock<[(&'static str, Regex); 4]> = LazyLock::new(|| {
     [("exploit", EXPLOIT), ("path_traversal", TRAVERSAL), ("injection", INJECTION), ("sensitive_file", FILE)]
-        .map(|(word, text)| (word, expression(&format!("(?i){text}"))))
+        .map(|(word, text)| (word, expression(&format!("(?i-u){text}"))))
 });
 /// Any of them, so that a request that is none is looked at once.
 static ANY: LazyLock<Regex> =
-    LazyLock::new(|| expression(&format!("(?i){EXPLOIT}|{TRAVERSAL}|{INJECTION}|{FILE}")));
-static CONSOLES: LazyLock<Regex> = LazyLock::new(|| expression(&format!("(?i){CONSOLE}")));
+    LazyLock::new(|| expression(&format!("(?i-u){EXPLOIT}|{TRAVERSAL}|{INJECTION}|{FILE}")));
+static CONSOLES: LazyLock<Regex> = LazyLock::new(|| expression(&format!("(?i-u){CONSOLE}")));
 
 /// What runs somebody's code or is somebody's shell.
 const EXPLOIT: &str = r"eval-stdin\.php|/phpunit/|htmlawedtest\.php|(?:\$|%24)(?:\{|%7b)jndi|class\.module\.classloader|w00tw00t|[/_-](?:shell|c99|r57|wso|b374k|webshell|backdoor)\d*\.(?:php|aspx?|jspx?)|invokefunction|call_user_func|allow_url_include|auto_prepend_file|php(?::|%3a)//(?:input|filter)|/bin/(?:ba)?sh\b|cmd\.exe|powershell\b|(?:[;|`]|%3b|%7c|%60|\$\()(?:\s|\+|%20)*(?:wget|curl|chmod|nc|bash)\b|xp_cmdshell|getruntime|/_ignition/execute|\.\.;/|/cgi-bin/(?:\.|%2e|%%)|(?:/|%2f)etc(?:/|%2f)(?:passwd|shadow)\b|/proc/self/";
@@ -87,7 +87,9 @@ impl Probe {
 fn telltale(row: &EventRow<'_>, is_refused: bool) -> Option<&'static str> {
     let (path, query) = (row.path.as_deref().unwrap_or_default(), row.query_redacted.as_deref());
     let query = query.unwrap_or_default();
-    let holds = |regex: &Regex| regex.is_match(path) || (!query.is_empty() && regex.is_match(query));
+    let holds = |regex: &Regex| {
+        regex.is_match(path.as_bytes()) || (!query.is_empty() && regex.is_match(query.as_bytes()))
+    };
     if holds(&ANY) {
         return TELLING.iter().find(|(_, regex)| holds(regex)).map(|(word, _)| *word);
     }

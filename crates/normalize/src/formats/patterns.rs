@@ -18,6 +18,9 @@ pub(crate) struct Pattern {
     pub(crate) settings: Settings,
 }
 
+/// A longer text is not searched: nobody says so much to say that a login failed.
+const SEARCHED_BYTES_MAX: usize = 8_192;
+
 /// What has to be so besides.
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
@@ -127,7 +130,8 @@ impl Pattern {
     /// What is found in a text, if it fits.
     fn look<'a>(&'a self, text: &'a str) -> Option<Vec<Known<'a>>> {
         let mut known = Vec::new();
-        if !text.starts_with(&self.prefix) || !self.main.look(text, &mut known) {
+        let is_too_long = !self.wanted.needs.is_empty() && text.len() > SEARCHED_BYTES_MAX;
+        if is_too_long || !text.starts_with(&self.prefix) || !self.main.look(text, &mut known) {
             return None;
         }
         for find in &self.wanted.finds {

@@ -1,4 +1,4 @@
-//! A real host's auth log: four days under attack, and what of it is told.
+//! A real host's auth log, four days under attack, and a real site's visitors: what of it is told.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,8 @@ use event::EventTime;
 
 use super::{names, outcome_of, third_party};
 
+/// Of two days of visitors, crawlers and passing scanners of a site.
+const VISITORS_TOLD_MAX: usize = 1;
 /// So many failures in the whole log are more than a person's.
 const MANY: i64 = 20;
 
@@ -41,4 +43,18 @@ fn who_attacks_a_host_for_days_is_told_of() {
     println!("{} alerts {by_class:?}", outcome.alerts.len());
     assert!(missed.is_empty(), "nothing was told of {missed:?}");
     assert_eq!(outcome.rejected, 0);
+}
+
+#[test]
+fn of_a_real_sites_visitors_few_are_told_of() {
+    let Some(data) = third_party() else { return };
+    let log = std::fs::read(data.join("traffic/apache_17-18may2015.log")).unwrap();
+    let lines: Vec<&[u8]> = log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    let outcome = outcome_of(&lines, EventTime(1_432_080_000_000));
+    let told: Vec<_> = outcome.alerts.iter().filter(|alert| alert.detector != "source_health").collect();
+    for alert in &told {
+        println!("{} {} {} {}", alert.class, alert.severity.as_str(), alert.title, alert.description);
+    }
+    let above_record = told.iter().filter(|alert| alert.severity > event::Severity::Info).count();
+    assert!(above_record <= VISITORS_TOLD_MAX, "{above_record} alerts above the record");
 }
