@@ -6,9 +6,10 @@
 //! 09:00:00 requests route=/v1/sessions count=100 x30 every 60s
 //! ```
 //!
-//! `{n}` in a value is the number of the repetition. [`check`] runs a script straight through, cut
-//! into single observations, shuffled within the allowed lateness, delivered twice, and restored
-//! from snapshots; all must end in the same alerts, which are then compared with what is expected.
+//! `{n}` in a value is the number of the repetition, and `+` in a route a space. [`check`] runs a
+//! script straight through, cut into single observations, shuffled within the allowed lateness,
+//! delivered twice, and restored from snapshots; all must end in the same alerts, which are then
+//! compared with what is expected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,7 +132,7 @@ fn set(o: &mut Owned, name: &str, value: String) {
         "bound" => o.bound_origin = Some(value.into()),
         "topic" => o.kafka_topic = Some(value.into()),
         "tenant" => o.tenant = Some(value.into()),
-        "route" => o.route = Some(value.into()),
+        "route" => o.route = Some(value.replace('+', " ").into()),
         "status" => o.status = value.parse().ok(),
         "count" => o.count = value.parse().ok(),
         "delay" => o.delay_ms = value.parse().ok(),

@@ -159,7 +159,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 4 9484 bytes 51812fde153e0dbc"].assert_eq(&golden);
+    expect!["version 5 9515 bytes 2b523d8524387f6c"].assert_eq(&golden);
 }
 
 #[test]

@@ -19,7 +19,7 @@ macro_rules! sources {
 
 /// The sources that the binary brings with it.
 const BUILT_IN: &[(&str, &str)] = sources! {
-    "apache_common" "application" "auth0" "aws_alb" "aws_apigw" "aws_cloudtrail" "cef" "cloudflare_http"
+    "apache_common" "application" "auth0" "caddy" "iis" "aws_alb" "aws_apigw" "aws_cloudtrail" "cef" "cloudflare_http"
     "csp_report" "csp_reporting_api" "docker" "ecs" "envoy_json" "envoy_text" "fluent_bit" "haproxy"
     "keycloak" "kong" "logstash" "nginx_combined" "nginx_error" "nginx_json"
     "nginx_proxy_manager" "nginx_vhost" "ocsf" "okta" "otlp" "owasp" "partner"

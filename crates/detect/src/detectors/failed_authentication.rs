@@ -34,7 +34,7 @@ use attempt::Attempt;
 use timeline::{Arrival, Fold, Setting, Timeline};
 
 pub(crate) const NAME: &str = "failed_authentication";
-const STATE_VERSION: u32 = 2;
+const STATE_VERSION: u32 = 3;
 
 // --- config ------------------------------------------------------------------------------------
 
@@ -54,6 +54,10 @@ pub struct FailedAuthenticationConfig {
     pub burst_failures: u32,
     /// See `burst_failures`.
     pub burst_window_ms: i64,
+    /// So many that fail within `steady_window_ms`, too, however slowly.
+    pub steady_failures: u32,
+    /// See `steady_failures`.
+    pub steady_window_ms: i64,
     /// Logins of so many accounts that fail within `burst_accounts_window_ms` from one address are no
     /// chance of an office's typos.
     pub burst_accounts: usize,
@@ -116,6 +120,8 @@ impl Default for FailedAuthenticationConfig {
             sustained_window_ms: 600_000,
             burst_failures: 6,
             burst_window_ms: 60_000,
+            steady_failures: 11,
+            steady_window_ms: 600_000,
             burst_accounts: 6,
             burst_accounts_window_ms: 20_000,
             slow_failures: 12,
@@ -152,6 +158,7 @@ impl FailedAuthenticationConfig {
             ("fast_failures", self.fast_failures),
             ("sustained_failures", self.sustained_failures),
             ("burst_failures", self.burst_failures),
+            ("steady_failures", self.steady_failures),
             ("slow_failures", self.slow_failures),
             ("distributed_failures", self.distributed_failures),
             ("success_failures", self.success_failures),
@@ -167,6 +174,7 @@ impl FailedAuthenticationConfig {
             ("fast_window_ms", self.fast_window_ms),
             ("sustained_window_ms", self.sustained_window_ms),
             ("burst_window_ms", self.burst_window_ms),
+            ("steady_window_ms", self.steady_window_ms),
             ("burst_accounts_window_ms", self.burst_accounts_window_ms),
             ("slow_window_ms", self.slow_window_ms),
             ("distributed_window_ms", self.distributed_window_ms),

@@ -225,12 +225,17 @@ fn fast(failures: &[&Arc<Attempt>], config: &FailedAuthenticationConfig) -> Opti
     medium.or_else(|| burst(failures, config))
 }
 
-/// Logins that fail about as often as it takes for an account to be locked elsewhere.
+/// Logins that fail about as often as it takes for an account to be locked elsewhere, or more slowly and
+/// for longer.
 fn burst(failures: &[&Arc<Attempt>], config: &FailedAuthenticationConfig) -> Option<(u32, i64, Severity)> {
-    let recent = within(failures, config.burst_window_ms);
-    let logins: Vec<_> = recent.into_iter().filter(|f| f.is_login()).collect();
-    let is_met = total(&logins) >= u64::from(config.burst_failures);
-    is_met.then_some((config.burst_failures, config.burst_window_ms, Severity::Low))
+    let rules =
+        [(config.burst_failures, config.burst_window_ms), (config.steady_failures, config.steady_window_ms)];
+    let met = |(threshold, window_ms): &(u32, i64)| {
+        let recent = within(failures, *window_ms);
+        let logins: Vec<_> = recent.into_iter().filter(|f| f.is_login).collect();
+        total(&logins) >= u64::from(*threshold)
+    };
+    rules.into_iter().find(met).map(|(threshold, window_ms)| (threshold, window_ms, Severity::Low))
 }
 
 fn distributed(

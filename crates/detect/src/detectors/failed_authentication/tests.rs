@@ -32,6 +32,16 @@ fn a_program_that_calls_again_at_once_makes_no_burst() {
         expect![""],
     );
     check("03:14:00 login_failed action=http.request src_ip=203.0.113.9 x9 every 1s", expect![""]);
+    check(
+        "03:14:00 login_failed action=http.request src_ip=203.0.113.9 route=GET+/login x9 every 1s",
+        expect![""],
+    );
+    check(
+        "03:14:00 login_failed action=http.request src_ip=203.0.113.9 route=POST+/v1/login x6 every 1s",
+        expect![[r#"
+            auth.bruteforce.address low 203.0.113.9 count=6 03:14:00 to 03:14:05
+        "#]],
+    );
 }
 
 #[test]
@@ -61,7 +71,13 @@ fn the_window_slides_over_every_border() {
 
 #[test]
 fn ten_failures_that_take_longer_than_a_minute_need_ten_more() {
-    check("03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x19 every 30s", expect![""]);
+    check("03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x10 every 30s", expect![""]);
+    check(
+        "03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x19 every 30s",
+        expect![[r#"
+            auth.bruteforce.fast low root count=19 03:14:00 to 03:23:00
+        "#]],
+    );
     check(
         "03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x20 every 30s",
         expect![[r#"

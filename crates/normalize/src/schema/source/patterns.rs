@@ -25,7 +25,7 @@ pub(super) fn patterns(
             let members = item.members()?;
             if members.has("part") {
                 members.only(&["part"])?;
-                let part = members.need("part", "name a part", |part| logins(part))?;
+                let part = members.need("part", "name a part", logins)?;
                 part.get("patterns", |entry| {
                     entry.items(|item| {
                         patterns.push(pattern(item, paths, &always)?);

@@ -6,8 +6,8 @@ use event::Severity;
 
 use super::episodes::{Met, episodes};
 use super::{
-    Attempt, BURST_FAILURES, BURST_WINDOW_MS, GAP_MS, HOUR_MS, Key, MINUTE_MS, Rule, SUCCESS_FAILURES,
-    SUCCESS_WINDOW_MS, SUSTAINED_WINDOW_MS, just_before, success_episodes, weight, window,
+    Attempt, BURST_FAILURES, BURST_WINDOW_MS, GAP_MS, HOUR_MS, Key, MINUTE_MS, Rule, STEADY_FAILURES,
+    SUCCESS_FAILURES, SUCCESS_WINDOW_MS, SUSTAINED_WINDOW_MS, just_before, success_episodes, weight, window,
 };
 use crate::oracle::Verdict;
 
@@ -41,11 +41,16 @@ pub(super) fn verdicts(key: &Key<'_>, attempts: &[Attempt<'_>]) -> Vec<Verdict> 
 fn fast(failures: &[&Attempt<'_>]) -> Option<Met> {
     let is_fast =
         weight(&window(failures, MINUTE_MS)) >= 10 || weight(&window(failures, SUSTAINED_WINDOW_MS)) >= 20;
-    let mut recent = window(failures, BURST_WINDOW_MS);
-    recent.retain(|f| f.is_login);
-    let severity = match (is_fast, weight(&recent)) {
+    let logins = |window_ms| {
+        let mut recent = window(failures, window_ms);
+        recent.retain(|f| f.is_login);
+        weight(&recent)
+    };
+    let is_burst =
+        logins(BURST_WINDOW_MS) >= BURST_FAILURES || logins(SUSTAINED_WINDOW_MS) >= STEADY_FAILURES;
+    let severity = match (is_fast, is_burst) {
         (true, _) => Severity::Medium,
-        (false, BURST_FAILURES..) => Severity::Low,
+        (false, true) => Severity::Low,
         _ => return None,
     };
     Some(Met { severity, shown_ms: SUSTAINED_WINDOW_MS })

@@ -7,8 +7,8 @@ use event::{EventTime, Severity};
 
 use super::episodes::{Episode, Met, episodes};
 use super::{
-    Attempt, BURST_FAILURES, BURST_WINDOW_MS, GAP_MS, HOUR_MS, Key, MINUTE_MS, Rule, SUCCESS_FAILURES,
-    SUCCESS_WINDOW_MS, SUSTAINED_WINDOW_MS, just_before, success_episodes, weight, window,
+    Attempt, BURST_FAILURES, BURST_WINDOW_MS, GAP_MS, HOUR_MS, Key, MINUTE_MS, Rule, STEADY_FAILURES,
+    SUCCESS_FAILURES, SUCCESS_WINDOW_MS, SUSTAINED_WINDOW_MS, just_before, success_episodes, weight, window,
 };
 use crate::oracle::Verdict;
 
@@ -74,7 +74,11 @@ fn brute_force(failures: &[&Attempt<'_>]) -> Option<Met> {
         .filter_map(|f| f.account.as_deref())
         .collect();
     let is_at_once = at_once.len() >= AT_ONCE_ACCOUNTS;
-    let is_burst = is_over(&burst, ALLOWANCE, BURST_FAILURES) || is_at_once;
+    let mut steady = window(failures, SUSTAINED_WINDOW_MS);
+    steady.retain(|f| f.is_login && f.account.is_some());
+    let is_burst = is_over(&burst, ALLOWANCE, BURST_FAILURES)
+        || is_over(&steady, ALLOWANCE, STEADY_FAILURES)
+        || is_at_once;
     is_burst.then_some(Met { severity: Severity::Low, shown_ms: SUSTAINED_WINDOW_MS })
 }
 

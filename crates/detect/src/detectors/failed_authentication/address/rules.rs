@@ -27,7 +27,7 @@ struct Window {
 /// An allowance that no account uses up.
 const PROBING: u32 = u32::MAX;
 
-/// What no typo explains, within one of four windows: the first that is full. Fewer accounts than
+/// What no typo explains, within one of five windows: the first that is full. Fewer accounts than
 /// `address_accounts` are those accounts' own affair.
 pub(super) fn hard(
     failures: &[&Arc<Attempt>],
@@ -50,7 +50,13 @@ pub(super) fn hard(
         window(config.probing_failures, config.probing_window_ms, PROBING, |f| f.account != 0),
         Window {
             severity: Severity::Low,
-            ..window(config.burst_failures, config.burst_window_ms, allowance, Attempt::is_login)
+            ..window(config.burst_failures, config.burst_window_ms, allowance, |f| f.is_login)
+        },
+        Window {
+            severity: Severity::Low,
+            ..window(config.steady_failures, config.steady_window_ms, allowance, |f| {
+                f.is_login && f.account != 0
+            })
         },
     ];
     let met = windows.into_iter().find(|window| window.is_full(failures, now, config.address_accounts));
@@ -65,7 +71,7 @@ fn many_at_once(
     config: &FailedAuthenticationConfig,
 ) -> Option<(u32, i64, Severity)> {
     let window_ms = config.burst_accounts_window_ms;
-    let recent = failures.iter().filter(|f| now - f.time < window_ms && f.is_login() && f.account != 0);
+    let recent = failures.iter().filter(|f| now - f.time < window_ms && f.is_login && f.account != 0);
     let accounts: BTreeSet<u64> = recent.map(|f| f.account).collect();
     let threshold = u32::try_from(config.burst_accounts).unwrap_or(u32::MAX);
     (accounts.len() >= config.burst_accounts).then_some((threshold, window_ms, Severity::Low))
