@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::class::{ClassInfo, RULE_VERSION, parameters};
 use crate::config::DetectConfig;
 use crate::detectors::{
-    failed_authentication, key_use, object_access, request_spike, secret_exposure, source_health, threshold,
-    token_reuse,
+    failed_authentication, key_use, object_access, probing, request_spike, secret_exposure, source_health,
+    threshold, token_reuse,
 };
 
 /// One detector, described.
@@ -99,6 +99,15 @@ pub fn catalogue(config: &DetectConfig) -> Vec<DetectorInfo> {
                     of a page's policy by feed",
             classes: threshold::CLASSES.to_vec(),
             parameters: parameters(&config.threshold),
+        },
+        DetectorInfo {
+            name: probing::NAME,
+            version: RULE_VERSION,
+            description: "A network whose requests look for what is not there, or for files, consoles and holes that \
+                          attackers look for everywhere.",
+            reads: "requests that were refused with 400, 403, 404 or 405, and those that no client of a product makes",
+            classes: probing::CLASSES.to_vec(),
+            parameters: parameters(&config.probing),
         },
     ]
 }

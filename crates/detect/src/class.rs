@@ -36,6 +36,7 @@ const TECHNIQUES: &[(&str, &str, &str)] = &[
     ("T1110.001", "T1110.001", "Password Guessing"),
     ("T1110.003", "T1110.003", "Password Spraying"),
     ("T1110.004", "T1110.004", "Credential Stuffing"),
+    ("T1190", "T1190", "Exploit Public-Facing Application"),
     ("T1199", "T1199", "Trusted Relationship"),
     ("T1498", "T1498", "Network Denial of Service"),
     ("T1499.002", "T1499.002", "Service Exhaustion Flood"),
@@ -46,6 +47,7 @@ const TECHNIQUES: &[(&str, &str, &str)] = &[
     ("T1562.008", "T1685.002", "Disable or Modify Cloud Logs"),
     ("T1565.001", "T1565.001", "Stored Data Manipulation"),
     ("T1595.002", "T1595.002", "Vulnerability Scanning"),
+    ("T1595.003", "T1595.003", "Wordlist Scanning"),
     ("T1659", "T1659", "Content Injection"),
 ];
 

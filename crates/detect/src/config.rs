@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::detectors::failed_authentication::FailedAuthenticationConfig;
 use crate::detectors::key_use::KeyUseConfig;
 use crate::detectors::object_access::ObjectAccessConfig;
+use crate::detectors::probing::ProbingConfig;
 use crate::detectors::request_spike::RequestSpikeConfig;
 use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::threshold::ThresholdConfig;
@@ -31,6 +32,8 @@ pub struct DetectConfig {
     pub object_access: ObjectAccessConfig,
     /// Things of which one is nothing and many are something.
     pub threshold: ThresholdConfig,
+    /// Clients that look for what is not there, or for ways in.
+    pub probing: ProbingConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -50,6 +53,7 @@ impl Default for DetectConfig {
             key_use: KeyUseConfig::default(),
             object_access: ObjectAccessConfig::default(),
             threshold: ThresholdConfig::default(),
+            probing: ProbingConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -124,7 +128,8 @@ impl DetectConfig {
         self.source_health.validate()?;
         self.key_use.validate()?;
         self.object_access.validate()?;
-        self.threshold.validate()
+        self.threshold.validate()?;
+        self.probing.validate()
     }
 }
 

@@ -3,6 +3,8 @@
 pub mod failed_authentication;
 pub mod key_use;
 pub mod object_access;
+
+pub mod probing;
 pub mod request_spike;
 pub mod secret_exposure;
 pub mod source_health;
@@ -23,5 +25,6 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(key_use::KeyUse::new(config)),
         Box::new(object_access::ObjectAccess::new(config)),
         Box::new(threshold::Threshold::new(config)),
+        Box::new(probing::Probing::new(config)),
     ]
 }

@@ -64,7 +64,7 @@ impl Cells {
     }
 }
 
-fn cell_of(phase: u64, time: EventTime) -> EventTime {
+pub(crate) fn cell_of(phase: u64, time: EventTime) -> EventTime {
     let shift = (phase % CELL_MS as u64) as i64 / 60_000 * 60_000;
     (time - shift).floor(CELL_MS) + shift
 }

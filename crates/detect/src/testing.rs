@@ -6,9 +6,10 @@
 //! 09:00:00 requests route=/v1/sessions count=100 x30 every 60s
 //! ```
 //!
-//! `{n}` in a value is the number of the repetition. [`check`] runs a script straight through, cut
-//! into single observations, shuffled within the allowed lateness, delivered twice, and restored
-//! from snapshots; all must end in the same alerts, which are then compared with what is expected.
+//! `{n}` in a value is the number of the repetition, and `+` in a route a space. [`check`] runs a
+//! script straight through, cut into single observations, shuffled within the allowed lateness,
+//! delivered twice, and restored from snapshots; all must end in the same alerts, which are then
+//! compared with what is expected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,6 +101,10 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
             o.key_use = Some(1);
             &[ObservationKind::KeyUse]
         }
+        "probe" => {
+            (o.action, o.status) = (Some("http.request".into()), Some(404));
+            &[ObservationKind::Probe]
+        }
         _ => {
             o.action = Some(format!("session_token.{verb}").into());
             o.outcome = Some(if verb == "rejected" { "failure" } else { "success" }.into());
@@ -130,13 +135,14 @@ fn set(o: &mut Owned, name: &str, value: String) {
         "reason" => o.reason = Some(value.into()),
         "outcome" => o.outcome = Some(value.into()),
         "rehearsal" => o.rehearsal = value.parse().ok(),
+        "sought" => o.sought = Some(value.into()),
         "env" => o.env = Some(value.into()),
         "partner" => o.partner_id = Some(value.into()),
         "origin" => o.origin_host = Some(value.into()),
         "bound" => o.bound_origin = Some(value.into()),
         "topic" => o.kafka_topic = Some(value.into()),
         "tenant" => o.tenant = Some(value.into()),
-        "route" => o.route = Some(value.into()),
+        "route" => o.route = Some(value.replace('+', " ").into()),
         "status" => o.status = value.parse().ok(),
         "count" => o.count = value.parse().ok(),
         "delay" => o.delay_ms = value.parse().ok(),

@@ -20,6 +20,9 @@ pub enum ObservationKind {
     Source,
     /// A secret that stood where none belongs, and was taken out. Key: tenant and kind of secret.
     Secret,
+    /// A request that looks for something: refused, or with a tell-tale. Key: tenant and /24 (IPv4)
+    /// or /48 (IPv6).
+    Probe,
     /// An API key at work, or what became of one, where that is no check of the key. (A check is told
     /// by `AuthByAccount`, with `key_use` set where the key's holder made it.) Key: tenant and API key.
     KeyUse,
@@ -41,6 +44,7 @@ impl ObservationKind {
             Self::Requests => 4,
             Self::Source => 5,
             Self::Secret => 6,
+            Self::Probe => 7,
             Self::KeyUse => 8,
             Self::Access => 9,
             Self::Signal => 10,
@@ -56,6 +60,7 @@ impl ObservationKind {
             4 => Some(Self::Requests),
             5 => Some(Self::Source),
             6 => Some(Self::Secret),
+            7 => Some(Self::Probe),
             8 => Some(Self::KeyUse),
             9 => Some(Self::Access),
             10 => Some(Self::Signal),
@@ -81,7 +86,7 @@ columns! {
     env: Text, S, "", "production or sandbox.";
     action: Text, S, "", "The event's action; for sources session_token.issued where one of the lines says so for production; for secrets the place: a column, or raw.";
     outcome: Text, S, "", "success or failure.";
-    reason: Text, S, "", "Why it failed; for secrets their kind.";
+    reason: Text, S, "", "Why it failed; for secrets their kind; for probes the tell-tale, if any.";
     partner_id: Text, S, "", "Partner that the payload names.";
     user_ref: Text, S, "", "User.";
     api_key: Text, S, "", "API key id, or fingerprint where only the raw key was there.";
@@ -96,6 +101,7 @@ columns! {
     bound_origin: Text, S, "", "Host that the token is bound to.";
     route: Text, I, "", "Method and path template.";
     status: Int, E, "", "HTTP status; for requests its class: 200, 300, 400, 500, or exactly 401, 403, 404, 429.";
+    sought: Text, I, "", "For probes: a hash of what was looked for.";
     count: Long, I, "", "For requests and sources: how many.";
     shipper_id: Text, S, "", "For sources: the shipper that the lines name.";
     key_use: Int, I, "", "1 where the holder of the API key made this call, 2 from an address that its partner declared, 3 from one that it did not declare although it declared some; none where somebody else's call names the key.";

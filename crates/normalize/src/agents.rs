@@ -2,6 +2,8 @@
 
 mod family;
 
+pub(crate) use family::is_attack_tool;
+
 use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 

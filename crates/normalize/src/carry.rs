@@ -38,6 +38,9 @@ pub(crate) struct Search<'s> {
     pub(crate) schemas: &'s Schemas,
     pub(crate) named: Option<&'s Source>,
     pub(crate) depth_max: usize,
+    /// Whether it is what a syslog line carries: what that says of logins the syslog source knows as
+    /// well, and when it happened besides.
+    pub(crate) in_syslog: bool,
 }
 
 impl<'s> Search<'s> {
@@ -64,7 +67,7 @@ impl<'s> Search<'s> {
         let own = match self.named {
             Some(named) if recognises(named, text) => Some(named),
             Some(_) => recognise(text, self.schemas, |source| source.carries.is_some()),
-            None => recognise(text, self.schemas, |_| true),
+            None => recognise(text, self.schemas, |source| !self.in_syslog || !source.is_last()),
         };
         let inner = self.inside_of(own);
         if let Some(carrier) = own
@@ -98,7 +101,8 @@ impl<'s> Search<'s> {
     /// be inside.
     fn inside_of(&self, own: Option<&Source>) -> Self {
         let is_named = self.named.is_some_and(|named| own.is_some_and(|own| own.name == named.name));
-        Self { named: self.named.filter(|_| !is_named), ..*self }
+        let in_syslog = own.is_some_and(Source::is_syslog);
+        Self { named: self.named.filter(|_| !is_named), in_syslog, ..*self }
     }
 
     /// Whether the named source might read it: a JSON source reads no text.
@@ -131,8 +135,7 @@ fn carried<'t>(carrier: &Source, text: &'t str, depth_max: usize) -> Option<Carr
         Format::Syslog { patterns, .. } => {
             let header = syslog::header(text).ok()?;
             // What the source has expressions for it reads itself.
-            let knows =
-                |program| patterns.iter().any(|pattern| pattern.programs.iter().any(|p| p == program));
+            let knows = |program| patterns.iter().any(|pattern| pattern.is_of(program));
             (!header.program.is_some_and(knows)).then(|| carried_in_syslog(&header))
         }
         _ => None,

@@ -45,6 +45,7 @@ mod redact;
 mod groups;
 mod observations;
 mod observe;
+mod probe;
 mod requests;
 mod signals;
 mod sources;

@@ -105,7 +105,7 @@ impl LineReader {
             schemas.get(name).ok_or_else(|| Unreadable::new(RejectReason::UnknownFormat, detail))
         };
         let named = self.source_name(line.raw).map(source).transpose()?;
-        Search { schemas, named, depth_max: self.limits.depth_max }.find(&readable.text)
+        Search { schemas, named, depth_max: self.limits.depth_max, in_syslog: false }.find(&readable.text)
     }
 
     /// The source that a record's header names, or else the configuration of its topic.

@@ -10,6 +10,7 @@ use crate::address;
 use crate::client::EDGE_ADDRESS;
 use crate::enrich::OUTSIDE_EGRESS;
 use crate::observe::Seen;
+use crate::probe::Probe;
 use crate::requests::Requests;
 use crate::signals::signal;
 use crate::sources::{Arrived, Sources};
@@ -79,8 +80,14 @@ impl Observations {
         let src_ip = row.src_ip.as_deref().filter(|_| !is_edge);
         let net = || src_ip.and_then(address::parse).map(address::network);
         let signal = signal(row, net);
-        let is_checked =
-            caller.is_some() || by_address || token.is_some() || signal.is_some() || !seen.exposed.is_empty();
+        let is_http = observe.yields(ObservationKind::Requests) && row.src_ip.is_some();
+        let probe = if is_http { Probe::of(row) } else { None };
+        let is_checked = caller.is_some()
+            || by_address
+            || token.is_some()
+            || signal.is_some()
+            || probe.is_some()
+            || !seen.exposed.is_empty();
         if !request && !is_checked {
             return;
         }
@@ -147,6 +154,13 @@ impl Observations {
         if let (true, Some(net)) = (by_address, net.as_deref()) {
             observation.kind = Some(ObservationKind::AuthByAddress.code());
             self.send(&observation, net);
+        }
+        if let (Some(probe), Some(net)) = (&probe, net.as_deref()) {
+            let reason = std::mem::replace(&mut observation.reason, probe.telltale.map(Cow::Borrowed));
+            observation.kind = Some(ObservationKind::Probe.code());
+            observation.sought = Some(Cow::Borrowed(&probe.sought));
+            self.send(&observation, net);
+            (observation.reason, observation.sought) = (reason, None);
         }
         if let Some(token) = token {
             observation.kind = Some(ObservationKind::Token.code());

@@ -46,12 +46,13 @@ pub(crate) fn recognises(source: &Source, line: &str) -> bool {
         (Recognise::Readable, Format::Regex(patterns)) => {
             !json && patterns.iter().any(|pattern| pattern.fits(line))
         }
+        (Recognise::Last, Format::Regex(patterns)) => patterns.iter().any(|pattern| pattern.fits(line)),
         (Recognise::Pairs(keys), Format::KeyValue(pairs, _)) => {
             !json && pairs.begin(line) && keys.iter().all(|key| has_pair(line, key))
         }
         (Recognise::Readable, Format::Delimited(delimited)) => !json && delimited.fits(line),
         (Recognise::Readable, Format::Json(_) | Format::KeyValue(..))
-        | (Recognise::Pairs(_) | Recognise::Structured | Recognise::Never, _) => false,
+        | (Recognise::Pairs(_) | Recognise::Structured | Recognise::Last | Recognise::Never, _) => false,
     }
 }
 

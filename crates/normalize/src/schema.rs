@@ -19,11 +19,11 @@ macro_rules! sources {
 
 /// The sources that the binary brings with it.
 const BUILT_IN: &[(&str, &str)] = sources! {
-    "apache_common" "auth0" "aws_alb" "aws_apigw" "aws_cloudtrail" "cef" "cloudflare_http"
+    "apache_common" "application" "auth0" "caddy" "iis" "aws_alb" "aws_apigw" "aws_cloudtrail" "cef" "cloudflare_http"
     "csp_report" "csp_reporting_api" "docker" "ecs" "envoy_json" "envoy_text" "fluent_bit" "haproxy"
     "keycloak" "kong" "logstash" "nginx_combined" "nginx_error" "nginx_json"
     "nginx_proxy_manager" "nginx_vhost" "ocsf" "okta" "otlp" "owasp" "partner"
-    "sshd" "syslog_rfc5424" "traefik" "vector" "windows"
+    "sshd" "syslog_rfc5424" "traefik" "vector" "windows" "windows_xml"
 };
 
 /// A description that cannot be used: which file, which key, what is wrong and what would be right.

@@ -25,7 +25,7 @@ struct Need {
     partly: Option<(&'static str, &'static str)>,
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 9] = [
     Need {
         detector: "token_reuse",
         last: "token",
@@ -45,6 +45,13 @@ const NEEDS: [Need; 8] = [
             "address IS NULL",
             "no line tells the address of a client: accounts are watched, addresses are not",
         )),
+    },
+    Need {
+        detector: "probing",
+        last: "http",
+        missing: "no line tells of a request and the address of its client",
+        learns: None,
+        partly: None,
     },
     Need {
         detector: "request_spike",
@@ -121,6 +128,7 @@ fn sql() -> String {
         last("issued", "action = 'session_token.issued'"),
         last("auth", "observed LIKE '%auth_by_%'"),
         last("address", "observed LIKE '%auth_by_address%' AND src_ip IS NOT NULL"),
+        last("http", "observed LIKE '%requests%' AND src_ip IS NOT NULL"),
         last("requests", "observed LIKE '%requests%'"),
         last("key_use", "observed LIKE '%key_use%' AND coalesce(api_key_id, api_key_fp) IS NOT NULL"),
         last("located", "src_country IS NOT NULL"),

@@ -34,7 +34,7 @@ use attempt::Attempt;
 use timeline::{Arrival, Fold, Setting, Timeline};
 
 pub(crate) const NAME: &str = "failed_authentication";
-const STATE_VERSION: u32 = 2;
+const STATE_VERSION: u32 = 3;
 
 // --- config ------------------------------------------------------------------------------------
 
@@ -50,6 +50,19 @@ pub struct FailedAuthenticationConfig {
     pub sustained_failures: u32,
     /// See `sustained_failures`.
     pub sustained_window_ms: i64,
+    /// So many logins that fail within `burst_window_ms` are more than most places let pass.
+    pub burst_failures: u32,
+    /// See `burst_failures`.
+    pub burst_window_ms: i64,
+    /// So many that fail within `steady_window_ms`, too, however slowly.
+    pub steady_failures: u32,
+    /// See `steady_failures`.
+    pub steady_window_ms: i64,
+    /// Logins of so many accounts that fail within `burst_accounts_window_ms` from one address are no
+    /// chance of an office's typos.
+    pub burst_accounts: usize,
+    /// See `burst_accounts`.
+    pub burst_accounts_window_ms: i64,
     /// So many failures of one account within `slow_window_ms`, minutes apart, are slow.
     pub slow_failures: u32,
     /// See `slow_failures`. It is also the gap that ends a slow episode.
@@ -105,6 +118,12 @@ impl Default for FailedAuthenticationConfig {
             fast_window_ms: 60_000,
             sustained_failures: 20,
             sustained_window_ms: 600_000,
+            burst_failures: 6,
+            burst_window_ms: 60_000,
+            steady_failures: 11,
+            steady_window_ms: 600_000,
+            burst_accounts: 6,
+            burst_accounts_window_ms: 20_000,
             slow_failures: 12,
             slow_window_ms: 21_600_000,
             slow_median_gap_ms: 300_000,
@@ -138,6 +157,8 @@ impl FailedAuthenticationConfig {
         for (name, failures) in [
             ("fast_failures", self.fast_failures),
             ("sustained_failures", self.sustained_failures),
+            ("burst_failures", self.burst_failures),
+            ("steady_failures", self.steady_failures),
             ("slow_failures", self.slow_failures),
             ("distributed_failures", self.distributed_failures),
             ("success_failures", self.success_failures),
@@ -152,6 +173,9 @@ impl FailedAuthenticationConfig {
         for (name, window_ms) in [
             ("fast_window_ms", self.fast_window_ms),
             ("sustained_window_ms", self.sustained_window_ms),
+            ("burst_window_ms", self.burst_window_ms),
+            ("steady_window_ms", self.steady_window_ms),
+            ("burst_accounts_window_ms", self.burst_accounts_window_ms),
             ("slow_window_ms", self.slow_window_ms),
             ("distributed_window_ms", self.distributed_window_ms),
             ("success_window_ms", self.success_window_ms),
@@ -166,6 +190,7 @@ impl FailedAuthenticationConfig {
         in_range(&key("episode_gap_ms"), self.episode_gap_ms, 60_000, attempt::RECENT_MS)?;
         in_range(&key("distributed_networks"), self.distributed_networks as i64, 2, 100)?;
         in_range(&key("address_accounts"), self.address_accounts as i64, 1, 100)?;
+        in_range(&key("burst_accounts"), self.burst_accounts as i64, 2, 200)?;
         in_range(&key("spray_accounts"), self.spray_accounts as i64, 2, 200)?;
         in_range(&key("stuffing_accounts"), self.stuffing_accounts as i64, 2, 200)
     }

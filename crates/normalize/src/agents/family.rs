@@ -32,11 +32,52 @@ const BROWSERS: [(&str, &str); 24] = [
     ("MSIE ", "Internet Explorer"),
 ];
 
+/// Tools that look for ways in, by what they are called in agents in any case. A tool that is used to
+/// fetch things as well, such as curl, is none of them.
+const ATTACK_TOOLS: [&str; 27] = [
+    "nikto",
+    "sqlmap",
+    "nmap",
+    "masscan",
+    "zgrab",
+    "nuclei",
+    "wpscan",
+    "gobuster",
+    "dirbuster",
+    "ffuf",
+    "feroxbuster",
+    "wfuzz",
+    "acunetix",
+    "netsparker",
+    "openvas",
+    "nessus",
+    "arachni",
+    "w3af",
+    "havij",
+    "whatweb",
+    "zmeu",
+    "jorgee",
+    "l9explore",
+    "skipfish",
+    "joomscan",
+    "xsstrike",
+    "commix",
+];
+
+/// Whether a family is one of them.
+pub(crate) fn is_attack_tool(family: &str) -> bool {
+    ATTACK_TOOLS.contains(&family)
+}
+
 /// A name that is longer is none.
 const NAME_BYTES_MAX: usize = 40;
 
 /// The family of a user agent.
 pub(crate) fn family(agent: &str) -> Cow<'static, str> {
+    let lower = agent.to_ascii_lowercase();
+    if let Some(tool) = ATTACK_TOOLS.into_iter().find(|tool| lower.contains(tool)) {
+        return Cow::Borrowed(tool);
+    }
     if let Some(robot) = robot(agent) {
         return Cow::Owned(robot.to_owned());
     }
@@ -109,6 +150,8 @@ mod tests {
             ("() { :; }; /bin/bash", "other"),
             ("", "other"),
             ("12345", "other"),
+            ("Mozilla/5.00 (Nikto/2.1.5) (Evasions:None) (Test:Port Check)", "nikto"),
+            ("sqlmap/1.8#stable (https://sqlmap.org)", "sqlmap"),
             ("ünïcode/1", "other"),
         ] {
             assert_eq!(family(agent), expected, "{agent}");

@@ -20,19 +20,21 @@ mod columns;
 mod lines;
 mod parts;
 mod paths;
+mod patterns;
 mod separated;
 mod settings;
 mod time;
 
 use self::columns::{columns, leftover};
-use self::lines::{overlap, patterns, recognise, template};
+use self::lines::{overlap, recognise, template};
 use self::parts::meaning;
 use self::paths::Paths;
+use self::patterns::patterns;
 use self::separated::{delimited, pairs};
 
 pub(crate) use self::time::{TimeRule, is_in_our_time};
 
-pub(super) const TOP: [&str; 24] = [
+pub(super) const TOP: [&str; 25] = [
     "about",
     "format",
     "recognise",
@@ -47,6 +49,7 @@ pub(super) const TOP: [&str; 24] = [
     "columns",
     "token_in_url",
     "patterns",
+    "find",
     "by",
     "set",
     "parts",
@@ -136,6 +139,8 @@ pub(crate) enum Recognise {
     Readable,
     /// Syslog with structured data.
     Structured,
+    /// Text that one of the source's expressions fits, where no other source knows the line.
+    Last,
     /// Only by name.
     Never,
 }
@@ -152,8 +157,13 @@ impl Source {
             (Recognise::Readable, Format::Cef(_)) => 3,
             (Recognise::Structured, _) | (Recognise::Readable, Format::Regex(_)) => 2,
             (Recognise::Readable, _) => 1,
-            (Recognise::Never, _) => 0,
+            (Recognise::Last | Recognise::Never, _) => 0,
         }
+    }
+
+    /// Whether others are asked first.
+    pub(crate) fn is_last(&self) -> bool {
+        matches!(self.recognise, Recognise::Last)
     }
 
     pub(crate) fn is_syslog(&self) -> bool {

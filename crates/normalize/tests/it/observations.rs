@@ -52,6 +52,7 @@ fn told(row: &Observation<'_>) -> String {
         }
         ObservationKind::AuthByAddress => format!("address {} {}", text(&row.src_net), text(&row.outcome)),
         ObservationKind::Secret => format!("secret {} in {}", text(&row.reason), text(&row.action)),
+        ObservationKind::Probe => format!("probe {} {}", text(&row.src_net), text(&row.reason)),
         ObservationKind::Requests => {
             format!("requests {} {:?} x{}", text(&row.route), row.status.unwrap_or(0), row.count.unwrap())
         }
@@ -110,10 +111,10 @@ fn a_refused_key_counts_for_the_key_and_its_address() {
     );
     assert_eq!(
         observed(&partner("api.request", &http.replace("401", "403"))),
-        ["key key_9 api.request failure", "requests GET /v1/x/{id} 403 x1"]
+        ["key key_9 api.request failure", "probe 192.0.2.0/24 -", "requests GET /v1/x/{id} 403 x1"]
     );
     let why = http.replace("401", "403").replace("\"api_key_id\"", "\"reason\":\"wrong_env\",\"api_key_id\"");
-    assert_eq!(observed(&partner("api.request", &why)).len(), 3);
+    assert_eq!(observed(&partner("api.request", &why)).len(), 4);
 }
 
 #[test]
@@ -134,9 +135,11 @@ fn a_call_for_one_object_is_told_with_its_account() {
             r#"192.0.2.9 - {user} [14/Mar/2026:09:30:00 +0000] "GET /v1/profiles/usr_90001 HTTP/1.1" {status} 5 "-" "curl""#
         )
     };
-    let requests = |status: u16| format!("requests GET /v1/profiles/{{id}} {status} x1");
-    assert_eq!(observed(&line("dana", 403)), ["access dana usr_90001 403", &*requests(403)]);
-    assert_eq!(observed(&line("-", 403)), [requests(403)]);
+    let accounts = |line: &str| -> Vec<String> {
+        observed(line).into_iter().filter(|told| told.starts_with("access")).collect()
+    };
+    assert_eq!(accounts(&line("dana", 403)), ["access dana usr_90001 403"]);
+    assert!(accounts(&line("-", 403)).is_empty());
     let read = read(&line("dana", 200), None);
     let objects: Vec<_> =
         events(&read.observations[0]).filter_map(|row| row.object.map(|_| row.kind)).collect();
@@ -151,7 +154,9 @@ fn an_access_log_tells_of_tokens_and_of_401s() {
         )
     };
     assert_eq!(observed(&line("/a", "-", 200)), ["requests GET /a 200 x1"]);
-    assert_eq!(observed(&line("/a", "-", 403)), ["requests GET /a 403 x1"]);
+    assert_eq!(observed(&line("/a", "-", 403)), ["probe 192.0.2.0/24 -", "requests GET /a 403 x1"]);
+    let env = observed(&line("/.env", "-", 200));
+    assert_eq!(env, ["probe 192.0.2.0/24 sensitive_file", "requests GET /.env 200 x1"]);
     assert_eq!(observed(&line("/a", "-", 401)), ["address 192.0.2.0/24 failure", "requests GET /a 401 x1"]);
     assert_eq!(observed(&line("/a", "dana", 401)).len(), 3);
     assert_eq!(
@@ -220,9 +225,14 @@ fn requests_are_folded_by_route_minute_and_status() {
     seen.sort();
     assert_eq!(
         seen,
-        ["requests GET /x/{id} 200 x1", "requests GET /x/{id} 200 x3", "requests GET /x/{id} 404 x1"]
+        [
+            "probe 192.0.2.0/24 -",
+            "requests GET /x/{id} 200 x1",
+            "requests GET /x/{id} 200 x3",
+            "requests GET /x/{id} 404 x1"
+        ]
     );
-    let first = read.observations[0].row(0);
+    let first = read.observations[0].row(1);
     assert_eq!(first.time.unwrap().to_rfc3339(), "2026-03-14T09:30:00.000Z");
     assert_eq!(first.event_id, read.events.row(0).event_id);
 }
@@ -247,7 +257,9 @@ fn every_observation_goes_where_its_key_belongs() {
                 }
                 ObservationKind::Signal => format!("{tenant}\u{1f}{}", row.entity.unwrap()),
                 ObservationKind::KeyUse => format!("{tenant}\u{1f}{}", row.api_key.unwrap()),
-                ObservationKind::AuthByAddress => format!("{tenant}\u{1f}{}", row.src_net.unwrap()),
+                ObservationKind::AuthByAddress | ObservationKind::Probe => {
+                    format!("{tenant}\u{1f}{}", row.src_net.unwrap())
+                }
                 ObservationKind::Secret => format!("{tenant}\u{1f}{}", row.reason.unwrap()),
                 ObservationKind::Requests | ObservationKind::Source => tenant.to_owned(),
             };

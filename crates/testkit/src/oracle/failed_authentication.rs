@@ -20,6 +20,12 @@ const SUCCESS_FAILURES: u64 = 5;
 const SUCCESS_WINDOW_MS: i64 = 15 * MINUTE_MS;
 /// Whichever window of brute force was full first, so much before is shown.
 const SUSTAINED_WINDOW_MS: i64 = 10 * MINUTE_MS;
+/// So many logins that fail ...
+const BURST_FAILURES: u64 = 6;
+/// ... within so long are more than most places let pass.
+const BURST_WINDOW_MS: i64 = MINUTE_MS;
+/// So many are, too, however slowly, within the longer of the windows of brute force.
+const STEADY_FAILURES: u64 = 11;
 
 /// Somebody tried to get in.
 struct Attempt<'o> {
@@ -31,6 +37,7 @@ struct Attempt<'o> {
     /// The account does not exist.
     is_unknown: bool,
     is_malformed: bool,
+    is_login: bool,
     net: &'o str,
     browser: Option<&'o str>,
     /// How many alike were folded into this one.
@@ -78,10 +85,18 @@ fn attempt<'o>(o: &'o Observation<'static>) -> Option<Attempt<'o>> {
         is_api_key: o.api_key.as_deref().is_some_and(|key| !key.is_empty()),
         is_unknown: !succeeded && !is_token && unknown.iter().any(|word| reason.contains(word)),
         is_malformed: !succeeded && reason == "malformed",
+        is_login: matches!(o.action.as_deref(), Some("login" | "user.login")) || is_sent_to_login(o),
         net: o.src_net.as_deref().or(o.src_ip.as_deref()).unwrap_or_default(),
         browser: o.ua_fp.as_deref(),
         weight: o.count.unwrap_or(1).max(1) as u64,
     })
+}
+
+/// Something was posted to a page that is for logins.
+fn is_sent_to_login(o: &Observation<'static>) -> bool {
+    let route = o.route.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let pages = ["login", "logon", "signin", "sign-in", "sign_in", "password"];
+    route.starts_with("post ") && pages.iter().any(|page| route.contains(page))
 }
 
 /// An API key's name begins with `api_key:`, and a user of such a name with `user:`.

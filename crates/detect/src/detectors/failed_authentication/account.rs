@@ -171,7 +171,8 @@ impl Fold for Account {
     fn is_suspicious(&self, unsettled: &[Arc<Attempt>], config: &FailedAuthenticationConfig) -> bool {
         let least =
             [config.success_failures, config.fast_failures, config.sustained_failures, config.slow_failures];
-        let least = u64::from(least.into_iter().min().unwrap_or(1).min(config.distributed_failures));
+        let least = least.into_iter().min().unwrap_or(1).min(config.burst_failures);
+        let least = u64::from(least.min(config.distributed_failures));
         let failed = |attempts: &mut dyn Iterator<Item = &Arc<Attempt>>| -> u64 {
             attempts.filter(|a| !a.succeeded).map(|a| u64::from(a.weight)).sum()
         };
@@ -219,7 +220,22 @@ fn fast(failures: &[&Arc<Attempt>], config: &FailedAuthenticationConfig) -> Opti
     ];
     let met =
         |(threshold, window_ms): &(u32, i64)| total(&within(failures, *window_ms)) >= u64::from(*threshold);
-    rules.into_iter().find(met).map(|(threshold, window_ms)| (threshold, window_ms, Severity::Medium))
+    let medium = rules.into_iter().find(met);
+    let medium = medium.map(|(threshold, window_ms)| (threshold, window_ms, Severity::Medium));
+    medium.or_else(|| burst(failures, config))
+}
+
+/// Logins that fail about as often as it takes for an account to be locked elsewhere, or more slowly and
+/// for longer.
+fn burst(failures: &[&Arc<Attempt>], config: &FailedAuthenticationConfig) -> Option<(u32, i64, Severity)> {
+    let rules =
+        [(config.burst_failures, config.burst_window_ms), (config.steady_failures, config.steady_window_ms)];
+    let met = |(threshold, window_ms): &(u32, i64)| {
+        let recent = within(failures, *window_ms);
+        let logins: Vec<_> = recent.into_iter().filter(|f| f.is_login).collect();
+        total(&logins) >= u64::from(*threshold)
+    };
+    rules.into_iter().find(met).map(|(threshold, window_ms)| (threshold, window_ms, Severity::Low))
 }
 
 fn distributed(

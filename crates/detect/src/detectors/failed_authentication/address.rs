@@ -89,7 +89,7 @@ impl Address {
             watch.close_if_over(attempt.time);
             is_open = watch.extend(attempt);
         }
-        if is_open && class != Class::Malformed {
+        if is_open && !class.rises() {
             return;
         }
         let known = self.watches.iter().find(|watch| watch.class == class);
@@ -304,7 +304,8 @@ impl Fold for Address {
             attempts.filter(|a| !a.succeeded).map(|a| u64::from(a.weight)).sum()
         };
         let least = config.fast_failures.min(config.sustained_failures).min(config.probing_failures);
-        let least = least.min(config.spray_failures).min(config.malformed_tokens);
+        let least = least.min(config.burst_failures).min(config.spray_failures).min(config.malformed_tokens);
+        let least = least.min(u32::try_from(config.burst_accounts).unwrap_or(u32::MAX));
         let guessed = self.failures.iter().chain(unsettled).filter(|a| a.is_guessed_key()).count();
         failed(&mut self.failures.iter()) + failed(&mut unsettled.iter()) >= u64::from(least)
             || guessed >= config.key_guess_keys as usize

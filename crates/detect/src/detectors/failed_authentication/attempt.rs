@@ -23,6 +23,9 @@ pub(super) struct Attempt {
     pub(super) delivery: u64,
     pub(super) ingested_at: EventTime,
     pub(super) succeeded: bool,
+    /// Somebody, or something, gave a password or the like. A program that calls with a key or a
+    /// session that has ended calls again at once, and in parallel; that is no guessing.
+    pub(super) is_login: bool,
     /// The account does not exist, so no typo of its owner explains the failure.
     pub(super) no_such_account: bool,
     pub(super) weight: u32,
@@ -63,6 +66,7 @@ impl Attempt {
             delivery: witness::delivery(o),
             ingested_at: o.ingest_time.or(o.time)?,
             succeeded,
+            is_login: is_login(action, o.route.as_deref()),
             no_such_account: !succeeded && !is_token && is_unknown(reason),
             weight: o.count.unwrap_or(1).clamp(1, i64::from(u32::MAX)) as u32,
             account: account.as_deref().map_or(0, |account| stable::hash(&[account])),
@@ -93,6 +97,14 @@ impl Attempt {
     pub(super) fn stamp(&self) -> (EventTime, u64) {
         (self.time, self.delivery)
     }
+}
+
+/// Whether it is a login, or what is sent to a page for logins.
+fn is_login(action: &str, route: Option<&str>) -> bool {
+    const PAGES: [&str; 6] = ["login", "logon", "signin", "sign-in", "sign_in", "password"];
+    let page = route.and_then(|route| route.strip_prefix("POST ")).map(str::to_ascii_lowercase);
+    matches!(action, "login" | "user.login")
+        || page.is_some_and(|page| PAGES.iter().any(|word| page.contains(word)))
 }
 
 fn is_unknown(reason: &str) -> bool {

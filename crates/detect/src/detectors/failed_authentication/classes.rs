@@ -26,7 +26,8 @@ pub(super) const FAST: ClassInfo = class(
     Severity::Medium,
     &["T1110.001"],
     "authn_login_fail_max",
-    "Many failures of one account from one network within seconds or minutes.",
+    "Many failures of one account from one network within seconds or minutes; low where it is only a \
+         burst of a few logins.",
 );
 pub(super) const SLOW: ClassInfo = class(
     "auth.bruteforce.slow",
@@ -48,7 +49,8 @@ pub(super) const ADDRESS: ClassInfo = class(
     Severity::Medium,
     &["T1110.001"],
     "authn_login_fail_max",
-    "Many failures from one address over several accounts, or over accounts that do not exist.",
+    "Many failures from one address over several accounts, or over accounts that do not exist; low where it \
+         is only a burst.",
 );
 pub(super) const SPRAY: ClassInfo = class(
     "auth.spray",

@@ -8,14 +8,49 @@ use crate::DetectConfig;
 use crate::testing::{Bench, check, script, summary};
 
 #[test]
-fn ten_failures_in_a_minute_are_brute_force_and_nine_are_not() {
+fn ten_failures_in_a_minute_are_brute_force_six_are_a_burst_and_five_are_nothing() {
     check(
         "03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x10 every 6s",
         expect![[r#"
         auth.bruteforce.fast medium root count=10 03:14:00 to 03:14:54
     "#]],
     );
-    check("03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x9 every 6s", expect![""]);
+    check(
+        "03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x6 every 11s",
+        expect![[r#"
+            auth.bruteforce.fast low root count=6 03:14:00 to 03:14:55
+        "#]],
+    );
+    check("03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x5 every 11s", expect![""]);
+    check("03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x6 every 12s", expect![""]);
+}
+
+#[test]
+fn a_program_that_calls_again_at_once_makes_no_burst() {
+    check(
+        "03:14:00 login_failed action=api_key.auth_failed src_ip=203.0.113.9 api_key=k1 x9 every 5s",
+        expect![""],
+    );
+    check("03:14:00 login_failed action=http.request src_ip=203.0.113.9 x9 every 1s", expect![""]);
+    check(
+        "03:14:00 login_failed action=http.request src_ip=203.0.113.9 route=GET+/login x9 every 1s",
+        expect![""],
+    );
+    check(
+        "03:14:00 login_failed action=http.request src_ip=203.0.113.9 route=POST+/v1/login x6 every 1s",
+        expect![[r#"
+            auth.bruteforce.address low 203.0.113.9 count=6 03:14:00 to 03:14:05
+        "#]],
+    );
+}
+
+#[test]
+fn a_burst_that_goes_on_is_brute_force() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    let attempts = script("03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x10 every 2s");
+    attempts.iter().for_each(|attempt| bench.record(std::slice::from_ref(attempt)));
+    let severities: Vec<_> = bench.changes.iter().map(|change| change.alert.severity.as_str()).collect();
+    assert_eq!(severities, ["low", "medium"]);
 }
 
 #[test]
@@ -36,7 +71,13 @@ fn the_window_slides_over_every_border() {
 
 #[test]
 fn ten_failures_that_take_longer_than_a_minute_need_ten_more() {
-    check("03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x19 every 30s", expect![""]);
+    check("03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x10 every 30s", expect![""]);
+    check(
+        "03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x19 every 30s",
+        expect![[r#"
+            auth.bruteforce.fast low root count=19 03:14:00 to 03:23:00
+        "#]],
+    );
     check(
         "03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x20 every 30s",
         expect![[r#"
@@ -191,10 +232,12 @@ fn failures_of_an_api_key_and_its_success_meet_whatever_user_the_success_names()
 #[test]
 fn an_api_key_and_a_user_of_the_same_name_never_meet() {
     check(
-        "03:14:00 login_failed src_ip=203.0.113.9 api_key=k1 x5 every 5s
-         03:14:00 login_failed src_ip=203.0.113.9 user_ref=k1 x5 every 5s
-         03:14:00 login_failed src_ip=203.0.113.9 user_ref=api_key:k1 x5 every 5s",
-        expect![""],
+        "03:14:00 login_failed src_ip=203.0.113.9 api_key=k1 x5 every 15s
+         03:14:00 login_failed src_ip=203.0.113.9 user_ref=k1 x5 every 15s
+         03:14:00 login_failed src_ip=203.0.113.9 user_ref=api_key:k1 x5 every 15s",
+        expect![[r#"
+            auth.bruteforce.address low 203.0.113.9 count=15 03:14:00 to 03:15:00
+        "#]],
     );
     let mut bench = Bench::new(&DetectConfig::default());
     bench.record(&script(

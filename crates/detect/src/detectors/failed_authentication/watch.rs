@@ -64,6 +64,11 @@ impl Class {
         self != Self::Fast || *attempt.net == *part
     }
 
+    /// Whether further attempts from the same address may make it worse.
+    pub(super) fn rises(self) -> bool {
+        matches!(self, Self::Address | Self::Malformed)
+    }
+
     /// Whether further attempts can only strengthen what was seen, so that it may be told before
     /// the watermark (see also `Episode::certain_at`).
     pub(super) fn is_eager(self) -> bool {

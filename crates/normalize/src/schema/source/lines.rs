@@ -4,11 +4,9 @@ use memchr::memmem::Finder;
 
 use super::paths::Paths;
 use super::separated::pairs;
-use super::settings::settings;
 use super::{REQUEST_PARTS, Recognise};
-use crate::formats::patterns::{Pattern, group_names};
+use crate::formats::Place;
 use crate::formats::template::{Template, parts};
-use crate::formats::{Place, syslog};
 use crate::schema::SchemaError;
 use crate::schema::reader::{Entry, Members};
 
@@ -25,8 +23,15 @@ pub(super) fn overlap(_top: &Members, file: &str, path: &str) -> SchemaError {
 pub(super) fn recognise(top: &Members, format: &str) -> Result<Recognise, SchemaError> {
     let found = top.get("recognise", |entry| {
         if !entry.is_mapping() {
-            let ways = [("by_name", "name"), ("by_format", "format"), ("by_structured_data", "data")];
+            let ways = [
+                ("by_name", "name"),
+                ("by_format", "format"),
+                ("by_structured_data", "data"),
+                ("as_last", "last"),
+            ];
             return match (entry.one_of("way to recognise", &ways)?, format) {
+                ("last", "regex") => Ok(Recognise::Last),
+                ("last", _) => Err(entry.wrong("only expressions are asked last", "write by_format")),
                 ("data", "syslog") => Ok(Recognise::Structured),
                 ("data", _) => Err(entry.wrong("only syslog has structured data", "write by_format")),
                 ("format", "key_value") => {
@@ -86,42 +91,5 @@ pub(super) fn known_fields(entry: Entry<'_>, paths: &Paths, names: &[&str]) -> R
             format!("nothing here is named `{path}`, which the description asks for"),
             format!("use one of: {}", names.join(", ")),
         )),
-    }
-}
-
-/// The expressions of a source; where it `may_have_others` fields than they name there need be none.
-pub(super) fn patterns(
-    top: &Members,
-    paths: &Paths,
-    may_have_others: bool,
-) -> Result<Vec<Pattern>, SchemaError> {
-    let mut names: Vec<String> = syslog::NAMES.map(str::to_owned).to_vec();
-    let found = top.get("patterns", |entry| {
-        let patterns = entry.items(|item| {
-            let members = item.members()?;
-            members.only(&["match", "programs", "set"])?;
-            let programs = members.get("programs", |programs| programs.texts())?.unwrap_or_default();
-            let settings = members.get("set", settings)?.unwrap_or_default();
-            members.need("match", "write a regular expression", |expression| {
-                let text = expression.text()?;
-                let wrong = |error: regex::Error| {
-                    expression.wrong(error.to_string(), "write an expression of Rust's regex crate")
-                };
-                names.extend(group_names(&text).map_err(wrong)?);
-                Pattern::compile(&text, programs, settings, |name| paths.place(name)).map_err(wrong)
-            })
-        })?;
-        // The names of structured data's parameters are not ours to know.
-        if !may_have_others {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            known_fields(entry, paths, &names)?;
-        }
-        Ok(patterns)
-    })?;
-    match found {
-        None if !may_have_others => {
-            top.need("patterns", "list expressions as `- match: '^…'`", |_| Ok(Vec::new()))
-        }
-        found => Ok(found.unwrap_or_default()),
     }
 }

@@ -3,7 +3,7 @@
 use super::paths::Paths;
 use super::settings::{settings, table};
 use crate::schema::SchemaError;
-use crate::schema::reader::Members;
+use crate::schema::reader::{Entry, Members};
 use crate::settings::{Settings, Table};
 
 const PARTS: [(&str, &str); 3] = [
@@ -11,6 +11,17 @@ const PARTS: [(&str, &str); 3] = [
     ("http_status", include_str!("../../../../../schemas/parts/http_status.yaml")),
     ("partner_events", include_str!("../../../../../schemas/parts/partner_events.yaml")),
 ];
+
+/// What text of any kind says of logins: a part of expressions.
+const LOGINS: &str = include_str!("../../../../../schemas/parts/logins.yaml");
+
+/// The part of that name that holds expressions.
+pub(super) fn logins(name: Entry<'_>) -> Result<Members, SchemaError> {
+    let yaml = name.one_of("part with patterns", &[("logins", LOGINS)])?;
+    let part = Members::of_file("schemas/parts/logins.yaml", yaml)?;
+    part.only(&["about", "patterns"])?;
+    Ok(part)
+}
 
 /// The description's own tables and constants, and behind them those of its parts: what is more
 /// particular is applied first.

@@ -6,8 +6,8 @@ use event::Severity;
 
 use super::episodes::{Met, episodes};
 use super::{
-    Attempt, GAP_MS, HOUR_MS, Key, MINUTE_MS, Rule, SUCCESS_FAILURES, SUCCESS_WINDOW_MS, SUSTAINED_WINDOW_MS,
-    just_before, success_episodes, weight, window,
+    Attempt, BURST_FAILURES, BURST_WINDOW_MS, GAP_MS, HOUR_MS, Key, MINUTE_MS, Rule, STEADY_FAILURES,
+    SUCCESS_FAILURES, SUCCESS_WINDOW_MS, SUSTAINED_WINDOW_MS, just_before, success_episodes, weight, window,
 };
 use crate::oracle::Verdict;
 
@@ -37,11 +37,23 @@ pub(super) fn verdicts(key: &Key<'_>, attempts: &[Attempt<'_>]) -> Vec<Verdict> 
     verdicts
 }
 
-/// Ten failures from one network within a minute, or twenty within ten.
+/// Ten failures from one network within a minute, or twenty within ten; or a burst of logins.
 fn fast(failures: &[&Attempt<'_>]) -> Option<Met> {
-    let is_met =
+    let is_fast =
         weight(&window(failures, MINUTE_MS)) >= 10 || weight(&window(failures, SUSTAINED_WINDOW_MS)) >= 20;
-    is_met.then_some(Met { severity: Severity::Medium, shown_ms: SUSTAINED_WINDOW_MS })
+    let logins = |window_ms| {
+        let mut recent = window(failures, window_ms);
+        recent.retain(|f| f.is_login);
+        weight(&recent)
+    };
+    let is_burst =
+        logins(BURST_WINDOW_MS) >= BURST_FAILURES || logins(SUSTAINED_WINDOW_MS) >= STEADY_FAILURES;
+    let severity = match (is_fast, is_burst) {
+        (true, _) => Severity::Medium,
+        (false, true) => Severity::Low,
+        _ => return None,
+    };
+    Some(Met { severity, shown_ms: SUSTAINED_WINDOW_MS })
 }
 
 /// Ten failures within half an hour, from five networks and three browsers or from ten networks.

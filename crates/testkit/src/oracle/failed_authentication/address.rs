@@ -7,8 +7,8 @@ use event::{EventTime, Severity};
 
 use super::episodes::{Episode, Met, episodes};
 use super::{
-    Attempt, GAP_MS, HOUR_MS, Key, MINUTE_MS, Rule, SUCCESS_FAILURES, SUCCESS_WINDOW_MS, SUSTAINED_WINDOW_MS,
-    just_before, success_episodes, weight, window,
+    Attempt, BURST_FAILURES, BURST_WINDOW_MS, GAP_MS, HOUR_MS, Key, MINUTE_MS, Rule, STEADY_FAILURES,
+    SUCCESS_FAILURES, SUCCESS_WINDOW_MS, SUSTAINED_WINDOW_MS, just_before, success_episodes, weight, window,
 };
 use crate::oracle::Verdict;
 
@@ -16,6 +16,10 @@ const PROBING_WINDOW_MS: i64 = 6 * HOUR_MS;
 /// Failures of an account that exists up to which its owner may have mistyped.
 const ALLOWANCE: u64 = 2;
 const SPRAY_WINDOW_MS: i64 = 15 * MINUTE_MS;
+/// Logins of so many accounts that fail ...
+const AT_ONCE_ACCOUNTS: usize = 6;
+/// ... within so long are no chance.
+const AT_ONCE_MS: i64 = 20_000;
 /// A failure that its own user mends within this time was a typo.
 const TYPO_MS: i64 = 5 * MINUTE_MS;
 
@@ -50,16 +54,32 @@ pub(super) fn verdicts(key: &Key<'_>, attempts: &[Attempt<'_>]) -> Vec<Verdict> 
 }
 
 /// What no typo explains: ten failures within a minute, twenty within ten, or over six hours thirty
-/// of accounts that do not exist. Failures of one account alone are that account's affair.
+/// of accounts that do not exist; or a burst of logins. Failures of one account alone are that account's affair.
 fn brute_force(failures: &[&Attempt<'_>]) -> Option<Met> {
     let fast = |window_ms| window(failures, window_ms);
     let named = |f: &&Attempt<'_>| f.account.is_some();
     let probing: Vec<_> = window(failures, PROBING_WINDOW_MS).into_iter().filter(named).collect();
+    let mut burst = window(failures, BURST_WINDOW_MS);
+    burst.retain(|f| f.is_login);
     let met = |shown_ms| Some(Met { severity: Severity::Medium, shown_ms });
     if is_over(&fast(MINUTE_MS), ALLOWANCE, 10) || is_over(&fast(SUSTAINED_WINDOW_MS), ALLOWANCE, 20) {
         return met(SUSTAINED_WINDOW_MS);
     }
-    if is_over(&probing, u64::MAX, 30) { met(PROBING_WINDOW_MS) } else { None }
+    if is_over(&probing, u64::MAX, 30) {
+        return met(PROBING_WINDOW_MS);
+    }
+    let at_once: BTreeSet<_> = window(failures, AT_ONCE_MS)
+        .into_iter()
+        .filter(|f| f.is_login)
+        .filter_map(|f| f.account.as_deref())
+        .collect();
+    let is_at_once = at_once.len() >= AT_ONCE_ACCOUNTS;
+    let mut steady = window(failures, SUSTAINED_WINDOW_MS);
+    steady.retain(|f| f.is_login && f.account.is_some());
+    let is_burst = is_over(&burst, ALLOWANCE, BURST_FAILURES)
+        || is_over(&steady, ALLOWANCE, STEADY_FAILURES)
+        || is_at_once;
+    is_burst.then_some(Met { severity: Severity::Low, shown_ms: SUSTAINED_WINDOW_MS })
 }
 
 /// Whether so many failures are left when each account that exists has been forgiven its typos.

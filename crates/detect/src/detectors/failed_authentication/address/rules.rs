@@ -14,42 +14,86 @@ use crate::detectors::failed_authentication::attempt::Attempt;
 pub(super) type Rule =
     fn(&[&Arc<Attempt>], EventTime, &FailedAuthenticationConfig) -> Option<(u32, i64, Severity)>;
 
+/// One of the windows in which failures are counted.
+struct Window {
+    threshold: u32,
+    window_ms: i64,
+    severity: Severity,
+    /// Failures that an account which may exist has before they count.
+    allowance: u32,
+    counts: fn(&Attempt) -> bool,
+}
+
 /// An allowance that no account uses up.
 const PROBING: u32 = u32::MAX;
 
-/// What no typo explains, within one of three windows: `(threshold, window)` of the first that is
-/// full. Fewer accounts than `address_accounts` are those accounts' own affair.
+/// What no typo explains, within one of five windows: the first that is full. Fewer accounts than
+/// `address_accounts` are those accounts' own affair.
 pub(super) fn hard(
     failures: &[&Arc<Attempt>],
     now: EventTime,
     config: &FailedAuthenticationConfig,
 ) -> Option<(u32, i64, Severity)> {
-    let rules = [
-        (config.fast_failures, config.fast_window_ms, config.address_allowance),
-        (config.sustained_failures, config.sustained_window_ms, config.address_allowance),
+    let allowance = config.address_allowance;
+    let window = |threshold, window_ms, allowance, counts| Window {
+        threshold,
+        window_ms,
+        severity: Severity::Medium,
+        allowance,
+        counts,
+    };
+    let windows = [
+        window(config.fast_failures, config.fast_window_ms, allowance, |_| true),
+        window(config.sustained_failures, config.sustained_window_ms, allowance, |_| true),
         // Over hours only accounts that do not exist count: no failure of one that may exist, and
         // none that names no account, of which an office has some in the course of a day.
-        (config.probing_failures, config.probing_window_ms, PROBING),
+        window(config.probing_failures, config.probing_window_ms, PROBING, |f| f.account != 0),
+        Window {
+            severity: Severity::Low,
+            ..window(config.burst_failures, config.burst_window_ms, allowance, |f| f.is_login)
+        },
+        Window {
+            severity: Severity::Low,
+            ..window(config.steady_failures, config.steady_window_ms, allowance, |f| {
+                f.is_login && f.account != 0
+            })
+        },
     ];
-    let met = |&(threshold, window_ms, allowance): &(u32, i64, u32)| {
+    let met = windows.into_iter().find(|window| window.is_full(failures, now, config.address_accounts));
+    met.map(|window| (window.threshold, window.window_ms, window.severity))
+        .or_else(|| many_at_once(failures, now, config))
+}
+
+/// Logins of several accounts that fail within seconds.
+fn many_at_once(
+    failures: &[&Arc<Attempt>],
+    now: EventTime,
+    config: &FailedAuthenticationConfig,
+) -> Option<(u32, i64, Severity)> {
+    let window_ms = config.burst_accounts_window_ms;
+    let recent = failures.iter().filter(|f| now - f.time < window_ms && f.is_login && f.account != 0);
+    let accounts: BTreeSet<u64> = recent.map(|f| f.account).collect();
+    let threshold = u32::try_from(config.burst_accounts).unwrap_or(u32::MAX);
+    (accounts.len() >= config.burst_accounts).then_some((threshold, window_ms, Severity::Low))
+}
+
+impl Window {
+    fn is_full(&self, failures: &[&Arc<Attempt>], now: EventTime, accounts_min: usize) -> bool {
         let mut by_account: HashMap<u64, u32> = HashMap::new();
         let (mut beyond, mut nameless) = (0, false);
-        let counts = |f: &Attempt| allowance != PROBING || f.account != 0;
-        for f in failures.iter().filter(|f| now - f.time < window_ms && counts(f)) {
+        for f in failures.iter().filter(|f| now - f.time < self.window_ms && (self.counts)(f)) {
             let known = by_account.entry(f.account).or_default();
             if f.no_such_account || f.account == 0 {
                 nameless |= f.account == 0;
                 beyond += u64::from(f.weight);
             } else {
-                let before = known.saturating_sub(allowance);
+                let before = known.saturating_sub(self.allowance);
                 *known = known.saturating_add(f.weight);
-                beyond += u64::from(known.saturating_sub(allowance) - before);
+                beyond += u64::from(known.saturating_sub(self.allowance) - before);
             }
         }
-        beyond >= u64::from(threshold) && (nameless || by_account.len() >= config.address_accounts)
-    };
-    let met = rules.into_iter().find(|rule| met(rule));
-    met.map(|(threshold, window_ms, _)| (threshold, window_ms, Severity::Medium))
+        beyond >= u64::from(self.threshold) && (nameless || by_account.len() >= accounts_min)
+    }
 }
 
 /// Several API keys that do not exist.

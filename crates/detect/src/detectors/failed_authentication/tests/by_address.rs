@@ -12,13 +12,26 @@ fn an_address_that_tries_accounts_that_do_not_exist_is_told_at_once() {
     let attempts =
         script("03:14:00 login_failed src_ip=203.0.113.9 user_ref=u{n} reason=unknown_user x10 every 5s");
     attempts.iter().for_each(|attempt| bench.record(std::slice::from_ref(attempt)));
-    assert_eq!(bench.changes.len(), 1);
+    let severities: Vec<_> = bench.changes.iter().map(|change| change.alert.severity.as_str()).collect();
+    assert_eq!(severities, ["low", "medium"], "first as a burst");
     check(
         "03:14:00 login_failed src_ip=203.0.113.9 user_ref=u{n} reason=unknown_user x58 every 120s",
         expect![[r#"
             auth.bruteforce.address medium 203.0.113.9 count=58 03:14:00 to 05:08:00
         "#]],
     );
+}
+
+#[test]
+fn six_accounts_within_seconds_are_no_chance_and_five_are() {
+    check(
+        "09:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} x6 every 3s",
+        expect![[r#"
+            auth.bruteforce.address low 203.0.113.9 count=6 09:00:00 to 09:00:15
+        "#]],
+    );
+    check("09:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} x5 every 3s", expect![""]);
+    check("09:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} x6 every 5s", expect![""]);
 }
 
 #[test]
@@ -60,6 +73,7 @@ fn stuffing_at_twenty_a_second_is_told_while_it_goes_on() {
     let attempts = script("09:00:00 login_failed src_ip=203.0.113.9 user_ref=u{n} x5000 every 0.05s");
     attempts.chunks(1250).for_each(|attempts| bench.record(attempts));
     expect![[r#"
+        auth.bruteforce.address low approx 203.0.113.9
         auth.stuffing high page approx 203.0.113.9
     "#]]
     .assert_eq(&classes(&bench));

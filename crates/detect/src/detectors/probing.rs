@@ -1,0 +1,284 @@
+//! Networks that look for something: for whatever there is, by asking for one thing after another
+//! that is not there; or for the files, consoles and holes that attackers look for everywhere.
+//!
+//! What is told is the network's day, not each request. A day is a day of event time that begins
+//! at the network's own minute, so that every fact belongs to one episode in whatever order facts
+//! come. Within it a rule is met once a window holds enough different things that were looked for
+//! (`window.rs`); nothing that comes later can take that back, so it is told at once.
+//!
+//! Not told are a client that asks for one missing thing again and again, and a page that lacks
+//! its parts: both look for little, however many of them there are.
+
+mod describe;
+mod rules;
+mod window;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use event::{EventTime, Observation, ObservationBatch, ObservationKind, Severity, Tenant};
+use serde::{Deserialize, Serialize};
+
+pub use rules::ProbingConfig;
+
+use crate::class::ClassInfo;
+use crate::config::DetectConfig;
+use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
+use crate::episode::{Announced, CELL_MS, announce, cell_of, update_is_due};
+use crate::keyed::{Kept, Keyed, Slot, SlotId};
+use crate::rows;
+use crate::seen::Seen;
+use crate::stable;
+use crate::tally::{Breakdown, Tally};
+use crate::watermark::Watermarks;
+use crate::witness::{Witness, delivery};
+use describe::describe;
+use rules::{Met, weight};
+use window::{Fact, Window};
+
+pub(crate) const NAME: &str = "probing";
+const STATE_VERSION: u32 = 1;
+
+/// Deliveries of one network's day that are told apart.
+const DELIVERIES_MAX: usize = 4_096;
+/// Addresses that an alert counts.
+const ADDRESSES_MAX: usize = 64;
+/// What holds the parts of a key apart; no network has one.
+const BETWEEN: char = '\u{1f}';
+
+/// Every class.
+pub const CLASSES: &[ClassInfo] = &[ENUMERATION, TELLTALE];
+
+pub(super) const ENUMERATION: ClassInfo = ClassInfo {
+    class: "scan.enumeration",
+    severity: Severity::Medium,
+    description: "One network asking for many different things that are not there or not allowed.",
+    techniques: &["T1595.003"],
+    owasp_api: Some("API9"),
+    owasp_event: Some("malicious_excess_404"),
+};
+pub(super) const TELLTALE: ClassInfo = ClassInfo {
+    class: "scan.probing",
+    severity: Severity::Info,
+    description: "One network asking for what only attackers and their tools ask for, such as /.env, a way out of \
+                  the folder, or a known hole; low and medium the more of it there is, and low where a known hole \
+                  answered.",
+    techniques: &["T1595.002", "T1190"],
+    owasp_api: Some("API8"),
+    owasp_event: Some("malicious_attack_tool"),
+};
+
+// --- state -------------------------------------------------------------------------------------
+
+/// The detector.
+pub(crate) struct Probing {
+    config: ProbingConfig,
+    scans: Keyed<Scan>,
+    totals: Totals,
+}
+
+/// What one network looked for on one day.
+#[derive(Default, Serialize, Deserialize)]
+struct Scan {
+    day: EventTime,
+    tally: Tally,
+    seen: Seen,
+    window: Window,
+    met: Met,
+    /// What gave it away, and what was answered.
+    telltales: Breakdown,
+    answers: Breakdown,
+    addresses: BTreeSet<Box<str>>,
+    has_more_addresses: bool,
+    first: Option<Arc<Witness>>,
+    ingested_at: EventTime,
+    late: bool,
+    announced: Option<Announced>,
+    untold: bool,
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+struct Totals {
+    observations: u64,
+    late: u64,
+    duplicates: u64,
+}
+
+#[derive(Deserialize)]
+struct Saved {
+    scans: Vec<Slot<Scan>>,
+    totals: Totals,
+    evicted: u64,
+}
+
+#[derive(Serialize)]
+struct Saving<'a> {
+    scans: Vec<&'a Slot<Scan>>,
+    totals: Totals,
+    evicted: u64,
+}
+
+impl Kept for Scan {
+    fn rank(&self) -> u8 {
+        u8::from(self.announced.is_some())
+    }
+}
+
+impl Scan {
+    /// Takes in an observation that happened, or came too late, at `time`; false if it is known.
+    fn add(&mut self, o: &Observation<'_>, time: EventTime, config: &ProbingConfig) -> bool {
+        if !self.seen.insert(delivery(o), DELIVERIES_MAX) {
+            return false;
+        }
+        let telltale = o.reason.as_deref();
+        let status = o.status.unwrap_or_default();
+        let what = format!("{} answered {status}", telltale.unwrap_or("request"));
+        let witness = Arc::new(Witness::new(o, what));
+        if self.first.as_ref().is_none_or(|first| witness < *first) {
+            self.ingested_at = o.ingest_time.unwrap_or_default();
+            self.first = Some(Arc::clone(&witness));
+        }
+        self.tally.add(&witness, 1);
+        telltale.iter().for_each(|word| self.telltales.add(word, 1));
+        self.answers.add(&status.to_string(), 1);
+        self.note_address(o.src_ip.as_deref());
+        let fact = Fact {
+            time: time.floor(1_000),
+            sought: stable::hash(&[o.sought.as_deref().unwrap_or_default()]),
+            weight: telltale.map_or(0, weight),
+            refused: status >= 400,
+        };
+        if self.window.insert(fact) {
+            self.met.look(&fact, &self.window, config);
+        }
+        self.met.note_answer(telltale, status);
+        self.untold = true;
+        true
+    }
+
+    fn note_address(&mut self, address: Option<&str>) {
+        let Some(address) = address else { return };
+        self.addresses.insert(address.into());
+        // Those that are kept are the least, which is a choice that order has no part in.
+        if self.addresses.len() > ADDRESSES_MAX {
+            self.addresses.pop_last();
+            self.has_more_addresses = true;
+        }
+    }
+}
+
+// --- logic -------------------------------------------------------------------------------------
+
+impl Probing {
+    pub(crate) fn new(config: &DetectConfig) -> Self {
+        Self {
+            config: config.probing.clone(),
+            scans: Keyed::new(config.keys_per_tenant_max),
+            totals: Totals::default(),
+        }
+    }
+
+    fn take_in(&mut self, o: &Observation<'_>, watermarks: &Watermarks) -> Option<SlotId> {
+        let (tenant, net, time) = (o.tenant.as_deref()?, o.src_net.as_deref()?, o.time?);
+        let watermark = watermarks.of(tenant);
+        let late = watermark.is_some_and(|watermark| time < watermark);
+        // What is late counts as of when it comes: the windows that it belongs to are over.
+        let counted = time.max(watermark.filter(|_| late).unwrap_or(time));
+        let day = cell_of(stable::hash(&[tenant, net]), counted);
+        self.totals.late += u64::from(late);
+        let name = format!("{net}{BETWEEN}{}", day.millis());
+        let id = self.scans.find_or_insert(tenant, &name, || Scan { day, ..Scan::default() })?;
+        let (_, scan) = self.scans.get_mut(id)?;
+        let is_news = scan.add(o, counted, &self.config);
+        scan.late |= late && is_news;
+        self.totals.duplicates += u64::from(!is_news);
+        self.scans.touch(id, time);
+        is_news.then_some(id)
+    }
+
+    /// Tells of a scan, if there is something to tell.
+    fn tell(&mut self, id: SlotId, now: EventTime, is_open: bool, alerts: &mut AlertChanges) {
+        let Some((key, scan)) = self.scans.get_mut(id) else { return };
+        let mut wake = scan.day + CELL_MS;
+        if let Some(oldest) = scan.window.oldest() {
+            wake = wake.min(oldest + self.config.window_ms());
+        }
+        let was_untold = std::mem::take(&mut scan.untold);
+        if (was_untold || !is_open)
+            && let Some(alert) = describe(key, scan, &self.config, is_open)
+        {
+            let due = update_is_due(scan.announced.as_ref(), now);
+            let change = announce(&mut scan.announced, alert, now);
+            // Held back for the rest of the minute.
+            scan.untold = change.is_none() && !due;
+            alerts.extend(change);
+            if let Some(announced) = scan.announced.filter(|_| scan.untold) {
+                wake = wake.min(announced.next_minute());
+            }
+        }
+        self.scans.wake_at(id, wake.max(now + 1));
+    }
+}
+
+impl Detector for Probing {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn on_batch(
+        &mut self,
+        observations: &ObservationBatch,
+        watermarks: &Watermarks,
+        alerts: &mut AlertChanges,
+    ) {
+        let mut news = Vec::new();
+        for (_, o) in rows::of_kind(observations, &[ObservationKind::Probe]) {
+            self.totals.observations += 1;
+            news.extend(self.take_in(&o, watermarks).map(|id| (id, o.time.unwrap_or_default())));
+        }
+        for (id, time) in news {
+            self.tell(id, time, true, alerts);
+        }
+        drop(self.scans.evict());
+    }
+
+    fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
+        for id in self.scans.take_due(tenant, up_to) {
+            let Some((_, scan)) = self.scans.get_mut(id) else { continue };
+            let is_over = up_to >= scan.day + CELL_MS;
+            scan.window.forget(up_to - self.config.window_ms());
+            self.tell(id, up_to, !is_over, alerts);
+            if is_over {
+                self.scans.remove(id);
+            }
+        }
+    }
+
+    fn snapshot(&self) -> DetectorState {
+        let saving =
+            Saving { scans: self.scans.slots(), totals: self.totals, evicted: self.scans.evicted_total };
+        DetectorState::write(NAME, STATE_VERSION, &saving)
+    }
+
+    fn restore(&mut self, state: DetectorState) -> Result<(), BadState> {
+        let saved: Saved = state.read(NAME, STATE_VERSION)?;
+        self.scans.restore(saved.scans, saved.evicted);
+        self.totals = saved.totals;
+        Ok(())
+    }
+
+    fn stats(&self) -> DetectorStats {
+        DetectorStats {
+            name: NAME,
+            keys: self.scans.len() as u64,
+            open_episodes: self.scans.values().filter(|scan| scan.announced.is_some()).count() as u64,
+            observations_total: self.totals.observations,
+            late_total: self.totals.late,
+            duplicates_total: self.totals.duplicates,
+            evicted_total: self.scans.evicted_total,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
