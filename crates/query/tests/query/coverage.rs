@@ -1,6 +1,7 @@
 //! What each detector sees of each partner.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use event::{EventBatchBuilder, EventRow, EventTime, Positions, Scope};
 use store::Table;
@@ -8,6 +9,9 @@ use store::Table;
 use crate::support::{ACME, Lab, RIVAL, scope};
 
 const HOUR_MS: i64 = 3_600_000;
+
+/// How many events were appended: each stands further on in its topic.
+static APPENDED: AtomicI64 = AtomicI64::new(0);
 
 const STATES: &str =
     "SELECT tenant, detector, state, reason FROM coverage WHERE tenant = '{}' ORDER BY tenant, detector";
@@ -27,7 +31,8 @@ async fn append(lab: &Lab, tenant: &str, hours_ago: i64, observed: &str, more: E
         ..more
     });
     let mut positions = Positions::default();
-    positions.read(&Arc::from(Table::Events.topic()), 0, 1_000 + hours_ago);
+    let offset = 1_000 + APPENDED.fetch_add(1, Ordering::Relaxed);
+    positions.read(&Arc::from(Table::Events.topic()), 0, offset);
     let batch = events.finish().into_arrow();
     lab.tables.append(Table::Events, vec![batch], &positions).await.expect("it is appended");
 }
