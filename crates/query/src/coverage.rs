@@ -124,12 +124,15 @@ pub(crate) async fn register(session: &SessionContext) -> Result<()> {
 fn sql() -> String {
     let last = |what: &str, condition: &str| format!("max(CASE WHEN {condition} THEN time END) AS {what}");
     let seen = [
-        last("token", "observed LIKE '%token%'"),
+        last("token", "observed LIKE '%token%' AND token_fp IS NOT NULL"),
         last("issued", "action = 'session_token.issued'"),
-        last("auth", "observed LIKE '%auth_by_%'"),
+        last(
+            "auth",
+            "observed LIKE '%auth_by_%' AND coalesce(api_key_id, api_key_fp, user_ref, src_ip) IS NOT NULL",
+        ),
         last("address", "observed LIKE '%auth_by_address%' AND src_ip IS NOT NULL"),
-        last("http", "observed LIKE '%requests%' AND src_ip IS NOT NULL"),
-        last("requests", "observed LIKE '%requests%'"),
+        last("http", "observed LIKE '%requests%' AND route IS NOT NULL AND src_ip IS NOT NULL"),
+        last("requests", "observed LIKE '%requests%' AND route IS NOT NULL"),
         last("key_use", "observed LIKE '%key_use%' AND coalesce(api_key_id, api_key_fp) IS NOT NULL"),
         last("located", "src_country IS NOT NULL"),
         last(

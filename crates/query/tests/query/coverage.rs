@@ -44,7 +44,11 @@ async fn states(lab: &Lab, tenant: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partner_that_sends_access_logs_only_is_blind_where_nothing_is_to_be_read() {
     let lab = Lab::new().await;
-    let web = || EventRow { src_ip: Some("203.0.113.9".into()), ..EventRow::default() };
+    let web = || EventRow {
+        src_ip: Some("203.0.113.9".into()),
+        route: Some("GET /".into()),
+        ..EventRow::default()
+    };
     append(&lab, "prt_web", 30, "auth_by_address requests", web()).await;
     append(&lab, "prt_web", 1, "auth_by_address requests", web()).await;
     assert_eq!(
@@ -66,8 +70,14 @@ async fn a_partner_that_sends_access_logs_only_is_blind_where_nothing_is_to_be_r
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_new_is_learning_and_what_stopped_is_blind() {
     let lab = Lab::new().await;
-    let with_key = || EventRow { api_key_id: Some("key_1".into()), ..EventRow::default() };
-    append(&lab, "prt_new", 40, "token auth_by_account", EventRow::default()).await;
+    let with_key =
+        || EventRow { api_key_id: Some("key_1".into()), route: Some("GET /".into()), ..EventRow::default() };
+    let login = EventRow {
+        user_ref: Some("u1".into()),
+        token_fp: Some("hmac256:k1:00".into()),
+        ..EventRow::default()
+    };
+    append(&lab, "prt_new", 40, "token auth_by_account", login).await;
     append(&lab, "prt_new", 1, "requests key_use", with_key()).await;
     assert_eq!(
         states(&lab, "prt_new").await,
