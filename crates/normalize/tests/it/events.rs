@@ -323,36 +323,3 @@ fn counts_say_what_was_read() {
     assert_eq!(read.progress.len(), 1);
     assert_eq!(read.progress[0].source, "logs.prt_acme.edge/0");
 }
-
-#[test]
-fn what_an_unknown_application_says_of_logins_is_read_and_the_rest_only_where_it_is_named() {
-    let login = "2026-03-14 09:26:53 WARN gate - Login failed for user 'dana' from 203.0.113.9";
-    let other = "2026-03-14 09:26:53 INFO gate - started in 12 ms";
-    let source = |line: &str, format: Option<&str>| {
-        let read = read(line, format);
-        read.events.rows().next().map(|row| format!("{} {}", row.source_format.unwrap(), row.action.unwrap()))
-    };
-    assert_eq!(source(login, None).as_deref(), Some("application login"));
-    assert_eq!(source(other, None), None);
-    assert_eq!(source(other, Some("application")).as_deref(), Some("application application.other"));
-}
-
-#[test]
-fn what_says_nothing_of_a_login_is_none() {
-    for line in [
-        "2026-03-14 09:26:53 INFO mail - Failed to send the password reset mail to 203.0.113.9: timeout",
-        "2026-03-14 09:26:53 INFO web - GET /login from 203.0.113.9 took 8 ms",
-        "Mar 14 09:26:53 mx postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 550 5.1.1 <a@b.example>: Recipient address rejected: User unknown in virtual mailbox table",
-        "Mar 14 09:26:53 db mydb[7]: connection from 203.0.113.9 failed: too many clients",
-    ] {
-        let read = read(line, None);
-        let logins = read.events.rows().filter(|row| row.action.as_deref() == Some("login")).count();
-        assert_eq!(logins, 0, "{line}");
-    }
-}
-
-#[test]
-fn a_login_in_a_long_line_is_not_looked_for() {
-    let line = format!("2026-03-14 09:26:53 {} login failed from 203.0.113.9", "login ".repeat(2_000));
-    assert_eq!(read(&line, None).events.len(), 0);
-}
