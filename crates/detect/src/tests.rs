@@ -15,7 +15,7 @@ use crate::{BadState, DetectConfig, Engine};
 /// gaps between episodes come about often.
 fn traffic() -> impl Strategy<Value = String> {
     let line =
-        (0..13_u8, 0..26_000_i64, 1..14_i64, prop_oneof![1..20_i64, 40..90_i64, 1_700..1_900_i64], 0..3_u8);
+        (0..15_u8, 0..26_000_i64, 1..14_i64, prop_oneof![1..20_i64, 40..90_i64, 1_700..1_900_i64], 0..3_u8);
     proptest::collection::vec(line, 1..24).prop_map(|lines| {
         lines
             .into_iter()
@@ -44,7 +44,9 @@ fn one_line(kind: u8, start: i64, times: i64, every: i64, who: u8) -> String {
         9 => format!("revoked token=t{{n}} src_ip=203.0.{who}.9"),
         10 => format!("requests route=/v1/r{who} count=40"),
         11 => format!("requests route=/v1/r{who} count=900 status={}", [401, 404, 429][usize::from(who)]),
-        _ => format!("requests route=/v1/r{who} count=3000"),
+        12 => format!("requests route=/v1/r{who} count=3000"),
+        13 => format!("probe src_ip=203.0.113.{who} sought=p{{n}}"),
+        _ => format!("probe src_ip=203.0.113.{who} sought=f{{n}} reason=sensitive_file"),
     };
     format!("{:02}:{:02}:{:02} {what} x{times} every {every}s\n", start / 3_600, start / 60 % 60, start % 60)
 }
@@ -148,6 +150,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
          03:14:00 rejected token=t1 src_ip=198.51.100.7 reason=already_used
          03:14:00 login_failed src_ip=203.0.113.9 user_ref=root x10 every 5s
          03:14:00 requests route=/v1/sessions count=7
+         03:14:00 probe src_ip=203.0.113.9 sought=a reason=exploit
          03:14:00 lines shipper=shp_1 count=60 delay=-7000
          03:15:00 lines shipper=shp_1 count=60 delay=-7000",
     ));
@@ -159,7 +162,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 5 9568 bytes 2155380e23b27632"].assert_eq(&golden);
+    expect!["version 5 10021 bytes 348f41178dd2f8cc"].assert_eq(&golden);
 }
 
 #[test]

@@ -27,17 +27,25 @@ fn expression(text: &str) -> Regex {
 }
 
 /// In the order in which they are asked: the worst first.
-static TELLING: LazyLock<[(&'static str, Regex); 4]> = LazyLock::new(|| {
-    [("exploit", EXPLOIT), ("path_traversal", TRAVERSAL), ("injection", INJECTION), ("sensitive_file", FILE)]
-        .map(|(word, text)| (word, expression(&format!("(?i-u){text}"))))
+static TELLING: LazyLock<[(&'static str, Regex); 5]> = LazyLock::new(|| {
+    [
+        ("exploit", EXPLOIT),
+        ("shell", SHELL),
+        ("path_traversal", TRAVERSAL),
+        ("injection", INJECTION),
+        ("sensitive_file", FILE),
+    ]
+    .map(|(word, text)| (word, expression(&format!("(?i-u){text}"))))
 });
 /// Any of them, so that a request that is none is looked at once.
 static ANY: LazyLock<Regex> =
-    LazyLock::new(|| expression(&format!("(?i-u){EXPLOIT}|{TRAVERSAL}|{INJECTION}|{FILE}")));
+    LazyLock::new(|| expression(&format!("(?i-u){EXPLOIT}|{SHELL}|{TRAVERSAL}|{INJECTION}|{FILE}")));
 static CONSOLES: LazyLock<Regex> = LazyLock::new(|| expression(&format!("(?i-u){CONSOLE}")));
 
-/// What runs somebody's code or is somebody's shell.
-const EXPLOIT: &str = r"eval-stdin\.php|/phpunit/|htmlawedtest\.php|(?:\$|%24)(?:\{|%7b)jndi|class\.module\.classloader|w00tw00t|[/_-](?:shell|c99|r57|wso|b374k|webshell|backdoor)\d*\.(?:php|aspx?|jspx?)|invokefunction|call_user_func|allow_url_include|auto_prepend_file|php(?::|%3a)//(?:input|filter)|/bin/(?:ba)?sh\b|cmd\.exe|powershell\b|(?:[;|`]|%3b|%7c|%60|\$\()(?:\s|\+|%20)*(?:wget|curl|chmod|nc|bash)\b|xp_cmdshell|getruntime|/_ignition/execute|\.\.;/|/cgi-bin/(?:\.|%2e|%%)|(?:/|%2f)etc(?:/|%2f)(?:passwd|shadow)\b|/proc/self/";
+/// What runs somebody's code, or gives away the users of a host.
+const EXPLOIT: &str = r"eval-stdin\.php|/phpunit/|htmlawedtest\.php|(?:\$|%24)(?:\{|%7b)jndi|class\.module\.classloader|w00tw00t|invokefunction|call_user_func|allow_url_include|auto_prepend_file|php(?::|%3a)//(?:input|filter)|/bin/(?:ba)?sh\b|cmd\.exe|powershell\b|(?:[;|`]|%3b|%7c|%60|\$\()(?:\s|\+|%20)*(?:wget|curl|chmod|nc|bash)\b|xp_cmdshell|getruntime|/_ignition/execute|\.\.;/|/cgi-bin/(?:\.|%2e|%%)|(?:/|%2f)etc(?:/|%2f)(?:passwd|shadow)\b|/proc/self/";
+/// Somebody's shell.
+const SHELL: &str = r"[/_-](?:shell|cmd|c99|r57|wso|b374k|webshell|backdoor)\d*\.(?:php|aspx?|jspx?)";
 /// A way out of the folder that is served.
 const TRAVERSAL: &str =
     r"(?:\.|%(?:25)*2e|%%32%65){2}(?:[/\\]|%(?:25)*(?:2f|5c)|%%32%66)|(?:win|boot)\.ini\b";
@@ -159,7 +167,7 @@ mod tests {
             ("/items?id=1%27%20or%20%271", "injection"),
             ("/vendor/phpunit/src/Util/PHP/eval-stdin.php", "exploit"),
             ("/?x=${jndi:ldap://a}", "exploit"),
-            ("/uploads/my_shell.php", "exploit"),
+            ("/uploads/my_shell.php", "shell"),
         ] {
             for status in [200, 404] {
                 let probe = Probe::of(&row(path, status)).expect(path);

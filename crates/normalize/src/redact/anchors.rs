@@ -48,13 +48,13 @@ const AT: [Bits; 256] = table(
     ],
 );
 
-/// What may follow a byte: the last letter of a secret's name or what stands around it in front of
-/// its separator, the first slash of a URL, the last letter of a scheme, what an option follows.
+/// What may follow a byte: the last letter of a secret's name, what joins words, or what stands around it in
+/// front of its separator, the first slash of a URL, the last letter of a scheme, what an option follows.
 const BEFORE: [Bits; 256] = table(
     BEFORE_KEY | PERCENT,
     &[
         (b"kKcCpbosur", UNDERSCORE),
-        (b"nytdeslpNYTDESLP \"'\\", EQUALS | COLON),
+        (b"nytdeslpNYTDESLP_-. \"'\\", EQUALS | COLON),
         (b"/", SLASH),
         (b"rRcC", BEHIND_SCHEME),
         (b" \t\"'", DASH),

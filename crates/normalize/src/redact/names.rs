@@ -66,6 +66,7 @@ fn may_end(name: &[u8]) -> bool {
     match last.to_ascii_lowercase() {
         // What joins words does not count, so the letter that does stands farther in front.
         _ if matches!(before, b'_' | b'-' | b'.') => true,
+        b'_' | b'-' | b'.' => true,
         b'n' => matches!(before, b'e' | b'E' | b'o' | b'O'),
         b'y' => matches!(before, b'e' | b'E'),
         b't' => matches!(before, b'e' | b'E' | b'w' | b'W'),
@@ -122,6 +123,8 @@ mod tests {
                 format!("X_{}", word.to_uppercase()),
                 format!("{start}_{end}"),
                 format!("x-{word}"),
+                format!("{word}_"),
+                format!("{word}--"),
             ] {
                 assert_eq!(secret_name(name.as_bytes()), Some(*kind), "{name}");
             }

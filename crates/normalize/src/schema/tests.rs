@@ -158,3 +158,34 @@ fn every_key_and_conversion_is_in_the_documentation() {
         assert!(text.contains(&format!("`{name}`")), "docs/sources.md does not mention `{name}`");
     }
 }
+
+#[test]
+fn what_is_looked_for_anywhere_is_described_or_complained_of() {
+    const WORDS: &str = "
+about: Words.
+format: regex
+recognise: as_last
+time: {from: at, formats: [rfc3339]}
+columns: {src_ip: ip}
+find: ['(?<at>[0-9-]+)']
+patterns:
+  - {match: 'failed', find: ['(?<ip>[0-9.]+)'], needs: [ip]}
+  - {match: '', telling: false}
+";
+    let source = Source::read("mine", "mine/schema.yaml", WORDS).expect("well-formed");
+    assert!(source.is_last() && source.particular() == 0);
+    let Format::Regex(patterns) = &source.format else { panic!("it was described as one") };
+    let told = |line: &str| patterns.iter().any(|pattern| pattern.fits(line));
+    assert!(told("2026-03-14 failed 192.0.2.1") && told("192.0.2.1 failed"));
+    assert!(!told("failed") && !told("2026 192.0.2.1"));
+    complaint(
+        &WORDS.replace("needs: [ip]", "needs: [who]"),
+        ["patterns[0].needs", "nothing finds `who`", "`find`"],
+    );
+    complaint(&WORDS.replace("(?<ip>[0-9.]+)", "("), ["patterns[0].find[0]", "", "regex crate"]);
+    complaint(
+        &WORDS.replace("{match: '', telling: false}", "{part: words}"),
+        ["patterns[1].part", "`words`", "logins"],
+    );
+    complaint(&MINIMAL.replace("{keys: [a]}", "as_last"), ["recognise", "only expressions", "by_format"]);
+}

@@ -8,6 +8,7 @@ mod enrichment;
 mod events;
 mod feed;
 mod hostile;
+mod logins;
 mod mmdb;
 mod observations;
 mod origins;

@@ -9,7 +9,8 @@ const TOKEN: &str = "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2
 #[track_caller]
 fn gone(record: &str, secret: &str) {
     assert!(record.contains(secret), "the test puts it in");
-    for format in [None, Some("partner"), Some("nginx_combined"), Some("nginx_json"), Some("sshd")] {
+    let formats = ["partner", "nginx_combined", "nginx_json", "sshd", "application"].map(Some);
+    for format in formats.into_iter().chain([None]) {
         let text = everything(&read(record, format));
         assert!(!text.contains(secret), "{secret} came out of {record} as {format:?}: {text}");
     }
@@ -244,6 +245,17 @@ fn an_email_address_beside_the_users_id_is_fingerprinted() {
     assert_eq!(read.events.row(0).user_ref.as_deref(), Some("u-1"));
     let written = everything(&read);
     assert!(!written.contains("dana@acme.example"), "{written}");
+}
+
+#[test]
+fn a_password_that_an_application_writes_into_its_log_is_gone() {
+    for line in [
+        r#"2026/03/14 09:30:00 [203.0.113.9:53210] authentication for user "pi" with password "raspberry993" rejected"#,
+        r#"{"time":"2026-03-14T09:30:00Z","msg":"login failed","ip":"203.0.113.9","user":"pi","password":"raspberry993"}"#,
+        "2026-03-14 09:30:00 login failed ip=203.0.113.9 user=pi password=raspberry993",
+    ] {
+        gone_from_event(line, "raspberry993");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::text::{self, duration, plural};
 fn said(telltale: &str) -> String {
     match telltale {
         "exploit" => "known holes".to_owned(),
+        "shell" => "somebody's shell".to_owned(),
         "attack_tool" => "attack tools".to_owned(),
         "path_traversal" => "ways out of the folder".to_owned(),
         "injection" => "code in parameters".to_owned(),
@@ -88,7 +89,11 @@ fn what_was_found(scan: &Scan, found: Finding) -> String {
     let within = duration(found.window_ms);
     let rule = match found.why {
         Why::Answered => "A known hole was asked for and answered".to_owned(),
-        Why::Points => format!("{} points or more within {within}", found.threshold),
+        Why::Points => {
+            let asked = scan.telltales.top(3).into_iter();
+            let asked: Vec<_> = asked.map(|(word, count)| format!("{} ({count})", said(word))).collect();
+            format!("It asked for {}: {} points or more within {within}", asked.join(", "), found.threshold)
+        }
         Why::Paths => format!("{} different paths or more refused within {within}", found.threshold),
     };
     let requests = plural(scan.tally.count, "request");

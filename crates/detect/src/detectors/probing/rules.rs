@@ -22,8 +22,9 @@ pub struct ProbingConfig {
     /// See `burst_paths`.
     pub burst_window_ms: i64,
     /// Points for what only attackers ask for, within `telling_window_ms`, from which it is on record. A
-    /// known hole or an open proxy is 4 points, an attack tool or a way out of the folder 2, a file, a
-    /// console or code in a parameter 1; each counts once.
+    /// known hole or an open proxy is 60 points, an attack tool or somebody's shell 30, a way out of the
+    /// folder or a console 15, a file 12, code in a parameter 10; each counts once. So one, two, four,
+    /// five or six of a kind are on record, as many as others take for enough.
     pub telling_points: u32,
     /// From so many points on it is low ...
     pub telling_points_low: u32,
@@ -40,9 +41,9 @@ impl Default for ProbingConfig {
             paths_window_ms: 300_000,
             burst_paths: 11,
             burst_window_ms: 10_000,
-            telling_points: 4,
-            telling_points_low: 8,
-            telling_points_medium: 16,
+            telling_points: 60,
+            telling_points_low: 120,
+            telling_points_medium: 240,
             telling_window_ms: 300_000,
         }
     }
@@ -58,7 +59,7 @@ impl ProbingConfig {
             ("telling_points_low", self.telling_points_low),
             ("telling_points_medium", self.telling_points_medium),
         ] {
-            in_range(&key(name), i64::from(many), 2, 1_000)?;
+            in_range(&key(name), i64::from(many), 2, 10_000)?;
         }
         for (name, window_ms) in [
             ("paths_window_ms", self.paths_window_ms),
@@ -116,9 +117,11 @@ const EXPLOIT: &str = "exploit";
 /// How much a tell-tale tells.
 pub(super) fn weight(telltale: &str) -> u32 {
     match telltale {
-        EXPLOIT | "open_proxy" => 4,
-        "attack_tool" | "path_traversal" => 2,
-        _ => 1,
+        EXPLOIT | "open_proxy" => 60,
+        "attack_tool" | "shell" => 30,
+        "path_traversal" | "admin_console" => 15,
+        "sensitive_file" => 12,
+        _ => 10,
     }
 }
 

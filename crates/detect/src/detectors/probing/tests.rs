@@ -56,14 +56,17 @@ fn a_crawler_that_follows_old_links_is_no_scan() {
 #[test]
 fn what_only_attackers_ask_for_needs_less_and_weighs_more_the_more_there_is() {
     check(
-        "09:00:00 probe src_ip=203.0.113.9 sought=f{n} reason=sensitive_file x4 every 20s
-         09:00:00 probe src_ip=198.51.100.9 sought=f{n} reason=sensitive_file x8 every 20s
-         09:00:00 probe src_ip=192.0.2.9 sought=f{n} reason=path_traversal x8 every 20s
-         09:00:00 probe src_ip=192.0.3.9 sought=f{n} reason=sensitive_file x3 every 20s",
+        "09:00:00 probe src_ip=203.0.113.9 sought=f{n} reason=sensitive_file x5 every 20s
+         09:00:00 probe src_ip=198.51.100.9 sought=f{n} reason=sensitive_file x10 every 20s
+         09:00:00 probe src_ip=192.0.2.9 sought=f{n} reason=path_traversal x16 every 10s
+         09:00:00 probe src_ip=192.0.3.9 sought=f{n} reason=sensitive_file x4 every 20s
+         09:00:00 probe src_ip=192.0.4.9 sought=f{n} reason=shell x2 every 20s
+         09:00:00 probe src_ip=192.0.5.9 sought=f{n} reason=shell",
         expect![[r#"
-            scan.probing low 198.51.100.0/24 count=8 09:00:00 to 09:02:20
-            scan.probing info 203.0.113.0/24 count=4 09:00:00 to 09:01:00
-            scan.probing medium 192.0.2.0/24 count=8 09:00:00 to 09:02:20
+            scan.probing info 192.0.4.0/24 count=2 09:00:00 to 09:00:20
+            scan.probing low 198.51.100.0/24 count=10 09:00:00 to 09:03:00
+            scan.probing info 203.0.113.0/24 count=5 09:00:00 to 09:01:20
+            scan.probing medium 192.0.2.0/24 count=16 09:00:00 to 09:02:30
         "#]],
     );
 }
@@ -83,13 +86,13 @@ fn a_known_hole_that_answers_is_worse_than_one_that_does_not() {
 #[test]
 fn it_is_told_at_once_and_rises_as_it_goes_on() {
     let mut bench = Bench::new(&DetectConfig::default());
-    let facts = script("09:00:00 probe src_ip=203.0.113.9 sought=f{n} reason=sensitive_file x16 every 1s");
+    let facts = script("09:00:00 probe src_ip=203.0.113.9 sought=f{n} reason=path_traversal x16 every 2s");
     facts.iter().for_each(|fact| bench.record(std::slice::from_ref(fact)));
     let severities: Vec<_> = bench.changes.iter().map(|change| change.alert.severity).collect();
     assert_eq!(severities, [Severity::Info, Severity::Low, Severity::Medium]);
     expect![[r#"
-        prt_acme: 203.0.113.0/24 looks for files that are nobody's business
-        16 points or more within 5 min; 16 requests of that kind this day from 1 address, answered 16 × 404. Nothing was given away. Block the network unless a test was agreed on or a partner's client has lost its way, and look at what else it did.
+        prt_acme: 203.0.113.0/24 looks for ways out of the folder
+        It asked for ways out of the folder (16): 240 points or more within 5 min; 16 requests of that kind this day from 1 address, answered 16 × 404. Nothing was given away. Block the network unless a test was agreed on or a partner's client has lost its way, and look at what else it did.
     "#]]
     .assert_eq(&format!("{}\n{}\n", bench.changes[2].alert.title, bench.changes[2].alert.description));
 }
