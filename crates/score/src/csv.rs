@@ -98,11 +98,12 @@ struct Lines<R> {
     read: BufReader<R>,
     line: u64,
     bytes: Vec<u8>,
+    splitter: Reader,
 }
 
 impl<R: Read> Lines<R> {
     fn new(read: R) -> Self {
-        Self { read: BufReader::new(read), line: 0, bytes: Vec::new() }
+        Self { read: BufReader::new(read), line: 0, bytes: Vec::new(), splitter: Reader::new() }
     }
 
     fn wrong(&self, problem: &str) -> ScoreError {
@@ -125,30 +126,31 @@ impl<R: Read> Lines<R> {
             let text = std::str::from_utf8(&self.bytes).map_err(|_| self.wrong("it is not UTF-8 text"))?;
             let text = if self.line == 1 { text.trim_start_matches('\u{feff}') } else { text };
             if !text.trim().is_empty() {
-                return self.fields(text.trim()).map(Some);
+                let fields = split(&mut self.splitter, text.trim());
+                return fields
+                    .map(Some)
+                    .ok_or_else(|| self.wrong("it cannot be split into columns; look for a stray quote"));
             }
         }
     }
+}
 
-    fn fields(&self, text: &str) -> Result<Vec<String>, ScoreError> {
-        let (mut output, mut ends) = (vec![0; text.len() + 1], [0; COLUMNS_MAX]);
-        let mut reader = Reader::new();
-        let (result, _, written, count) = reader.read_record(text.as_bytes(), &mut output, &mut ends);
-        let rest = match result {
-            ReadRecordResult::InputEmpty => {
-                reader.read_record(&[], &mut output[written..], &mut ends[count..])
-            }
-            other => (other, 0, 0, 0),
-        };
-        if rest.0 != ReadRecordResult::Record {
-            return Err(self.wrong("it cannot be split into columns; look for a stray quote"));
-        }
-        let mut start = 0;
-        let fields = ends[..count + rest.3].iter().map(|end| {
-            let field = output.get(start..*end).unwrap_or_default();
-            start = *end;
-            String::from_utf8_lossy(field).into_owned()
-        });
-        Ok(fields.collect())
+/// The fields of one line, quotes undone; nothing where they are too many.
+fn split(splitter: &mut Reader, text: &str) -> Option<Vec<String>> {
+    let (mut output, mut ends) = (vec![0; text.len() + 1], [0; COLUMNS_MAX]);
+    splitter.reset();
+    let (_, _, written, mut count) = splitter.read_record(text.as_bytes(), &mut output, &mut ends);
+    // The line has no end of its own: one more call, with nothing, says that it is over.
+    let (last, _, _, more) = splitter.read_record(&[], &mut output[written..], &mut ends[count..]);
+    if last != ReadRecordResult::Record {
+        return None;
     }
+    count += more;
+    let mut start = 0;
+    let fields = ends[..count].iter().map(|end| {
+        let field = &output[start..*end];
+        start = *end;
+        String::from_utf8_lossy(field).into_owned()
+    });
+    Some(fields.collect())
 }

@@ -151,10 +151,11 @@ mod tests {
     }
 
     #[test]
-    fn twice_the_largest_is_stranger_where_the_tail_is_light() {
-        let light = tail_of(quantiles(|share| 10.0 + share));
-        let heavy = tail_of(quantiles(|share| 10.0 / (1.0 - share)));
-        assert!(light.surprise(22.0) > heavy.surprise(40_000.0) + 0.3, "{}", light.surprise(22.0));
+    fn three_times_the_largest_is_stranger_where_the_tail_is_light() {
+        let light = tail_of(quantiles(|share| -(1.0 - share).ln()));
+        let heavy = tail_of(quantiles(|share| 1.0 / (1.0 - share)));
+        let (light, heavy) = (light.surprise(23.0), heavy.surprise(6000.0));
+        assert!(light > heavy + 0.3, "{light} {heavy}");
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn a_sensor_that_stands_still_is_found() {
 fn a_job_that_runs_every_day_is_normal() {
     let job = |place: usize| if (60..78).contains(&(place % DAYS)) { 70.0 } else { 10.0 };
     let alarms = alarms(&scores((0..21 * DAYS).map(|place| job(place) + noise(place))), 10 * DAYS);
-    assert!(alarms.len() <= 3, "{alarms:?}");
+    assert!(alarms.len() <= 5, "{alarms:?}");
 }
 
 #[test]
