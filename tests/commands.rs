@@ -80,3 +80,28 @@ fn a_listener_beyond_loopback_is_refused_with_the_cure() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("allow_insecure_listen"), "{said}");
 }
+
+#[test]
+fn each_value_of_a_series_is_scored_and_a_bad_row_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (series, scores) = (dir.path().join("series.csv"), dir.path().join("scores.csv"));
+    let value = |n: i32| if n == 900 { 500 } else { 100 + n * 7 % 13 };
+    let rows: String = (0..1_000).map(|n| format!("{},{}\n", 1_700_000_000 + n * 300, value(n))).collect();
+    std::fs::write(&series, format!("timestamp,value\n{rows}")).unwrap();
+    let scored = watchfire().arg("score").arg(&series).arg("--out").arg(&scores).output().unwrap();
+    let said = String::from_utf8_lossy(&scored.stderr).into_owned();
+    assert!(scored.status.success() && said.starts_with("1000 values, 1 of them alarms"), "{said}");
+    let scores = std::fs::read_to_string(&scores).unwrap();
+    let alarms: Vec<&str> = scores.lines().skip(1).filter(|row| is_alarm(row)).collect();
+    assert!(scores.starts_with("timestamp,value,anomaly_score\n") && scores.lines().count() == 1_001);
+    assert!(matches!(alarms[..], [row] if row.starts_with("1700270000,500,")), "{alarms:?}");
+
+    std::fs::write(&series, "timestamp,value\n1700000000,1\n1700000300,many\n").unwrap();
+    let refused = watchfire().arg("score").arg(&series).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("series.csv") && said.contains("line 3"), "{said}");
+}
+
+fn is_alarm(row: &str) -> bool {
+    row.rsplit(',').next().and_then(|score| score.parse().ok()).is_some_and(|score: f64| score >= 0.5)
+}

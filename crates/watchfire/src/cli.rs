@@ -27,6 +27,8 @@ enum Command {
     Replay(commands::replay::ReplayArgs),
     /// Show what becomes of each line of a log, step by step, and why.
     Explain(commands::explain::ExplainArgs),
+    /// Score each value of a series (CSV with timestamp and value) for how anomalous it is, in real time.
+    Score(commands::score::ScoreArgs),
     /// Make realistic partner traffic, with labelled attacks if you like.
     Generate(commands::generate::GenerateArgs),
     /// Check the configuration and the source descriptions, and say what they amount to.
@@ -133,6 +135,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Send(args) => commands::send::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
+        Command::Score(args) => commands::score::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Redrive(args) => commands::redrive::run(&args),

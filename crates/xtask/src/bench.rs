@@ -7,6 +7,7 @@ mod normalize;
 mod process;
 mod recall;
 mod report;
+mod score;
 
 use clap::Subcommand;
 
@@ -21,6 +22,8 @@ pub(crate) enum Bench {
     Broker(broker::BrokerBench),
     /// Reading lines of each format: CPU, speed and memory, beside parsing them and nothing else.
     Normalize(normalize::NormalizeBench),
+    /// The scorer of series on Numenta's benchmark, or another of its form.
+    Score(score::ScoreBench),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
@@ -28,5 +31,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         Bench::EndToEnd(options) => end_to_end::run(options),
         Bench::Broker(options) => broker::run(options),
         Bench::Normalize(options) => normalize::run(options),
+        Bench::Score(options) => score::run(options),
     }
 }
