@@ -31,5 +31,5 @@ pub use csv::{ScoreError, Summary, score_csv};
 pub use scorer::Scorer;
 
 /// A score at or above this is an alarm: the mean of the four smallest probabilities (as powers of
-/// ten) is then below 10^-2.9. It was set on seeded synthetic series and public request rates.
+/// ten) is then below 10^-2.9. It was chosen on seeded synthetic series, request rates and a part of NAB (`README.md`).
 pub const THRESHOLD: f64 = 0.5;
