@@ -1,6 +1,6 @@
 //! How anomalous is each value of a series, judged in real time by what came before it.
 //!
-//! Start with [`Scorer`]: `measures.rs` asks each value thirty questions (level, change, roughness,
+//! Start with [`Scorer`]: `measures.rs` asks of each value some thirty things (level, change, roughness,
 //! time of day and of week, each at several scales and in both directions); `tail.rs` says how rare
 //! each answer is in this series; the four rarest together are the evidence; `quiet.rs` makes one
 //! alarm of one stretch of trouble. [`score_csv`] does it for a file.
@@ -31,5 +31,5 @@ pub use csv::{ScoreError, Summary, score_csv};
 pub use scorer::Scorer;
 
 /// A score at or above this is an alarm: the mean of the four smallest probabilities (as powers of
-/// ten) is then below 10^-2.9. It was set on seeded synthetic series and public request rates.
+/// ten) is then below 10^-2.9. It was chosen on seeded synthetic series, request rates and a part of NAB (`README.md`).
 pub const THRESHOLD: f64 = 0.5;

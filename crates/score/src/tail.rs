@@ -18,7 +18,7 @@ const TAIL_SHARE: f64 = 0.03;
 /// The exponent believed before there is evidence, and how many tail values it weighs.
 const PRIOR_EXPONENT: f64 = 0.25;
 const PRIOR_WEIGHT: f64 = 8.0;
-/// How many values back weigh e times less: two months of five minutes are not forgotten by a week.
+/// How many values back weigh e times less: five weeks where they come every five minutes.
 const HORIZON: f64 = 10_000.0;
 /// Above this, growing weights are scaled back to 1.
 const RESCALE_AT: f64 = 1e6;

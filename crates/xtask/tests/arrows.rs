@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "alerting",
             "keep",
             "api",
+            "score",
             "testkit",
         ],
     ),
