@@ -16,6 +16,7 @@ mod tally;
 mod telling;
 mod watermark;
 
+mod book;
 mod catalogue;
 mod class;
 mod config;

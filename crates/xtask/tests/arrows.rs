@@ -38,7 +38,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "alerting",
             "keep",
             "api",
-            "score",
             "testkit",
         ],
     ),

@@ -13,11 +13,11 @@ mod key;
 mod place;
 
 use event::{EventTime, Observation, ObservationBatch, ObservationKind, Tenant};
-use serde::{Deserialize, Serialize};
 
+use crate::book::Book;
 use crate::config::DetectConfig;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
-use crate::keyed::{Keyed, Slot, SlotId};
+use crate::keyed::SlotId;
 use crate::rows;
 use crate::watermark::Watermarks;
 use crate::witness::delivery;
@@ -34,38 +34,15 @@ const DELIVERIES_MAX: usize = 256;
 
 /// The detector.
 pub(crate) struct KeyUse {
-    keys: Keyed<ApiKey>,
+    book: Book<ApiKey>,
     config: KeyUseConfig,
-    totals: Totals,
-}
-
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-struct Totals {
-    observations: u64,
-    late: u64,
-    duplicates: u64,
-}
-
-#[derive(Deserialize)]
-struct Saved {
-    keys: Vec<Slot<ApiKey>>,
-    totals: Totals,
-    evicted: u64,
-}
-
-#[derive(Serialize)]
-struct Saving<'a> {
-    keys: Vec<&'a Slot<ApiKey>>,
-    totals: Totals,
-    evicted: u64,
 }
 
 impl KeyUse {
     pub(crate) fn new(config: &DetectConfig) -> Self {
         Self {
-            keys: Keyed::new(config.keys_per_tenant_max),
+            book: Book::new(NAME, STATE_VERSION, config.keys_per_tenant_max),
             config: config.key_use.clone(),
-            totals: Totals::default(),
         }
     }
 
@@ -74,11 +51,11 @@ impl KeyUse {
         let (tenant, name) = (o.tenant.as_deref()?, o.api_key.as_deref()?);
         let watermark = watermarks.of(tenant).unwrap_or(EventTime::MIN);
         let time = o.time.filter(|_| Use::is_one(o))?;
-        let id = self.keys.find_or_insert(tenant, name, ApiKey::default)?;
-        self.keys.touch(id, time);
-        let (_, key) = self.keys.get_mut(id)?;
+        let id = self.book.keys.find_or_insert(tenant, name, ApiKey::default)?;
+        self.book.keys.touch(id, time);
+        let (_, key) = self.book.keys.get_mut(id)?;
         if !key.seen.insert(delivery(o), DELIVERIES_MAX) {
-            self.totals.duplicates += 1;
+            self.book.totals.duplicates += 1;
             return None;
         }
         // Nearly all are, and there is nothing to tell of them.
@@ -86,17 +63,17 @@ impl KeyUse {
             return None;
         }
         let found = Use::new(o, time, watermark);
-        self.totals.late += u64::from(found.late);
+        self.book.totals.late += u64::from(found.late);
         key.add(&found, watermark, &self.config);
         Some(id)
     }
 
     /// Tells what there is to tell of a key.
     fn tell(&mut self, id: SlotId, now: EventTime, watermark: EventTime, alerts: &mut AlertChanges) {
-        let Some((key, state)) = self.keys.get_mut(id) else { return };
+        let Some((key, state)) = self.book.keys.get_mut(id) else { return };
         let wake = state.tell(key, now, watermark, &self.config, alerts);
         if let Some(wake) = wake {
-            self.keys.wake_at(id, wake);
+            self.book.keys.wake_at(id, wake);
         }
     }
 }
@@ -114,49 +91,36 @@ impl Detector for KeyUse {
     ) {
         let kinds = [ObservationKind::AuthByAccount, ObservationKind::KeyUse];
         for (_, o) in rows::having(observations, &kinds, "key_use") {
-            self.totals.observations += 1;
+            self.book.totals.observations += 1;
             if let (Some(id), Some(tenant)) = (self.take_in(&o, watermarks), o.tenant.as_deref()) {
                 let watermark = watermarks.of(tenant).unwrap_or(EventTime::MIN);
                 self.tell(id, o.time.unwrap_or_default(), watermark, alerts);
             }
         }
-        drop(self.keys.evict());
+        drop(self.book.keys.evict());
     }
 
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
-        for id in self.keys.take_due(tenant, up_to) {
-            let Some((_, key)) = self.keys.get_mut(id) else { continue };
+        for id in self.book.keys.take_due(tenant, up_to) {
+            let Some((_, key)) = self.book.keys.get_mut(id) else { continue };
             key.settle(up_to, &self.config);
             self.tell(id, up_to, up_to, alerts);
-            if self.keys.get_mut(id).is_some_and(|(_, key)| key.is_idle(up_to, &self.config)) {
-                self.keys.remove(id);
+            if self.book.keys.get_mut(id).is_some_and(|(_, key)| key.is_idle(up_to, &self.config)) {
+                self.book.keys.remove(id);
             }
         }
     }
 
     fn snapshot(&self) -> DetectorState {
-        let saving =
-            Saving { keys: self.keys.slots(), totals: self.totals, evicted: self.keys.evicted_total };
-        DetectorState::write(NAME, STATE_VERSION, &saving)
+        self.book.snapshot()
     }
 
     fn restore(&mut self, state: DetectorState) -> Result<(), BadState> {
-        let saved: Saved = state.read(NAME, STATE_VERSION)?;
-        self.keys.restore(saved.keys, saved.evicted);
-        self.totals = saved.totals;
-        Ok(())
+        self.book.restore(&state)
     }
 
     fn stats(&self) -> DetectorStats {
-        DetectorStats {
-            name: NAME,
-            keys: self.keys.len() as u64,
-            open_episodes: self.keys.values().map(ApiKey::open).sum(),
-            observations_total: self.totals.observations,
-            late_total: self.totals.late,
-            duplicates_total: self.totals.duplicates,
-            evicted_total: self.keys.evicted_total,
-        }
+        self.book.stats(ApiKey::open)
     }
 }
 

@@ -15,10 +15,11 @@ mod walk;
 use event::{EventTime, Observation, ObservationBatch, ObservationKind, Severity, Tenant};
 use serde::{Deserialize, Serialize};
 
+use crate::book::Book;
 use crate::class::ClassInfo;
 use crate::config::{DetectConfig, in_range};
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
-use crate::keyed::{Keyed, Slot, SlotId};
+use crate::keyed::SlotId;
 use crate::rows;
 use crate::watermark::Watermarks;
 use call::Call;
@@ -77,38 +78,15 @@ impl ObjectAccessConfig {
 
 /// The detector.
 pub(crate) struct ObjectAccess {
-    accounts: Keyed<Account>,
+    book: Book<Account>,
     config: ObjectAccessConfig,
-    totals: Totals,
-}
-
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-struct Totals {
-    observations: u64,
-    late: u64,
-    duplicates: u64,
-}
-
-#[derive(Deserialize)]
-struct Saved {
-    accounts: Vec<Slot<Account>>,
-    totals: Totals,
-    evicted: u64,
-}
-
-#[derive(Serialize)]
-struct Saving<'a> {
-    accounts: Vec<&'a Slot<Account>>,
-    totals: Totals,
-    evicted: u64,
 }
 
 impl ObjectAccess {
     pub(crate) fn new(config: &DetectConfig) -> Self {
         Self {
-            accounts: Keyed::new(config.keys_per_tenant_max),
+            book: Book::new(NAME, STATE_VERSION, config.keys_per_tenant_max),
             config: config.object_access.clone(),
-            totals: Totals::default(),
         }
     }
 
@@ -116,20 +94,20 @@ impl ObjectAccess {
         let tenant = o.tenant.as_deref()?;
         let watermark = watermarks.of(tenant).unwrap_or(EventTime::MIN);
         let call = Call::new(o, watermark)?;
-        self.totals.observations += 1;
-        self.totals.late += u64::from(call.late);
-        let id = self.accounts.find_or_insert(tenant, &call.account, Account::default)?;
-        self.accounts.touch(id, call.time);
-        let (_, account) = self.accounts.get_mut(id)?;
+        self.book.totals.observations += 1;
+        self.book.totals.late += u64::from(call.late);
+        let id = self.book.keys.find_or_insert(tenant, &call.account, Account::default)?;
+        self.book.keys.touch(id, call.time);
+        let (_, account) = self.book.keys.get_mut(id)?;
         let is_news = account.add(call, &self.config);
-        self.totals.duplicates += u64::from(!is_news);
+        self.book.totals.duplicates += u64::from(!is_news);
         is_news.then_some(id)
     }
 
     fn tell(&mut self, id: SlotId, now: EventTime, watermark: EventTime, alerts: &mut AlertChanges) {
-        let Some((key, account)) = self.accounts.get_mut(id) else { return };
+        let Some((key, account)) = self.book.keys.get_mut(id) else { return };
         let wake = account.tell(key, now, watermark, &self.config, alerts);
-        self.accounts.wake_at(id, wake);
+        self.book.keys.wake_at(id, wake);
     }
 }
 
@@ -151,44 +129,28 @@ impl Detector for ObjectAccess {
                 self.tell(id, o.time.unwrap_or_default(), watermark, alerts);
             }
         }
-        drop(self.accounts.evict());
+        drop(self.book.keys.evict());
     }
 
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
-        for id in self.accounts.take_due(tenant, up_to) {
+        for id in self.book.keys.take_due(tenant, up_to) {
             self.tell(id, up_to, up_to, alerts);
-            if self.accounts.get_mut(id).is_some_and(|(_, account)| account.forget(up_to)) {
-                self.accounts.remove(id);
+            if self.book.keys.get_mut(id).is_some_and(|(_, account)| account.forget(up_to)) {
+                self.book.keys.remove(id);
             }
         }
     }
 
     fn snapshot(&self) -> DetectorState {
-        let saving = Saving {
-            accounts: self.accounts.slots(),
-            totals: self.totals,
-            evicted: self.accounts.evicted_total,
-        };
-        DetectorState::write(NAME, STATE_VERSION, &saving)
+        self.book.snapshot()
     }
 
     fn restore(&mut self, state: DetectorState) -> Result<(), BadState> {
-        let saved: Saved = state.read(NAME, STATE_VERSION)?;
-        self.accounts.restore(saved.accounts, saved.evicted);
-        self.totals = saved.totals;
-        Ok(())
+        self.book.restore(&state)
     }
 
     fn stats(&self) -> DetectorStats {
-        DetectorStats {
-            name: NAME,
-            keys: self.accounts.len() as u64,
-            open_episodes: self.accounts.values().map(Account::open).sum(),
-            observations_total: self.totals.observations,
-            late_total: self.totals.late,
-            duplicates_total: self.totals.duplicates,
-            evicted_total: self.accounts.evicted_total,
-        }
+        self.book.stats(Account::open)
     }
 }
 

@@ -21,15 +21,17 @@ use serde::{Deserialize, Serialize};
 
 pub use rules::ProbingConfig;
 
+use crate::book::Book;
 use crate::class::ClassInfo;
 use crate::config::DetectConfig;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
-use crate::episode::{Announced, CELL_MS, announce, cell_of, update_is_due};
-use crate::keyed::{Kept, Keyed, Slot, SlotId};
+use crate::episode::{CELL_MS, cell_of};
+use crate::keyed::{Kept, SlotId};
 use crate::rows;
 use crate::seen::Seen;
 use crate::stable;
 use crate::tally::{Breakdown, Tally};
+use crate::telling::Telling;
 use crate::watermark::Watermarks;
 use crate::witness::{Witness, delivery};
 use describe::describe;
@@ -73,8 +75,7 @@ pub(super) const TELLTALE: ClassInfo = ClassInfo {
 /// The detector.
 pub(crate) struct Probing {
     config: ProbingConfig,
-    scans: Keyed<Scan>,
-    totals: Totals,
+    book: Book<Scan>,
 }
 
 /// What one network looked for on one day.
@@ -93,34 +94,12 @@ struct Scan {
     first: Option<Arc<Witness>>,
     ingested_at: EventTime,
     late: bool,
-    announced: Option<Announced>,
-    untold: bool,
-}
-
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-struct Totals {
-    observations: u64,
-    late: u64,
-    duplicates: u64,
-}
-
-#[derive(Deserialize)]
-struct Saved {
-    scans: Vec<Slot<Scan>>,
-    totals: Totals,
-    evicted: u64,
-}
-
-#[derive(Serialize)]
-struct Saving<'a> {
-    scans: Vec<&'a Slot<Scan>>,
-    totals: Totals,
-    evicted: u64,
+    told: Telling,
 }
 
 impl Kept for Scan {
     fn rank(&self) -> u8 {
-        u8::from(self.announced.is_some())
+        u8::from(self.told.is_told())
     }
 }
 
@@ -152,7 +131,7 @@ impl Scan {
             self.met.look(&fact, &self.window, config);
         }
         self.met.note_answer(telltale, status);
-        self.untold = true;
+        self.told.has_news();
         true
     }
 
@@ -173,8 +152,7 @@ impl Probing {
     pub(crate) fn new(config: &DetectConfig) -> Self {
         Self {
             config: config.probing.clone(),
-            scans: Keyed::new(config.keys_per_tenant_max),
-            totals: Totals::default(),
+            book: Book::new(NAME, STATE_VERSION, config.keys_per_tenant_max),
         }
     }
 
@@ -185,38 +163,32 @@ impl Probing {
         // What is late counts as of when it comes: the windows that it belongs to are over.
         let counted = time.max(watermark.filter(|_| late).unwrap_or(time));
         let day = cell_of(stable::hash(&[tenant, net]), counted);
-        self.totals.late += u64::from(late);
+        self.book.totals.late += u64::from(late);
         let name = format!("{net}{BETWEEN}{}", day.millis());
-        let id = self.scans.find_or_insert(tenant, &name, || Scan { day, ..Scan::default() })?;
-        let (_, scan) = self.scans.get_mut(id)?;
+        let id = self.book.keys.find_or_insert(tenant, &name, || Scan { day, ..Scan::default() })?;
+        let (_, scan) = self.book.keys.get_mut(id)?;
         let is_news = scan.add(o, counted, &self.config);
         scan.late |= late && is_news;
-        self.totals.duplicates += u64::from(!is_news);
-        self.scans.touch(id, time);
+        self.book.totals.duplicates += u64::from(!is_news);
+        self.book.keys.touch(id, time);
         is_news.then_some(id)
     }
 
     /// Tells of a scan, if there is something to tell.
     fn tell(&mut self, id: SlotId, now: EventTime, is_open: bool, alerts: &mut AlertChanges) {
-        let Some((key, scan)) = self.scans.get_mut(id) else { return };
+        let Some((key, scan)) = self.book.keys.get_mut(id) else { return };
         let mut wake = scan.day + CELL_MS;
         if let Some(oldest) = scan.window.oldest() {
             wake = wake.min(oldest + self.config.window_ms());
         }
-        let was_untold = std::mem::take(&mut scan.untold);
-        if (was_untold || !is_open)
-            && let Some(alert) = describe(key, scan, &self.config, is_open)
-        {
-            let due = update_is_due(scan.announced.as_ref(), now);
-            let change = announce(&mut scan.announced, alert, now);
-            // Held back for the rest of the minute.
-            scan.untold = change.is_none() && !due;
-            alerts.extend(change);
-            if let Some(announced) = scan.announced.filter(|_| scan.untold) {
-                wake = wake.min(announced.next_minute());
-            }
+        if let Some(found) = scan.met.finding(&self.config) {
+            let mut told = scan.told;
+            let alert = || describe(key, scan, &self.config, is_open);
+            wake =
+                told.tell(found.severity, alert, now, is_open, alerts).into_iter().fold(wake, EventTime::min);
+            scan.told = told;
         }
-        self.scans.wake_at(id, wake.max(now + 1));
+        self.book.keys.wake_at(id, wake.max(now + 1));
     }
 }
 
@@ -233,50 +205,37 @@ impl Detector for Probing {
     ) {
         let mut news = Vec::new();
         for (_, o) in rows::of_kind(observations, &[ObservationKind::Probe]) {
-            self.totals.observations += 1;
+            self.book.totals.observations += 1;
             news.extend(self.take_in(&o, watermarks).map(|id| (id, o.time.unwrap_or_default())));
         }
         for (id, time) in news {
             self.tell(id, time, true, alerts);
         }
-        drop(self.scans.evict());
+        drop(self.book.keys.evict());
     }
 
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
-        for id in self.scans.take_due(tenant, up_to) {
-            let Some((_, scan)) = self.scans.get_mut(id) else { continue };
+        for id in self.book.keys.take_due(tenant, up_to) {
+            let Some((_, scan)) = self.book.keys.get_mut(id) else { continue };
             let is_over = up_to >= scan.day + CELL_MS;
             scan.window.forget(up_to - self.config.window_ms());
             self.tell(id, up_to, !is_over, alerts);
             if is_over {
-                self.scans.remove(id);
+                self.book.keys.remove(id);
             }
         }
     }
 
     fn snapshot(&self) -> DetectorState {
-        let saving =
-            Saving { scans: self.scans.slots(), totals: self.totals, evicted: self.scans.evicted_total };
-        DetectorState::write(NAME, STATE_VERSION, &saving)
+        self.book.snapshot()
     }
 
     fn restore(&mut self, state: DetectorState) -> Result<(), BadState> {
-        let saved: Saved = state.read(NAME, STATE_VERSION)?;
-        self.scans.restore(saved.scans, saved.evicted);
-        self.totals = saved.totals;
-        Ok(())
+        self.book.restore(&state)
     }
 
     fn stats(&self) -> DetectorStats {
-        DetectorStats {
-            name: NAME,
-            keys: self.scans.len() as u64,
-            open_episodes: self.scans.values().filter(|scan| scan.announced.is_some()).count() as u64,
-            observations_total: self.totals.observations,
-            late_total: self.totals.late,
-            duplicates_total: self.totals.duplicates,
-            evicted_total: self.scans.evicted_total,
-        }
+        self.book.stats(|scan| u64::from(scan.told.is_told()))
     }
 }
 

@@ -13,11 +13,12 @@ use std::sync::Arc;
 use event::{EventTime, Observation, ObservationBatch, ObservationKind, Severity, Tenant};
 use serde::{Deserialize, Serialize};
 
+use crate::book::Book;
 use crate::class::ClassInfo;
 use crate::config::DetectConfig;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::episode::CELL_MS;
-use crate::keyed::{Kept, Key, Keyed, Slot, SlotId};
+use crate::keyed::{Kept, Key, SlotId};
 use crate::rows;
 use crate::seen::Seen;
 use crate::tally::Tally;
@@ -53,8 +54,7 @@ pub(super) const EXPOSED: ClassInfo = ClassInfo {
 
 /// The detector.
 pub(crate) struct SecretExposure {
-    leaks: Keyed<Leak>,
-    totals: Totals,
+    book: Book<Leak>,
 }
 
 /// One kind of secret in one place of one feed on one day.
@@ -72,27 +72,6 @@ struct Leak {
     ingested_at: EventTime,
     late: bool,
     told: Telling,
-}
-
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-struct Totals {
-    observations: u64,
-    late: u64,
-    duplicates: u64,
-}
-
-#[derive(Deserialize)]
-struct Saved {
-    leaks: Vec<Slot<Leak>>,
-    totals: Totals,
-    evicted: u64,
-}
-
-#[derive(Serialize)]
-struct Saving<'a> {
-    leaks: Vec<&'a Slot<Leak>>,
-    totals: Totals,
-    evicted: u64,
 }
 
 impl Kept for Leak {
@@ -138,7 +117,7 @@ fn parts(key: &Key) -> Option<(&str, &str, &str)> {
 
 impl SecretExposure {
     pub(crate) fn new(config: &DetectConfig) -> Self {
-        Self { leaks: Keyed::new(config.keys_per_tenant_max), totals: Totals::default() }
+        Self { book: Book::new(NAME, STATE_VERSION, config.keys_per_tenant_max) }
     }
 
     fn take_in(&mut self, o: &Observation<'_>, watermarks: &Watermarks) -> Option<SlotId> {
@@ -148,24 +127,24 @@ impl SecretExposure {
         let late = watermark.is_some_and(|watermark| time < watermark);
         // A day that is over has been told; what comes after it is told with the day on which it comes.
         let day = time.max(watermark.filter(|_| late).unwrap_or(time)).floor(CELL_MS);
-        self.totals.late += u64::from(late);
+        self.book.totals.late += u64::from(late);
         let name = format!("{topic}{BETWEEN}{kind}{BETWEEN}{place}{BETWEEN}{}", day.millis());
-        let id = self.leaks.find_or_insert(tenant, &name, || Leak { day, ..Leak::default() })?;
-        let (_, leak) = self.leaks.get_mut(id)?;
+        let id = self.book.keys.find_or_insert(tenant, &name, || Leak { day, ..Leak::default() })?;
+        let (_, leak) = self.book.keys.get_mut(id)?;
         let is_news = leak.add(o, format!("{} in {place}", describe::said(kind)), late);
-        self.totals.duplicates += u64::from(!is_news);
-        self.leaks.touch(id, time);
+        self.book.totals.duplicates += u64::from(!is_news);
+        self.book.keys.touch(id, time);
         is_news.then_some(id)
     }
 
     /// Tells of a leak, if there is something to tell.
     fn tell(&mut self, id: SlotId, now: EventTime, is_open: bool, alerts: &mut AlertChanges) {
-        let Some((key, leak)) = self.leaks.get_mut(id) else { return };
+        let Some((key, leak)) = self.book.keys.get_mut(id) else { return };
         let mut told = leak.told;
         let more = told.tell(severity(key, leak), || describe(key, leak, is_open), now, is_open, alerts);
         leak.told = told;
         let day_end = leak.day + CELL_MS;
-        self.leaks.wake_at(id, more.map_or(day_end, |more| more.min(day_end)));
+        self.book.keys.wake_at(id, more.map_or(day_end, |more| more.min(day_end)));
     }
 }
 
@@ -182,49 +161,36 @@ impl Detector for SecretExposure {
     ) {
         let mut news = Vec::new();
         for (_, o) in rows::of_kind(observations, &[ObservationKind::Secret]) {
-            self.totals.observations += 1;
+            self.book.totals.observations += 1;
             news.extend(self.take_in(&o, watermarks).map(|id| (id, o.time.unwrap_or_default())));
         }
         for (id, time) in news {
             self.tell(id, time, true, alerts);
         }
-        drop(self.leaks.evict());
+        drop(self.book.keys.evict());
     }
 
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
-        for id in self.leaks.take_due(tenant, up_to) {
-            let Some((_, leak)) = self.leaks.get_mut(id) else { continue };
+        for id in self.book.keys.take_due(tenant, up_to) {
+            let Some((_, leak)) = self.book.keys.get_mut(id) else { continue };
             let is_over = up_to >= leak.day + CELL_MS;
             self.tell(id, up_to, !is_over, alerts);
             if is_over {
-                self.leaks.remove(id);
+                self.book.keys.remove(id);
             }
         }
     }
 
     fn snapshot(&self) -> DetectorState {
-        let saving =
-            Saving { leaks: self.leaks.slots(), totals: self.totals, evicted: self.leaks.evicted_total };
-        DetectorState::write(NAME, STATE_VERSION, &saving)
+        self.book.snapshot()
     }
 
     fn restore(&mut self, state: DetectorState) -> Result<(), BadState> {
-        let saved: Saved = state.read(NAME, STATE_VERSION)?;
-        self.leaks.restore(saved.leaks, saved.evicted);
-        self.totals = saved.totals;
-        Ok(())
+        self.book.restore(&state)
     }
 
     fn stats(&self) -> DetectorStats {
-        DetectorStats {
-            name: NAME,
-            keys: self.leaks.len() as u64,
-            open_episodes: self.leaks.values().filter(|leak| leak.told.is_told()).count() as u64,
-            observations_total: self.totals.observations,
-            late_total: self.totals.late,
-            duplicates_total: self.totals.duplicates,
-            evicted_total: self.leaks.evicted_total,
-        }
+        self.book.stats(|leak| u64::from(leak.told.is_told()))
     }
 }
 

@@ -13,10 +13,11 @@ use std::collections::BTreeMap;
 use event::{EventTime, Observation, ObservationBatch, ObservationKind, Signal, Tenant};
 use serde::{Deserialize, Serialize};
 
+use crate::book::Book;
 use crate::config::DetectConfig;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::episode::CELL_MS;
-use crate::keyed::{Kept, Keyed, Slot, SlotId};
+use crate::keyed::{Kept, SlotId};
 use crate::rows;
 use crate::seen::Seen;
 use crate::tally::Tally;
@@ -39,9 +40,8 @@ const LATE_MS: i64 = 3_600_000;
 
 /// The detector.
 pub(crate) struct Threshold {
-    keys: Keyed<Counted>,
+    book: Book<Counted>,
     config: ThresholdConfig,
-    totals: Totals,
 }
 
 /// What is counted of one key. Its name begins with the signal's.
@@ -63,27 +63,6 @@ struct Day {
     ingested_at: EventTime,
     late: bool,
     told: Telling,
-}
-
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-struct Totals {
-    observations: u64,
-    late: u64,
-    duplicates: u64,
-}
-
-#[derive(Deserialize)]
-struct Saved {
-    keys: Vec<Slot<Counted>>,
-    totals: Totals,
-    evicted: u64,
-}
-
-#[derive(Serialize)]
-struct Saving<'a> {
-    keys: Vec<&'a Slot<Counted>>,
-    totals: Totals,
-    evicted: u64,
 }
 
 impl Kept for Counted {
@@ -145,9 +124,8 @@ fn day_of(time: EventTime, watermark: EventTime) -> EventTime {
 impl Threshold {
     pub(crate) fn new(config: &DetectConfig) -> Self {
         Self {
-            keys: Keyed::new(config.keys_per_tenant_max),
+            book: Book::new(NAME, STATE_VERSION, config.keys_per_tenant_max),
             config: config.threshold.clone(),
-            totals: Totals::default(),
         }
     }
 
@@ -155,18 +133,18 @@ impl Threshold {
         let (tenant, time, entity) = (o.tenant.as_deref()?, o.time?, o.entity.as_deref()?);
         let signal = Signal::from_name(o.reason.as_deref()?)?;
         let name = rule::key(signal, entity);
-        let id = self.keys.find_or_insert(tenant, &name, Counted::default)?;
-        self.keys.touch(id, time);
-        let (_, counted) = self.keys.get_mut(id)?;
+        let id = self.book.keys.find_or_insert(tenant, &name, Counted::default)?;
+        self.book.keys.touch(id, time);
+        let (_, counted) = self.book.keys.get_mut(id)?;
         let is_news = counted.add(o, time, watermark, self.config.rule(signal));
-        self.totals.late += u64::from(time < watermark);
-        self.totals.duplicates += u64::from(!is_news);
+        self.book.totals.late += u64::from(time < watermark);
+        self.book.totals.duplicates += u64::from(!is_news);
         is_news.then_some(id)
     }
 
     /// Tells what there is to tell of a key, and forgets what is over.
     fn tell(&mut self, id: SlotId, now: EventTime, watermark: EventTime, alerts: &mut AlertChanges) {
-        let Some((key, counted)) = self.keys.get_mut(id) else { return };
+        let Some((key, counted)) = self.book.keys.get_mut(id) else { return };
         let Some(rule) = rule::of(&key.name, &self.config) else { return };
         let mut wake =
             counted.times.first_key_value().map(|(first, _)| *first + rule.window_ms + LATE_MS + 1);
@@ -183,8 +161,8 @@ impl Threshold {
             wake = wake.into_iter().chain(more).min();
         }
         match counted.forget(watermark, rule) {
-            true => drop(self.keys.remove(id)),
-            false => wake.into_iter().for_each(|wake| self.keys.wake_at(id, wake)),
+            true => drop(self.book.keys.remove(id)),
+            false => wake.into_iter().for_each(|wake| self.book.keys.wake_at(id, wake)),
         }
     }
 }
@@ -201,46 +179,32 @@ impl Detector for Threshold {
         alerts: &mut AlertChanges,
     ) {
         for (_, o) in rows::of_kind(observations, &[ObservationKind::Signal]) {
-            self.totals.observations += 1;
+            self.book.totals.observations += 1;
             let watermark = o.tenant.as_deref().and_then(|tenant| watermarks.of(tenant));
             let watermark = watermark.unwrap_or(EventTime::MIN);
             if let Some(id) = self.take_in(&o, watermark) {
                 self.tell(id, o.time.unwrap_or_default(), watermark, alerts);
             }
         }
-        drop(self.keys.evict());
+        drop(self.book.keys.evict());
     }
 
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
-        for id in self.keys.take_due(tenant, up_to) {
+        for id in self.book.keys.take_due(tenant, up_to) {
             self.tell(id, up_to, up_to, alerts);
         }
     }
 
     fn snapshot(&self) -> DetectorState {
-        let saving =
-            Saving { keys: self.keys.slots(), totals: self.totals, evicted: self.keys.evicted_total };
-        DetectorState::write(NAME, STATE_VERSION, &saving)
+        self.book.snapshot()
     }
 
     fn restore(&mut self, state: DetectorState) -> Result<(), BadState> {
-        let saved: Saved = state.read(NAME, STATE_VERSION)?;
-        self.keys.restore(saved.keys, saved.evicted);
-        self.totals = saved.totals;
-        Ok(())
+        self.book.restore(&state)
     }
 
     fn stats(&self) -> DetectorStats {
-        let told = |counted: &Counted| counted.days.values().filter(|day| day.told.is_told()).count() as u64;
-        DetectorStats {
-            name: NAME,
-            keys: self.keys.len() as u64,
-            open_episodes: self.keys.values().map(told).sum(),
-            observations_total: self.totals.observations,
-            late_total: self.totals.late,
-            duplicates_total: self.totals.duplicates,
-            evicted_total: self.keys.evicted_total,
-        }
+        self.book.stats(|counted| counted.days.values().filter(|day| day.told.is_told()).count() as u64)
     }
 }
 
