@@ -10,7 +10,7 @@ use super::classes::Class;
 use super::config::KeyUseConfig;
 use super::describe;
 use super::finding::Finding;
-use super::place::{NEW_FOR_MS, Places};
+use super::place::{NEW_FOR_MS, PlaceName, Places};
 use crate::detector::AlertChanges;
 use crate::episode::CELL_MS;
 use crate::keyed::{Kept, Key};
@@ -269,13 +269,16 @@ impl ApiKey {
     fn judge_places(&mut self, watermark: EventTime, config: &KeyUseConfig) {
         let Some(began) = self.began else { return };
         let (uses, since) = (self.uses, &self.since);
-        self.places.judge(|first| {
+        self.places.judge(|place, first| {
             if watermark > first {
                 let before = uses.saturating_add(since.range(..first).map(|(_, times)| times).sum());
                 return Some(before >= config.history_uses && first - began >= config.history_ms);
             }
-            let is_certain = uses >= config.history_uses && watermark - began >= config.history_ms;
-            is_certain.then_some(true)
+            // Of a country that is certain at its first use, whatever is still to come. What lies in a country
+            // is told of by itself only if that is not new, and which country that is its first use says.
+            let is_country = matches!(place, PlaceName::Country(_));
+            let has_past = uses >= config.history_uses && watermark - began >= config.history_ms;
+            (is_country && has_past).then_some(true)
         });
     }
 

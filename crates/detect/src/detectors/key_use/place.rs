@@ -74,16 +74,18 @@ pub(super) struct Place {
     pub(super) first: EventTime,
     last: EventTime,
     pub(super) verdict: Verdict,
-    /// The wider places that it lies in, as its first use said.
+    /// The wider places that it lies in, as its first use said, and which that was.
     within: Vec<PlaceName>,
+    first_id: Box<str>,
     /// Its uses, while it may be new.
     pub(super) news: Option<Box<Finding>>,
 }
 
 impl Place {
     fn add(&mut self, found: &Use, within: &[PlaceName]) {
-        if found.time() < self.first {
-            (self.first, self.within) = (found.time(), within.to_vec());
+        let id = &found.witness.event_id;
+        if (found.time(), id) < (self.first, &self.first_id) {
+            (self.first, self.first_id, self.within) = (found.time(), id.clone(), within.to_vec());
         }
         self.last = self.last.max(found.time());
         if let Some(news) = self.news.as_mut().filter(|_| found.time() < self.first + NEW_FOR_MS) {
@@ -109,6 +111,7 @@ impl Places {
                 last: found.time(),
                 verdict: if may_be_new { Verdict::Open } else { Verdict::Usual },
                 within: within.clone(),
+                first_id: found.witness.event_id.clone(),
                 news: may_be_new.then(Box::default),
             });
             place.add(found, &within);
@@ -140,13 +143,13 @@ impl Places {
         self.0.keys().filter(|known| known.class() == name.class()).count() >= PLACES_MAX
     }
 
-    /// Judges the places that are still open, the widest first. `judge` is given when a place was first
-    /// seen, and says whether it is new, as soon as that is certain.
-    pub(super) fn judge(&mut self, judge: impl Fn(EventTime) -> Option<bool>) {
+    /// Judges the places that are still open, the widest first. `judge` is given a place and when it was
+    /// first seen, and says whether it is new, as soon as that is certain.
+    pub(super) fn judge(&mut self, judge: impl Fn(&PlaceName, EventTime) -> Option<bool>) {
         let names: Vec<PlaceName> = self.open().cloned().collect();
         for name in names {
             let Some(place) = self.0.get(&name) else { continue };
-            let Some(is_new) = judge(place.first) else { continue };
+            let Some(is_new) = judge(&name, place.first) else { continue };
             let is_covered = place.within.iter().any(|wider| {
                 self.0.get(wider).is_some_and(|wider| {
                     matches!(wider.verdict, Verdict::New | Verdict::Covered)

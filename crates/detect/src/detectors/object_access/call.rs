@@ -45,6 +45,8 @@ pub(super) struct Fact {
     /// The number at the end of the object's name.
     pub(super) number: Option<u64>,
     pub(super) day: EventTime,
+    /// Whether it was given and is told of.
+    pub(super) is_found: bool,
     pub(super) witness: Arc<Witness>,
 }
 
@@ -83,6 +85,7 @@ impl Call {
             kind: stable::hash(&[route, name]),
             number: number.parse().ok(),
             day,
+            is_found: false,
             witness: Arc::new(Witness::new(o, format!("{object} {said}"))),
         };
         let ingested_at = o.ingest_time.unwrap_or_default();

@@ -130,7 +130,7 @@ impl Account {
 
     /// Whether an object that was given lies between those that were refused around that time.
     fn find(&mut self, at: (EventTime, u64), config: &ObjectAccessConfig) {
-        let Some(fact) = self.given.get(&at) else { return };
+        let Some(fact) = self.given.get_mut(&at).filter(|fact| !fact.is_found) else { return };
         let Some(number) = fact.number else { return };
         let around = (at.0 - config.window_ms, 0)..(at.0 + config.window_ms + 1, 0);
         let refused = self.refused.range(around).map(|(_, refused)| refused);
@@ -143,12 +143,11 @@ impl Account {
         if !is_between || numbers.len() < AROUND_MIN {
             return;
         }
-        let fact = fact.clone();
+        fact.is_found = true;
         let day = self.days.entry((What::Walk, fact.day)).or_default();
-        if day.given.insert(fact.object) {
-            day.tally.add(&fact.witness, 1);
-            day.told.has_news();
-        }
+        day.given.insert(fact.object);
+        day.tally.add(&fact.witness, 1);
+        day.told.has_news();
     }
 
     /// Tells what there is to tell. Says when there may be more.
