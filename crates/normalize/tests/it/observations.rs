@@ -140,7 +140,7 @@ fn a_call_for_one_object_is_told_with_its_account() {
     };
     assert_eq!(accounts(&line("dana", 403)), ["access dana usr_90001 403"]);
     assert!(accounts(&line("-", 403)).is_empty());
-    let read = read(&line("dana", 200), None);
+    let read = read(line("dana", 200), None);
     let objects: Vec<_> =
         events(&read.observations[0]).filter_map(|row| row.object.map(|_| row.kind)).collect();
     assert_eq!(objects, [Some(ObservationKind::AuthByAccount.code())]);
