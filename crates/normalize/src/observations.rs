@@ -1,22 +1,17 @@
 //! Observations: for each event the small rows that detectors count by, keyed and routed.
 
+mod told;
+
 use std::borrow::Cow;
 
 use event::ids::{digest, partition_of, partition_of_parts, spelled};
 use event::{EventRow, Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind, RawLog};
 use hashbrown::{HashMap, HashSet};
 
-use crate::address;
-use crate::client::EDGE_ADDRESS;
-use crate::enrich::OUTSIDE_EGRESS;
+use self::told::{Told, origin};
 use crate::observe::Seen;
-use crate::probe::Probe;
 use crate::requests::Requests;
-use crate::signals::signal;
 use crate::sources::{Arrived, Sources};
-
-/// A longer id of an object is none.
-const OBJECT_BYTES_MAX: usize = 128;
 
 /// Builds the batches of observations, one for each partition.
 pub(crate) struct Observations {
@@ -62,33 +57,8 @@ impl Observations {
     /// Adds what an event yields.
     pub(crate) fn add(&mut self, row: &EventRow<'_>, seen: &Seen) {
         self.sources.add(&Arrived::of(row, seen));
-        let observe = &seen.observe;
-        let status = row.status;
-        let request = observe.yields(ObservationKind::Requests) && row.route.is_some();
-        let account = account_of(row).filter(|_| observe.yields(ObservationKind::AuthByAccount));
-        let by_address = observe.yields(ObservationKind::AuthByAddress) && row.src_ip.is_some();
-        // What is no token identifies none: a scanner's `?token=1` is not one token used often.
-        let malformed = row.flags.iter().any(|flag| flag == "malformed_token");
-        let token = row.token_fp.as_deref().filter(|_| !malformed && observe.yields(ObservationKind::Token));
-        let key = row.api_key_id.as_deref().or(row.api_key_fp.as_deref());
-        let key = key.filter(|_| observe.yields(ObservationKind::KeyUse));
-        let object = object(row);
-        let is_refused = object.is_some() && matches!(status, Some(403 | 404));
-        let caller = key.or(account).or_else(|| account_of(row).filter(|_| is_refused));
-        // A proxy's address is nobody's: all that come through it would be one.
-        let is_edge = row.flags.iter().any(|flag| flag == EDGE_ADDRESS);
-        let src_ip = row.src_ip.as_deref().filter(|_| !is_edge);
-        let net = || src_ip.and_then(address::parse).map(address::network);
-        let signal = signal(row, net);
-        let is_http = observe.yields(ObservationKind::Requests) && row.src_ip.is_some();
-        let probe = if is_http { Probe::of(row) } else { None };
-        let is_checked = caller.is_some()
-            || by_address
-            || token.is_some()
-            || signal.is_some()
-            || probe.is_some()
-            || !seen.exposed.is_empty();
-        if !request && !is_checked {
+        let told = Told::of(row, seen);
+        if !told.request && !told.is_more() {
             return;
         }
         let delivery = self.delivery(row, seen);
@@ -97,89 +67,95 @@ impl Observations {
             None => Cow::Borrowed(row.event_id.as_deref().unwrap_or_default()),
         };
         // Once folded into a count, a line that was sent twice cannot be told from two.
-        if request && delivery.is_none_or(|delivery| self.counted.insert(delivery)) {
+        if told.request && delivery.is_none_or(|delivery| self.counted.insert(delivery)) {
             self.requests.add(row, || delivery_id().into_owned());
         }
-        if !is_checked {
+        if !told.is_more() {
             return;
         }
-        let net = net();
-        let mut observation = Observation {
-            time: row.time,
-            ingest_time: row.ingest_time,
-            tenant: lent(&row.tenant),
-            delivery_id: Some(delivery_id()),
-            event_id: lent(&row.event_id),
-            kafka_topic: lent(&row.kafka_topic),
-            kafka_partition: row.kafka_partition,
-            kafka_offset: row.kafka_offset,
-            kafka_line: row.kafka_line,
-            source_format: lent(&row.source_format),
-            env: lent(&row.env),
-            action: lent(&row.action),
-            outcome: lent(&row.outcome),
-            reason: lent(&row.reason),
-            partner_id: lent(&row.partner_id),
-            user_ref: lent(&row.user_ref),
-            api_key: lent(&row.api_key_id).or(lent(&row.api_key_fp)),
-            src_ip: src_ip.map(Cow::Borrowed),
+        let (net, delivery_id) = (told.net(), delivery_id());
+        let observation = Observation {
+            delivery_id: Some(Cow::Borrowed(&*delivery_id)),
+            src_ip: told.src_ip.map(Cow::Borrowed),
             src_net: net.as_deref().map(Cow::Borrowed),
-            ua_fp: lent(&row.ua_fp),
-            origin_host: lent(&row.origin_host),
-            route: lent(&row.route),
-            status,
             count: seen.repeated,
-            ..Observation::default()
+            ..of_row(row)
         };
-        if let Some(caller) = caller {
-            let kind = match (account, key) {
-                (Some(_), _) => ObservationKind::AuthByAccount,
-                (None, Some(_)) => ObservationKind::KeyUse,
-                (None, None) => ObservationKind::Access,
-            };
-            observation.kind = Some(kind.code());
-            observation.object = object.map(Cow::Borrowed);
-            observation.object_owner = lent(&row.object_owner);
-            if key.is_some() {
-                observation.key_use = Some(origin(row, seen));
-                observation.src_asn = row.src_asn;
-                observation.src_country = lent(&row.src_country);
-                observation.ua_family = lent(&row.ua_family);
-            }
-            self.send(&observation, caller);
-            (observation.key_use, observation.src_asn) = (None, None);
-            (observation.src_country, observation.ua_family) = (None, None);
-            (observation.object, observation.object_owner) = (None, None);
+        self.send_caller(&told, row, seen, observation.clone());
+        self.send_by_network(&told, net.as_deref(), observation.clone());
+        self.send_token(&told, row, seen, observation.clone());
+        self.send_others(&told, seen, observation);
+    }
+
+    /// What is told of the account that made a call.
+    fn send_caller<'r>(
+        &mut self,
+        told: &'r Told<'_>,
+        row: &'r EventRow<'_>,
+        seen: &Seen,
+        mut observation: Observation<'r>,
+    ) {
+        let Some((kind, caller)) = told.caller else { return };
+        observation.kind = Some(kind.code());
+        observation.object = told.object.map(Cow::Borrowed);
+        observation.object_owner = lent(&row.object_owner);
+        if told.is_key_use {
+            observation.key_use = Some(origin(row, seen));
+            observation.src_asn = row.src_asn;
+            observation.src_country = lent(&row.src_country);
+            observation.ua_family = lent(&row.ua_family);
         }
-        if let (true, Some(net)) = (by_address, net.as_deref()) {
+        self.send(&observation, caller);
+    }
+
+    /// What is told of the network that a call came from.
+    fn send_by_network<'r>(
+        &mut self,
+        told: &'r Told<'_>,
+        net: Option<&str>,
+        mut observation: Observation<'r>,
+    ) {
+        let Some(net) = net else { return };
+        if told.by_address {
             observation.kind = Some(ObservationKind::AuthByAddress.code());
             self.send(&observation, net);
         }
-        if let (Some(probe), Some(net)) = (&probe, net.as_deref()) {
-            let reason = std::mem::replace(&mut observation.reason, probe.telltale.map(Cow::Borrowed));
+        if let Some(probe) = &told.probe {
             observation.kind = Some(ObservationKind::Probe.code());
+            observation.reason = probe.telltale.map(Cow::Borrowed);
             observation.sought = Some(Cow::Borrowed(&probe.sought));
             self.send(&observation, net);
-            (observation.reason, observation.sought) = (reason, None);
         }
-        if let Some(token) = token {
-            observation.kind = Some(ObservationKind::Token.code());
-            observation.token_fp = lent(&row.token_fp);
-            observation.token_expires_at = row.token_expires_at;
-            observation.end_user_ip = lent(&row.end_user_ip);
-            observation.bound_origin = lent(&row.bound_origin);
-            if let Some(action) = &observe.token_action {
-                observation.action = Some(Cow::Borrowed(action));
-            }
-            self.send(&observation, token);
-            if let Some(next) = &seen.next_token {
-                observation.token_fp = Some(Cow::Borrowed(next));
-                observation.rehearsal = Some(1);
-                self.send(&observation, next);
-                observation.rehearsal = None;
-            }
+    }
+
+    /// What is told of a session token, under its name and under that which it will have.
+    fn send_token<'r>(
+        &mut self,
+        told: &'r Told<'_>,
+        row: &'r EventRow<'_>,
+        seen: &'r Seen,
+        mut observation: Observation<'r>,
+    ) {
+        let Some(token) = told.token else { return };
+        observation.kind = Some(ObservationKind::Token.code());
+        observation.token_fp = Some(Cow::Borrowed(token));
+        observation.token_expires_at = row.token_expires_at;
+        observation.end_user_ip = lent(&row.end_user_ip);
+        observation.bound_origin = lent(&row.bound_origin);
+        if let Some(action) = &seen.observe.token_action {
+            observation.action = Some(Cow::Borrowed(action));
         }
-        if let Some((signal, entity)) = &signal {
+        self.send(&observation, token);
+        if let Some(next) = &seen.next_token {
+            observation.token_fp = Some(Cow::Borrowed(next));
+            observation.rehearsal = Some(1);
+            self.send(&observation, next);
+        }
+    }
+
+    /// What is only worth a word when there is much of it, and secrets that stood where none belongs.
+    fn send_others<'r>(&mut self, told: &'r Told<'_>, seen: &'r Seen, mut observation: Observation<'r>) {
+        if let Some((signal, entity)) = &told.signal {
             let reason = observation.reason.replace(Cow::Borrowed(signal.name()));
             observation.kind = Some(ObservationKind::Signal.code());
             observation.entity = Some(Cow::Borrowed(entity));
@@ -241,29 +217,33 @@ impl Observations {
     }
 }
 
+/// What every observation takes over from its event.
+fn of_row<'r>(row: &'r EventRow<'_>) -> Observation<'r> {
+    Observation {
+        time: row.time,
+        ingest_time: row.ingest_time,
+        tenant: lent(&row.tenant),
+        event_id: lent(&row.event_id),
+        kafka_topic: lent(&row.kafka_topic),
+        kafka_partition: row.kafka_partition,
+        kafka_offset: row.kafka_offset,
+        kafka_line: row.kafka_line,
+        source_format: lent(&row.source_format),
+        env: lent(&row.env),
+        action: lent(&row.action),
+        outcome: lent(&row.outcome),
+        reason: lent(&row.reason),
+        partner_id: lent(&row.partner_id),
+        user_ref: lent(&row.user_ref),
+        api_key: lent(&row.api_key_id).or(lent(&row.api_key_fp)),
+        ua_fp: lent(&row.ua_fp),
+        origin_host: lent(&row.origin_host),
+        route: lent(&row.route),
+        status: row.status,
+        ..Observation::default()
+    }
+}
+
 fn lent<'r>(text: &'r Option<Cow<'_, str>>) -> Option<Cow<'r, str>> {
     text.as_deref().map(Cow::Borrowed)
-}
-
-/// Whose call it was: the API key's, or else the user's.
-fn account_of<'r>(row: &'r EventRow<'_>) -> Option<&'r str> {
-    row.api_key_id.as_deref().or(row.api_key_fp.as_deref()).or(row.user_ref.as_deref())
-}
-
-/// The object that a call was for, where it was for one and was answered.
-fn object<'r>(row: &'r EventRow<'_>) -> Option<&'r str> {
-    if !matches!(row.status, Some(200..300 | 403 | 404)) {
-        return None;
-    }
-    let in_path = || row.path.as_deref().and_then(crate::route::object);
-    row.object_id.as_deref().or_else(in_path).filter(|object| object.len() <= OBJECT_BYTES_MAX)
-}
-
-/// Where a key was used from, as the column `key_use` says it.
-fn origin(row: &EventRow<'_>, seen: &Seen) -> i32 {
-    match seen.declared {
-        true => 2,
-        false if row.flags.iter().any(|flag| flag == OUTSIDE_EGRESS) => 3,
-        false => 1,
-    }
 }
