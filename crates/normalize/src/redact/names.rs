@@ -2,7 +2,7 @@
 
 use super::Kind;
 
-/// The longest name that is looked at, without its `_` and `-`.
+/// So much of a name's end is looked at, without its `_` and `-`.
 pub(crate) const NAME_BYTES_MAX: usize = 48;
 
 /// Names end like this, once in lower case and without `_` and `-`: `accessToken`, `X-Api-Key`.
@@ -42,14 +42,14 @@ pub(crate) fn secret_name(name: &[u8]) -> Option<Kind> {
         return None;
     }
     let mut plain = [0_u8; NAME_BYTES_MAX];
-    let mut len = 0;
-    for byte in name {
-        if !matches!(byte, b'_' | b'-' | b'.') {
-            *plain.get_mut(len)? = byte.to_ascii_lowercase();
-            len += 1;
-        }
+    let mut start = NAME_BYTES_MAX;
+    for byte in name.iter().rev().filter(|byte| !matches!(byte, b'_' | b'-' | b'.')) {
+        // Of what is longer the end tells: a token may stand right in front of a name.
+        let Some(before) = start.checked_sub(1) else { break };
+        plain[before] = byte.to_ascii_lowercase();
+        start = before;
     }
-    let plain = &plain[..len];
+    let plain = &plain[start..];
     let last = plain.last()?;
     let ends_like =
         |ending: &str| ending.as_bytes().last() == Some(last) && plain.ends_with(ending.as_bytes());
@@ -125,6 +125,7 @@ mod tests {
                 format!("x-{word}"),
                 format!("{word}_"),
                 format!("{word}--"),
+                format!("{}_{word}", "9f2c4e7a".repeat(8)),
             ] {
                 assert_eq!(secret_name(name.as_bytes()), Some(*kind), "{name}");
             }
