@@ -10,8 +10,9 @@ use crate::feed::{everything, normalizer, read, record};
 use crate::pool::{Sample, holds_several, samples, sources};
 
 /// Secrets that are known by what they look like, wherever they stand.
+/// They stand in no sample: of what a sample holds, harm makes pieces that nobody could know for a secret.
 const SECRETS: [&str; 2] =
-    ["9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68", "sk_live_9Hq2vT7xWc4NbZ1pLm6RkYd3"];
+    ["5d1e0c7b93fa4826b0e7d3419c58f2a6e4b7091d3c6f8a25e0b19d47c2f6a831", "sk_live_9Hq2vT7xWc4NbZ1pLm6RkYd3"];
 
 /// What is done to a line.
 #[derive(Clone, Debug)]
