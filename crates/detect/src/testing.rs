@@ -314,6 +314,31 @@ pub(crate) fn check_with(config: &DetectConfig, text: &str, expected: Expect) {
     expected.assert_eq(&summary(&alerts));
 }
 
+/// Checks that a script ends in the same alerts re-cut, restarted, shuffled and delivered twice.
+pub(crate) fn check_any_way(
+    config: &DetectConfig,
+    text: &str,
+    (seed, size, restart_every): (u64, usize, usize),
+) {
+    let mut facts = script(text);
+    facts.sort_by_key(|fact| fact.time);
+    let straight = run(config, &facts, 16, 0).final_alerts();
+    for (how, other) in [
+        ("re-cut", run(config, &facts, size, 0)),
+        ("restarted", run(config, &facts, size, restart_every)),
+        ("shuffled", run(config, &shuffled(&facts, 110_000, seed), size, 0)),
+        ("delivered twice", run(config, &doubled(&facts, seed), size, 0)),
+    ] {
+        assert_same(how, &straight, &other.final_alerts());
+    }
+}
+
+/// How a script is cut: a seed, observations in a batch, batches between restarts.
+pub(crate) fn cuts() -> impl proptest::strategy::Strategy<Value = (u64, usize, usize)> {
+    use proptest::prelude::*;
+    (any::<u64>(), 1..40_usize, prop_oneof![Just(0), 2..9_usize])
+}
+
 /// Fails with the first difference between two sets of alerts.
 pub(crate) fn assert_same(how: &str, expected: &BTreeMap<String, Alert>, found: &BTreeMap<String, Alert>) {
     assert_eq!(summary(expected), summary(found), "{how}");

@@ -114,6 +114,16 @@ columns! {
     delay_ms: Long, I, "", "For sources: how long after their stamps the lines were appended, negative where the stamps are ahead: of one class of delays (between two of DELAYS_MS) the one nearest to zero. Null for what could not be read.";
 }
 
+/// What the column `key_use` says: the key's holder called, and what its partner declared of where from.
+pub mod key_use {
+    /// Nothing was declared.
+    pub const USED: i32 = 1;
+    /// It called from where its partner declared that its calls come from.
+    pub const DECLARED: i32 = 2;
+    /// It called from elsewhere.
+    pub const OUTSIDE: i32 = 3;
+}
+
 /// Where the classes of a delay meet, in milliseconds, on both sides of zero.
 pub const DELAYS_MS: [i64; 10] =
     [5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 3_600_000, 86_400_000];

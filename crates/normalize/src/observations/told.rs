@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use event::observation::key_use;
 use event::{EventRow, ObservationKind, Signal};
 
 use crate::address;
@@ -38,7 +39,9 @@ impl<'r> Told<'r> {
     pub(super) fn of(row: &'r EventRow<'_>, seen: &Seen) -> Self {
         let yields = |kind| seen.observe.yields(kind);
         let has = |flag: &str| row.flags.iter().any(|raised| raised == flag);
-        let (object, account) = (object(row), account_of(row));
+        let account = account_of(row);
+        // Most lines of an access log name nobody.
+        let object = account.and_then(|_| object(row));
         let is_key_use = yields(ObservationKind::KeyUse) && key_of(row).is_some();
         let is_refused = object.is_some() && matches!(row.status, Some(403 | 404));
         let kind = match () {
@@ -106,8 +109,8 @@ fn object<'r>(row: &'r EventRow<'_>) -> Option<&'r str> {
 /// Where a key was used from, as the column `key_use` says it.
 pub(super) fn origin(row: &EventRow<'_>, seen: &Seen) -> i32 {
     match seen.declared {
-        true => 2,
-        false if row.flags.iter().any(|flag| flag == OUTSIDE_EGRESS) => 3,
-        false => 1,
+        true => key_use::DECLARED,
+        false if row.flags.iter().any(|flag| flag == OUTSIDE_EGRESS) => key_use::OUTSIDE,
+        false => key_use::USED,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use event::observation::key_use::{DECLARED, OUTSIDE};
 use event::{EventTime, Observation};
 use serde::{Deserialize, Serialize};
 
@@ -34,11 +35,6 @@ const BROWSERS: [&str; 14] = [
     "Android WebView",
     "WebKit WebView",
 ];
-
-/// What the column `key_use` says of a call from where its partner declared that its calls come from, and
-/// from elsewhere.
-const DECLARED: i32 = 2;
-const OUTSIDE: i32 = 3;
 
 /// What happens to keys begins with this.
 const OF_KEYS: &str = "api_key.";
@@ -214,6 +210,10 @@ impl ApiKey {
         }
         if self.uses < config.history_uses {
             *self.since.entry(found.time()).or_default() += 1;
+            // Whether there were as many before a moment, the earliest of them tell.
+            if self.since.len() > config.history_uses as usize {
+                self.since.pop_last();
+            }
         }
         if !found.declared {
             self.places.add(found, found.time() - began >= config.history_ms);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::KeyUseConfig;
 use crate::DetectConfig;
-use crate::testing::{Bench, assert_same, check, doubled, run, script, shuffled};
+use crate::testing::{Bench, MONDAY, check, check_any_way, cuts, run, script};
 
 /// A key with a past: ten days of hourly calls from two networks of one provider.
 const PAST: &str = "00:00:00 used api_key=k1 env=production src_ip=203.0.113.7 country=DE asn=64500 agent=acme-backend x240 every 3600s
@@ -183,6 +183,18 @@ fn what_nobody_used_for_long_is_forgotten() {
     assert_eq!(keys, Some(1));
 }
 
+#[test]
+fn while_event_time_stands_still_a_busy_key_takes_no_more_memory() {
+    let size = |times: u32| {
+        let mut bench = Bench::new(&DetectConfig::default());
+        let facts = script(&format!("09:00:00 used api_key=k1 x{times} every 0.01s"));
+        facts.chunks(64).for_each(|facts| bench.record_lagging(facts, "prt_acme", MONDAY));
+        bench.engine.snapshot().len()
+    };
+    let (some, many) = (size(600), size(6_000));
+    assert!(many < some + 1_000, "{some} and {many} bytes");
+}
+
 /// Uses of few keys from few places, within hours, of which one more or less often decides.
 fn uses() -> impl Strategy<Value = String> {
     let line = (0..9_u8, 0..20_000_i64, 1..9_i64, prop_oneof![1..90_i64, 1_000..4_000_i64], 0..3_u8);
@@ -212,16 +224,10 @@ proptest! {
 
     #[test]
     fn the_same_uses_end_in_the_same_alerts(
-        text in uses(), seed in any::<u64>(), size in 1..40_usize, restart_every in prop_oneof![Just(0), 2..9_usize],
+        text in uses(), cut in cuts(),
     ) {
         let key_use = KeyUseConfig { history_ms: 3_600_000, history_uses: 5, ..KeyUseConfig::default() };
         let config = DetectConfig { key_use, ..DetectConfig::default() };
-        let mut facts = script(&text);
-        facts.sort_by_key(|fact| fact.time);
-        let straight = run(&config, &facts, 16, 0).final_alerts();
-        assert_same("re-cut", &straight, &run(&config, &facts, size, 0).final_alerts());
-        assert_same("restarted", &straight, &run(&config, &facts, size, restart_every).final_alerts());
-        assert_same("shuffled", &straight, &run(&config, &shuffled(&facts, 110_000, seed), size, 0).final_alerts());
-        assert_same("delivered twice", &straight, &run(&config, &doubled(&facts, seed), size, 0).final_alerts());
+        check_any_way(&config, &text, cut);
     }
 }

@@ -6,7 +6,7 @@ use event::{Alert, EventTime, Severity};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::walk::Day;
+use super::walk::{Day, OBJECTS_MAX};
 use super::{CROSS_PARTNER, NAME, ObjectAccessConfig, PROBE};
 use crate::class::{ClassInfo, Subject, evidence_sql, parameters};
 use crate::episode::EpisodeId;
@@ -107,5 +107,6 @@ pub(super) fn alert(
     alert.query_sql = evidence_sql(&key.tenant, alert.first_seen, alert.last_seen, &condition);
     alert.episode_open = is_open;
     alert.late = day.late;
+    alert.approx = day.objects.len().max(day.given.len()) == OBJECTS_MAX;
     alert
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::ObjectAccessConfig;
 use crate::DetectConfig;
-use crate::testing::{Bench, assert_same, check, doubled, run, script, shuffled};
+use crate::testing::{Bench, check, check_any_way, cuts, script};
 
 #[test]
 fn a_walk_over_ids_is_high_and_the_object_that_was_given_between_them_makes_it_critical() {
@@ -79,6 +79,15 @@ fn a_walk_over_midnight_is_told() {
     );
 }
 
+#[test]
+fn a_day_of_very_many_objects_takes_no_more_memory_and_says_that_it_is_counted_roughly() {
+    let mut bench = Bench::new(&DetectConfig::default());
+    let facts = script("09:00:00 called user_ref=a object=o{n} owner=prt_globex status=200 x3000 every 1s");
+    facts.chunks(64).for_each(|facts| bench.record(facts));
+    let last = &bench.finish().changes.last().expect("it is told").alert.clone();
+    assert_eq!((last.details["given"].as_u64(), last.approx, last.count), (Some(1_024), true, 3_000));
+}
+
 fn calls() -> impl Strategy<Value = String> {
     let line = (0..6_u8, 0..9_000_i64, 1..9_i64, prop_oneof![1..60_i64, 200..900_i64], 0..3_u8);
     let lines = proptest::collection::vec(line, 1..20);
@@ -103,16 +112,10 @@ proptest! {
 
     #[test]
     fn the_same_calls_end_in_the_same_alerts(
-        text in calls(), seed in any::<u64>(), size in 1..40_usize, restart_every in prop_oneof![Just(0), 2..9_usize],
+        text in calls(), cut in cuts(),
     ) {
         let object_access = ObjectAccessConfig { forbidden_min: 6, missing_min: 9, ..ObjectAccessConfig::default() };
         let config = DetectConfig { object_access, ..DetectConfig::default() };
-        let mut facts = script(&text);
-        facts.sort_by_key(|fact| fact.time);
-        let straight = run(&config, &facts, 16, 0).final_alerts();
-        assert_same("re-cut", &straight, &run(&config, &facts, size, 0).final_alerts());
-        assert_same("restarted", &straight, &run(&config, &facts, size, restart_every).final_alerts());
-        assert_same("shuffled", &straight, &run(&config, &shuffled(&facts, 110_000, seed), size, 0).final_alerts());
-        assert_same("delivered twice", &straight, &run(&config, &doubled(&facts, seed), size, 0).final_alerts());
+        check_any_way(&config, &text, cut);
     }
 }

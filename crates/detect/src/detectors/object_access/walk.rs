@@ -17,6 +17,8 @@ use crate::telling::Telling;
 
 /// Refused calls of one account that are remembered.
 const REFUSED_MAX: usize = 1_024;
+/// Objects of one day that are told apart.
+pub(super) const OBJECTS_MAX: usize = 1_024;
 /// Calls that were answered: of these the newest.
 const GIVEN_MAX: usize = 256;
 /// Deliveries of one account that are told apart.
@@ -78,11 +80,8 @@ impl Account {
             Answer::Forbidden | Answer::Missing => {
                 let day = self.days.entry((What::Walk, call.day)).or_default();
                 day.add(&call);
-                day.objects.insert(call.fact.object);
+                keep(&mut day.objects, call.fact.object);
                 day.forbidden += u64::from(call.fact.answer == Answer::Forbidden);
-                while day.objects.len() > REFUSED_MAX {
-                    day.objects.pop_last();
-                }
                 insert(&mut self.refused, at, call.fact, REFUSED_MAX);
                 self.judge(at.0, config);
             }
@@ -93,7 +92,7 @@ impl Account {
             Answer::GivenOfAnother => {
                 let day = self.days.entry((What::Another, call.day)).or_default();
                 day.add(&call);
-                day.given.insert(call.fact.object);
+                keep(&mut day.given, call.fact.object);
                 day.is_plain = true;
             }
         }
@@ -145,7 +144,7 @@ impl Account {
         }
         fact.is_found = true;
         let day = self.days.entry((What::Walk, fact.day)).or_default();
-        day.given.insert(fact.object);
+        keep(&mut day.given, fact.object);
         day.tally.add(&fact.witness, 1);
         day.told.has_news();
     }
@@ -193,6 +192,14 @@ impl Day {
         self.tally.add(&call.fact.witness, 1);
         self.late |= call.late;
         self.told.has_news();
+    }
+}
+
+/// Counts an object once. Of too many the least are kept, which is a choice that order has no part in.
+fn keep(objects: &mut BTreeSet<u64>, object: u64) {
+    objects.insert(object);
+    if objects.len() > OBJECTS_MAX {
+        objects.pop_last();
     }
 }
 

@@ -2,7 +2,7 @@ use expect_test::expect;
 use proptest::prelude::*;
 
 use crate::DetectConfig;
-use crate::testing::{Bench, assert_same, check, doubled, run, script, shuffled};
+use crate::testing::{Bench, check, check_any_way, cuts, script};
 
 #[test]
 fn a_user_who_is_issued_twenty_tokens_in_ten_minutes_is_told_and_one_who_logs_in_all_day_is_not() {
@@ -97,15 +97,9 @@ proptest! {
 
     #[test]
     fn the_same_signals_end_in_the_same_alerts(
-        text in signals(), seed in any::<u64>(), size in 1..40_usize, restart_every in prop_oneof![Just(0), 2..9_usize],
+        text in signals(), cut in cuts(),
     ) {
         let config = DetectConfig::default();
-        let mut facts = script(&text);
-        facts.sort_by_key(|fact| fact.time);
-        let straight = run(&config, &facts, 16, 0).final_alerts();
-        assert_same("re-cut", &straight, &run(&config, &facts, size, 0).final_alerts());
-        assert_same("restarted", &straight, &run(&config, &facts, size, restart_every).final_alerts());
-        assert_same("shuffled", &straight, &run(&config, &shuffled(&facts, 110_000, seed), size, 0).final_alerts());
-        assert_same("delivered twice", &straight, &run(&config, &doubled(&facts, seed), size, 0).final_alerts());
+        check_any_way(&config, &text, cut);
     }
 }
