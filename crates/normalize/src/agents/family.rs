@@ -75,7 +75,7 @@ const NAME_BYTES_MAX: usize = 40;
 /// The family of a user agent.
 pub(crate) fn family(agent: &str) -> Cow<'static, str> {
     let lower = agent.to_ascii_lowercase();
-    if let Some(tool) = ATTACK_TOOLS.into_iter().find(|tool| lower.contains(tool)) {
+    if let Some(tool) = ATTACK_TOOLS.into_iter().find(|tool| has_word(&lower, tool)) {
         return Cow::Borrowed(tool);
     }
     if let Some(robot) = robot(agent) {
@@ -89,6 +89,15 @@ pub(crate) fn family(agent: &str) -> Cow<'static, str> {
     let browser = BROWSERS.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
     let by_engine = || if agent.contains("AppleWebKit/") { "WebKit WebView" } else { "other" };
     Cow::Borrowed(browser.unwrap_or_else(by_engine))
+}
+
+/// Whether a word stands in a text with no letter next to it: `RunMapper` is no nmap.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+    text.match_indices(word).any(|(at, _)| {
+        let (before, behind) = (&text.as_bytes()[..at], &text.as_bytes()[at + word.len()..]);
+        !is_letter(before.last()) && !is_letter(behind.first())
+    })
 }
 
 /// The word of an agent that says that it is a robot.
@@ -151,6 +160,8 @@ mod tests {
             ("", "other"),
             ("12345", "other"),
             ("Mozilla/5.00 (Nikto/2.1.5) (Evasions:None) (Test:Port Check)", "nikto"),
+            ("RunMapper/2.0 (iOS)", "RunMapper"),
+            ("Mozilla/5.0 (compatible; Nmap Scripting Engine; https://nmap.org/book/nse.html)", "nmap"),
             ("sqlmap/1.8#stable (https://sqlmap.org)", "sqlmap"),
             ("ünïcode/1", "other"),
         ] {
