@@ -17,7 +17,7 @@ const STATES: &str =
     "SELECT tenant, detector, state, reason FROM coverage WHERE tenant = '{}' ORDER BY tenant, detector";
 
 /// Appends an event of some hours ago that detectors were given as `observed` says.
-async fn append(lab: &Lab, tenant: &str, hours_ago: i64, observed: &str, more: EventRow<'_>) {
+pub(crate) async fn append(lab: &Lab, tenant: &str, hours_ago: i64, observed: &str, more: EventRow<'_>) {
     let mut events = EventBatchBuilder::default();
     let now = lab.lines(&Scope::All, "SELECT CAST(extract(epoch FROM now()) AS BIGINT)").await;
     let now: i64 = now[0].parse().expect("a number");

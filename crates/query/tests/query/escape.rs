@@ -1,9 +1,10 @@
 //! Attempts to see another partner's rows, or anything else. Each is a template that is tried from
 //! both sides, alone and inside others.
 
-use event::Scope;
+use event::{EventRow, Scope};
 use query::QueryError;
 
+use crate::coverage;
 use crate::support::{ACME, Lab, RIVAL, SECRET, scope};
 
 /// What may be asked, and must answer with own rows only.
@@ -129,6 +130,10 @@ fn filled(template: &str, table: &str, own: &str, other: &str, folder: &str) -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_asked_only_own_rows_are_answered() {
     let lab = Lab::new().await;
+    // The view of coverage looks at the last days alone.
+    for tenant in [ACME, RIVAL] {
+        coverage::append(&lab, tenant, 1, &format!("requests {tenant}"), EventRow::default()).await;
+    }
     let folder = lab.folder.path().to_string_lossy().into_owned();
     let mut tried = 0;
     for (own, other) in [(ACME, RIVAL), (RIVAL, ACME)] {
