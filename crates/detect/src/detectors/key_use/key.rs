@@ -114,8 +114,12 @@ impl Use {
     }
 }
 
+/// Whether a browser made the call. Where a token is issued the origin is that of the page that will hold
+/// the iframe, which the backend may well name.
 fn is_by_browser(o: &Observation<'_>) -> bool {
-    o.origin_host.is_some() || o.ua_family.as_deref().is_some_and(|agent| BROWSERS.contains(&agent))
+    let is_issue = o.action.as_deref().is_some_and(|action| action.starts_with("session_token."));
+    let says_origin = o.origin_host.is_some() && !is_issue;
+    says_origin || o.ua_family.as_deref().is_some_and(|agent| BROWSERS.contains(&agent))
 }
 
 /// What is known of a key.

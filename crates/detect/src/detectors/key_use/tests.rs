@@ -94,7 +94,8 @@ fn a_secret_key_in_a_browser_is_told_each_day_and_is_low_in_a_sandbox() {
          +1d 09:00:00 used api_key=k1 origin=shop.acme.example x3 every 10s
          09:00:00 used api_key=k2 env=sandbox agent=Chrome x3 every 10s
          09:00:00 used api_key=k3 agent=Chrome x2 every 10s
-         09:00:00 used api_key=k4 agent=python-requests x200 every 10s",
+         09:00:00 used api_key=k4 agent=python-requests x200 every 10s
+         09:00:00 used api_key=k5 action=session_token.issued agent=acme-backend origin=shop.acme.example x9 every 10s",
         expect![[r#"
             key.used_in_browser low k2 count=3 09:00:00 to 09:00:20
             key.used_in_browser high page k1 count=5 09:00:00 to 09:00:40
