@@ -268,7 +268,8 @@ fn worded<'a>(rule: &'a ColumnRule, text: Cow<'a, str>) -> Option<Cow<'a, str>> 
 pub(crate) fn text_of<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
     match value {
         Value::Text(text) => Some(text.clone()),
-        Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        Value::True => Some(Cow::Borrowed("true")),
+        Value::False => Some(Cow::Borrowed("false")),
         Value::Int(value) => Some(Cow::Owned(value.to_string())),
         Value::Unsigned(value) => Some(Cow::Owned(value.to_string())),
         Value::Float(value) => Some(Cow::Owned(value.to_string())),

@@ -54,7 +54,8 @@ impl Observations {
         });
     }
 
-    /// Adds what an event yields.
+    /// Adds what an event yields: its observations are one row, lent from one to the next, in which each sets what it
+    /// alone says and takes it back.
     pub(crate) fn add(&mut self, row: &EventRow<'_>, seen: &Seen) {
         self.sources.add(&Arrived::of(row, seen));
         let told = Told::of(row, seen);
@@ -74,17 +75,17 @@ impl Observations {
             return;
         }
         let (net, delivery_id) = (told.net(), delivery_id());
-        let observation = Observation {
+        let mut observation = Observation {
             delivery_id: Some(Cow::Borrowed(&*delivery_id)),
             src_ip: told.src_ip.map(Cow::Borrowed),
             src_net: net.as_deref().map(Cow::Borrowed),
             count: seen.repeated,
             ..of_row(row)
         };
-        self.send_caller(&told, row, seen, observation.clone());
-        self.send_by_network(&told, net.as_deref(), observation.clone());
-        self.send_token(&told, row, seen, observation.clone());
-        self.send_others(&told, seen, observation);
+        self.send_caller(&told, row, seen, &mut observation);
+        self.send_by_network(&told, net.as_deref(), &mut observation);
+        self.send_token(&told, row, seen, &mut observation);
+        self.send_others(&told, seen, &mut observation);
     }
 
     /// What is told of the account that made a call.
@@ -93,7 +94,7 @@ impl Observations {
         told: &'r Told<'_>,
         row: &'r EventRow<'_>,
         seen: &Seen,
-        mut observation: Observation<'r>,
+        observation: &mut Observation<'r>,
     ) {
         let Some((kind, caller)) = told.caller else { return };
         observation.kind = Some(kind.code());
@@ -105,7 +106,10 @@ impl Observations {
             observation.src_country = lent(&row.src_country);
             observation.ua_family = lent(&row.ua_family);
         }
-        self.send(&observation, caller);
+        self.send(observation, caller);
+        (observation.object, observation.object_owner) = (None, None);
+        (observation.key_use, observation.src_asn) = (None, None);
+        (observation.src_country, observation.ua_family) = (None, None);
     }
 
     /// What is told of the network that a call came from.
@@ -113,18 +117,20 @@ impl Observations {
         &mut self,
         told: &'r Told<'_>,
         net: Option<&str>,
-        mut observation: Observation<'r>,
+        observation: &mut Observation<'r>,
     ) {
         let Some(net) = net else { return };
         if told.by_address {
             observation.kind = Some(ObservationKind::AuthByAddress.code());
-            self.send(&observation, net);
+            self.send(observation, net);
         }
         if let Some(probe) = &told.probe {
+            let telltale = probe.telltale.map(Cow::Borrowed);
+            let reason = std::mem::replace(&mut observation.reason, telltale);
             observation.kind = Some(ObservationKind::Probe.code());
-            observation.reason = probe.telltale.map(Cow::Borrowed);
             observation.sought = Some(Cow::Borrowed(&probe.sought));
-            self.send(&observation, net);
+            self.send(observation, net);
+            (observation.reason, observation.sought) = (reason, None);
         }
     }
 
@@ -134,7 +140,7 @@ impl Observations {
         told: &'r Told<'_>,
         row: &'r EventRow<'_>,
         seen: &'r Seen,
-        mut observation: Observation<'r>,
+        observation: &mut Observation<'r>,
     ) {
         let Some(token) = told.token else { return };
         observation.kind = Some(ObservationKind::Token.code());
@@ -145,21 +151,24 @@ impl Observations {
         if let Some(action) = &seen.observe.token_action {
             observation.action = Some(Cow::Borrowed(action));
         }
-        self.send(&observation, token);
+        self.send(observation, token);
         if let Some(next) = &seen.next_token {
             observation.token_fp = Some(Cow::Borrowed(next));
             observation.rehearsal = Some(1);
-            self.send(&observation, next);
+            self.send(observation, next);
         }
+        (observation.token_fp, observation.token_expires_at, observation.rehearsal) = (None, None, None);
+        (observation.end_user_ip, observation.bound_origin) = (None, None);
+        observation.action = lent(&row.action);
     }
 
     /// What is only worth a word when there is much of it, and secrets that stood where none belongs.
-    fn send_others<'r>(&mut self, told: &'r Told<'_>, seen: &'r Seen, mut observation: Observation<'r>) {
+    fn send_others<'r>(&mut self, told: &'r Told<'_>, seen: &'r Seen, observation: &mut Observation<'r>) {
         if let Some((signal, entity)) = &told.signal {
             let reason = observation.reason.replace(Cow::Borrowed(signal.name()));
             observation.kind = Some(ObservationKind::Signal.code());
             observation.entity = Some(Cow::Borrowed(entity));
-            self.send(&observation, entity);
+            self.send(observation, entity);
             (observation.reason, observation.entity) = (reason, None);
         }
         for exposed in &seen.exposed {
@@ -167,7 +176,7 @@ impl Observations {
             observation.reason = Some(Cow::Borrowed(&exposed.kind));
             observation.action = Some(Cow::Borrowed(&exposed.place));
             observation.token_fp = exposed.fingerprint.as_deref().map(Cow::Borrowed);
-            self.send(&observation, &exposed.kind);
+            self.send(observation, &exposed.kind);
         }
     }
 

@@ -113,7 +113,7 @@ impl Seen {
     /// As words: the kinds of observations, a token's with its action where that is not the event's,
     /// and what else there is to know. Never empty.
     pub(crate) fn to_text(&self) -> String {
-        let mut text = String::with_capacity(64);
+        let mut text = String::with_capacity(128);
         for (name, kind) in Observe::NAMES {
             if self.observe.yields(kind) {
                 text.push_str(name);

@@ -3,14 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
-    TimestampMicrosecondBuilder,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 
 use super::Column;
-use super::sparse::Sparse;
+use super::sparse::{Lists, Numbers, Sparse};
 use crate::EventTime;
 
 /// UTF-8 text.
@@ -32,9 +29,10 @@ impl Column for Text {
     fn data_type() -> DataType {
         DataType::Utf8
     }
+    #[inline]
     fn append(builder: &mut Sparse<StringBuilder>, row: usize, value: &Option<Cow<'_, str>>) {
         if let Some(value) = value {
-            builder.at(row).append_value(value);
+            append_text(builder, row, value);
         }
     }
     fn finish(builder: &mut Sparse<StringBuilder>, rows: usize) -> ArrayRef {
@@ -45,18 +43,25 @@ impl Column for Text {
     }
 }
 
+// A row has few of its texts: where there is none there is no call.
+#[inline(never)]
+fn append_text(builder: &mut Sparse<StringBuilder>, row: usize, value: &str) {
+    builder.at(row).append_value(value);
+}
+
 impl Column for Int {
     type Value<'a> = Option<i32>;
-    type Builder = Sparse<Int32Builder>;
+    type Builder = Sparse<Numbers<Int32Type>>;
     fn data_type() -> DataType {
         DataType::Int32
     }
-    fn append(builder: &mut Sparse<Int32Builder>, row: usize, value: &Option<i32>) {
+    #[inline]
+    fn append(builder: &mut Sparse<Numbers<Int32Type>>, row: usize, value: &Option<i32>) {
         if let Some(value) = value {
-            builder.at(row).append_value(*value);
+            builder.at(row).push(*value);
         }
     }
-    fn finish(builder: &mut Sparse<Int32Builder>, rows: usize) -> ArrayRef {
+    fn finish(builder: &mut Sparse<Numbers<Int32Type>>, rows: usize) -> ArrayRef {
         builder.finish(&Self::data_type(), rows)
     }
     fn get(array: &ArrayRef, i: usize) -> Option<i32> {
@@ -66,16 +71,17 @@ impl Column for Int {
 
 impl Column for Long {
     type Value<'a> = Option<i64>;
-    type Builder = Sparse<Int64Builder>;
+    type Builder = Sparse<Numbers<Int64Type>>;
     fn data_type() -> DataType {
         DataType::Int64
     }
-    fn append(builder: &mut Sparse<Int64Builder>, row: usize, value: &Option<i64>) {
+    #[inline]
+    fn append(builder: &mut Sparse<Numbers<Int64Type>>, row: usize, value: &Option<i64>) {
         if let Some(value) = value {
-            builder.at(row).append_value(*value);
+            builder.at(row).push(*value);
         }
     }
-    fn finish(builder: &mut Sparse<Int64Builder>, rows: usize) -> ArrayRef {
+    fn finish(builder: &mut Sparse<Numbers<Int64Type>>, rows: usize) -> ArrayRef {
         builder.finish(&Self::data_type(), rows)
     }
     fn get(array: &ArrayRef, i: usize) -> Option<i64> {
@@ -85,16 +91,20 @@ impl Column for Long {
 
 impl Column for Time {
     type Value<'a> = Option<EventTime>;
-    type Builder = Sparse<TimestampMicrosecondBuilder>;
+    type Builder = Sparse<Numbers<TimestampMicrosecondType>>;
     fn data_type() -> DataType {
         DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
     }
-    fn append(builder: &mut Sparse<TimestampMicrosecondBuilder>, row: usize, value: &Option<EventTime>) {
+    fn append(
+        builder: &mut Sparse<Numbers<TimestampMicrosecondType>>,
+        row: usize,
+        value: &Option<EventTime>,
+    ) {
         if let Some(value) = value {
-            builder.at(row).append_value(value.micros());
+            builder.at(row).push(value.micros());
         }
     }
-    fn finish(builder: &mut Sparse<TimestampMicrosecondBuilder>, rows: usize) -> ArrayRef {
+    fn finish(builder: &mut Sparse<Numbers<TimestampMicrosecondType>>, rows: usize) -> ArrayRef {
         let times = builder.finish(&Self::data_type(), rows);
         Arc::new(times.as_primitive::<TimestampMicrosecondType>().clone().with_timezone("UTC"))
     }
@@ -126,19 +136,15 @@ impl Column for Hash {
 
 impl Column for List {
     type Value<'a> = Vec<Cow<'a, str>>;
-    type Builder = Sparse<ListBuilder<StringBuilder>>;
+    type Builder = Sparse<Lists>;
     fn data_type() -> DataType {
         DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
     }
+    #[inline]
     fn append(builder: &mut Self::Builder, row: usize, value: &Vec<Cow<'_, str>>) {
-        if value.is_empty() {
-            return;
+        if !value.is_empty() {
+            builder.at(row).push(value.iter().map(|item| &**item));
         }
-        let builder = builder.at(row);
-        for item in value {
-            builder.values().append_value(item);
-        }
-        builder.append(true);
     }
     fn finish(builder: &mut Self::Builder, rows: usize) -> ArrayRef {
         builder.finish(&Self::data_type(), rows)

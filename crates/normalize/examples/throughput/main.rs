@@ -15,6 +15,10 @@ use normalize::Schemas;
 use self::lines::Format;
 use self::measure::{Figures, Meter};
 
+/// That of the program itself.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What was asked for.
 struct Options {
     lines: usize,

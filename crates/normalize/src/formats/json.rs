@@ -1,17 +1,20 @@
 //! JSON: one parse whose verdict counts for everything that follows.
 //!
-//! The tree is built by our own visitor on sonic-rs. So there is one recursion, ours, and it
-//! stops at the depth limit: sonic-rs and simd-json can abort the process on deep nesting, and
-//! a guard of our own has to stand in front of either. Keys that occur twice are seen by the
-//! visitor, too; parsers disagree on which counts, and here it is the last, always.
+//! Ordinary lines are read by a scanner that puts values where they belong; what it gives up on becomes a
+//! tree, built by our own visitor on sonic-rs. Either is a recursion of ours that stops at the depth limit:
+//! sonic-rs and simd-json can abort the process on deep nesting. Keys that occur twice are seen by both;
+//! parsers disagree on which counts, and here it is the last, always.
+
+mod direct;
+mod scanner;
+mod tree;
+
+pub(crate) use tree::parse;
 
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::fmt;
 
 use event::RejectReason;
 use hashbrown::HashMap;
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
 use super::Unreadable;
 use crate::fields::{Fields, Value, keep_last};
@@ -26,6 +29,10 @@ pub(crate) struct Shape {
 #[derive(Debug, Default)]
 struct Node {
     children: HashMap<Box<str>, Child>,
+    /// Which of the shape's objects it is.
+    number: u32,
+    /// Whether a path names a member by its place in a list, as `target.0.id` does.
+    is_asked_by_place: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +52,7 @@ impl Shape {
                 root.children.insert(path.as_str().into(), Child::Slot(slot));
             }
         }
+        root.number(&mut 0);
         Ok(Self { root, slots: paths.len() })
     }
 
@@ -52,7 +60,7 @@ impl Shape {
     pub(crate) fn flat(names: &[String]) -> Self {
         let children =
             names.iter().enumerate().map(|(slot, name)| (name.as_str().into(), Child::Slot(slot))).collect();
-        Self { root: Node { children }, slots: names.len() }
+        Self { root: Node { children, ..Node::default() }, slots: names.len() }
     }
 
     /// Whether a name of the top has a slot.
@@ -71,9 +79,16 @@ impl Shape {
 }
 
 impl Node {
-    /// Whether a path names a member by its place in a list, as `target.0.id` does.
-    fn is_asked_by_place(&self) -> bool {
-        self.children.keys().any(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+    /// Gives this and every object in it a number.
+    fn number(&mut self, next: &mut u32) {
+        self.number = std::mem::replace(next, *next + 1);
+        self.is_asked_by_place =
+            self.children.keys().any(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        for child in self.children.values_mut() {
+            if let Child::Object(node) = child {
+                node.number(next);
+            }
+        }
     }
 
     fn insert(&mut self, path: &str, slot: usize) -> Option<()> {
@@ -89,26 +104,20 @@ impl Node {
 
 /// Parses a line and puts what it holds into slots and rest.
 pub(crate) fn read<'a>(line: &'a str, shape: &Shape, depth_max: usize) -> Result<Fields<'a>, Unreadable> {
-    let Value::Object(members) = parse(line, depth_max)? else {
+    match direct::read(line, shape, depth_max) {
+        Some(fields) => Ok(fields),
+        None => by_tree(line, shape, depth_max),
+    }
+}
+
+/// The same by way of a tree, from which everything can be told.
+fn by_tree<'a>(line: &'a str, shape: &Shape, depth_max: usize) -> Result<Fields<'a>, Unreadable> {
+    let Value::Object(members) = tree::any(line, depth_max)? else {
         return Err(Unreadable::new(RejectReason::InvalidJson, "the line holds JSON that is not an object"));
     };
     let mut fields = Fields::with_slots(shape.slots);
     shape.distribute(members, &mut fields);
     Ok(fields)
-}
-
-/// Parses one JSON value that fills the line.
-pub(crate) fn parse(line: &str, depth_max: usize) -> Result<Value<'_>, Unreadable> {
-    let too_deep = Cell::new(false);
-    let mut parser = sonic_rs::Deserializer::from_str(line);
-    let parsed = Tree { depth_left: depth_max, members: MEMBERS, too_deep: &too_deep }
-        .deserialize(&mut parser)
-        .and_then(|value| parser.end().map(|()| value));
-    parsed.map_err(|_| match too_deep.get() {
-        true => Unreadable::new(RejectReason::TooDeep, "brackets nest deeper than a line may"),
-        // The parser's own words quote the line, so they are not repeated.
-        false => Unreadable::new(RejectReason::InvalidJson, "the line is not valid JSON"),
-    })
 }
 
 /// Puts the members of an object where they belong. Which of equal keys counts is settled before
@@ -131,136 +140,51 @@ fn distribute<'a>(
                 let path = dotted(prefix, key);
                 distribute(inner, child, &path, fields);
             }
-            (Some(Child::Object(child)), Value::List(items)) if child.is_asked_by_place() => {
-                let named = |(place, item): (usize, Value<'a>)| (Cow::Owned(place.to_string()), item);
-                let inner = items.into_iter().enumerate().map(named).collect();
-                distribute(inner, child, &dotted(prefix, key), fields);
+            (Some(Child::Object(child)), Value::List(items)) if child.is_asked_by_place => {
+                by_place(items, child, &dotted(prefix, key), fields);
             }
             (_, found) => fields.rest.push((dotted(prefix, key), found)),
         }
     }
 }
 
+/// Distributes a list whose items are asked for by their places.
+fn by_place<'a>(items: Vec<Value<'a>>, node: &Node, prefix: &str, fields: &mut Fields<'a>) {
+    let named = |(place, item): (usize, Value<'a>)| (Cow::Owned(place.to_string()), item);
+    distribute(items.into_iter().enumerate().map(named).collect(), node, prefix, fields);
+}
+
 fn dotted<'a>(prefix: &str, key: Cow<'a, str>) -> Cow<'a, str> {
-    if prefix.is_empty() { key } else { Cow::Owned(format!("{prefix}.{key}")) }
-}
-
-/// How many members a line's own object has room for from the start. Those beneath it grow as they
-/// need: a list of empty objects may have as many as the line has bytes.
-const MEMBERS: usize = 16;
-
-/// Builds a tree, no deeper than it may be.
-#[derive(Clone, Copy)]
-struct Tree<'t> {
-    depth_left: usize,
-    members: usize,
-    too_deep: &'t Cell<bool>,
-}
-
-impl<'t> Tree<'t> {
-    fn deeper<E: Error>(self) -> Result<Self, E> {
-        match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Self { depth_left, members: 0, ..self }),
-            None => {
-                self.too_deep.set(true);
-                Err(E::custom("too deep"))
-            }
-        }
-    }
-}
-
-impl<'a> DeserializeSeed<'a> for Tree<'_> {
-    type Value = Value<'a>;
-
-    fn deserialize<D: serde::Deserializer<'a>>(self, deserializer: D) -> Result<Value<'a>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Tree<'_> {
-    type Value = Value<'a>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value<'a>, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value<'a>, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value<'a>, E> {
-        Ok(Value::Int(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value<'a>, E> {
-        Ok(i64::try_from(value).map_or(Value::Unsigned(value), Value::Int))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value<'a>, E> {
-        if value.is_finite() { Ok(Value::Float(value)) } else { Err(E::custom("a number that is none")) }
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value<'a>, E> {
-        Ok(Value::Text(Cow::Owned(value.to_owned())))
-    }
-
-    fn visit_borrowed_str<E>(self, value: &'a str) -> Result<Value<'a>, E> {
-        Ok(Value::Text(Cow::Borrowed(value)))
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Value<'a>, A::Error> {
-        let inner = self.deeper()?;
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(inner)? {
-            items.push(item);
-        }
-        Ok(Value::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Value<'a>, A::Error> {
-        let inner = self.deeper()?;
-        let mut members = Vec::with_capacity(self.members);
-        while let Some(key) = map.next_key_seed(Key)? {
-            members.push((key, map.next_value_seed(inner)?));
-        }
-        Ok(Value::Object(members))
-    }
-}
-
-/// A key, borrowed from the line where it has no escapes.
-struct Key;
-
-impl<'a> DeserializeSeed<'a> for Key {
-    type Value = Cow<'a, str>;
-
-    fn deserialize<D: serde::Deserializer<'a>>(self, deserializer: D) -> Result<Cow<'a, str>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Key {
-    type Value = Cow<'a, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Cow<'a, str>, E> {
-        Ok(Cow::Owned(value.to_owned()))
-    }
-
-    fn visit_borrowed_str<E>(self, value: &'a str) -> Result<Cow<'a, str>, E> {
-        Ok(Cow::Borrowed(value))
-    }
+    if prefix.is_empty() { key } else { Cow::Owned([prefix, ".", &*key].concat()) }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_put_in_its_place_at_once_is_what_the_tree_tells(
+            line in r#"(\{|\}|\[|\]|,|\{"a":1\}|"(event|http|method|status|http\.status|a|0|id|more)":|-?[0-9]{1,2}(\.[0-9]{0,2})?(e1)?|[0-9]{17,20}|true|nul|null|"x"|"\\n"| ){1,30}"#,
+            closed in r#"\{("(event|http|a|http\.status|more)":(-?[0-9]{1,2}(\.[0-9]{0,2})?(e1)?| [0-9]{17,20}|null|"x\\(n|u00e9|x|")"|"é" |"x"|\[\{"id":1\},2\]|\{("(status|method|0|b)":(2|"y"|\{"id":3\}|\{"c":1,"c":2\}),){0,3}"z":0\}),){0,5}"end":[1-3]\}"#,
+        ) {
+            let paths = ["event", "http.method", "http.status", "more.0.id"].map(str::to_owned);
+            let shape = Shape::of(&paths).expect("no path lies in another");
+            for line in [line, closed] {
+                if let Some(fields) = direct::read(&line, &shape, 4) {
+                    prop_assert_eq!(Ok(fields), by_tree(&line, &shape, 4), "{}", line);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_ordinary_line_needs_no_tree() {
+        let line = r#"{"event":"\u00e9","http":{"status":200,"took":0.042},"list":[1,{"a":null}],"on":true}"#;
+        assert!(direct::read(line, &shape(), 64).is_some());
+    }
 
     fn shape() -> Shape {
         let paths = ["event", "http.method", "http.status"].map(str::to_owned);

@@ -29,7 +29,7 @@ pub(crate) fn withhold(
                 withhold("", item, kind, fingerprinter, found);
             }
         }
-        Value::Null | Value::Bool(_) => {}
+        Value::Null | Value::True | Value::False => {}
         Value::Int(_) | Value::Unsigned(_) | Value::Float(_) | Value::Text(_) => {
             let Some(kind) = kind else { return };
             let Some(text) = text_of(value) else { return };

@@ -108,7 +108,7 @@ impl Iterator for Records<'_> {
                 self.copies_left = left;
                 members.extend(self.resource.attributes.iter().cloned());
             }
-            None => members.push(("otlp.resource_left_out".into(), Value::Bool(true))),
+            None => members.push(("otlp.resource_left_out".into(), Value::True)),
         }
         members.extend(self.scope.clone().map(|scope| ("otlp.scope".into(), scope)));
         let mut line = String::with_capacity(512);

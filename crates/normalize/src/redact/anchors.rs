@@ -105,26 +105,34 @@ const IN_JSON: [Bits; 256] = {
     table
 };
 
+/// So many bytes are looked at in one go.
+const GO: usize = 8;
+
 /// The next place at or behind `from` where a mark may stand, and which.
 pub(super) fn next_anchor(text: &[u8], from: usize, kind: Text) -> Option<(usize, Anchor)> {
     let before = if kind == Text::Json { &IN_JSON } else { &IN_PROSE };
-    let marks = |before: Bits, at: u8, behind: Bits| before & AT[at as usize] & behind;
-    let behind = |at: usize| text.get(at + 1).map_or(ANY, |byte| BEHIND[*byte as usize]);
-    if from == 0 {
-        let anchor = anchor(marks(ANY, *text.first()?, behind(0)));
-        if let Some(anchor) = anchor {
-            return Some((0, anchor));
+    let may_precede = |at: usize| at.checked_sub(1).map_or(ANY, |at| before[usize::from(text[at])]);
+    let here = |at: usize| {
+        let behind = text.get(at + 1).map_or(ANY, |byte| BEHIND[usize::from(*byte)]);
+        anchor(may_precede(at) & AT[usize::from(text[at])] & behind).map(|anchor| (at, anchor))
+    };
+    // What stands in front of a mark tells most others apart.
+    let (chunks, _) = text.get(from..)?.as_chunks::<GO>();
+    let mut preceding = if from < text.len() { may_precede(from) } else { return None };
+    for (n, chunk) in chunks.iter().enumerate() {
+        let mut any = 0;
+        for byte in chunk {
+            any |= preceding & AT[usize::from(*byte)];
+            preceding = before[usize::from(*byte)];
+        }
+        let start = from + n * GO;
+        if any != 0
+            && let Some(found) = (start..start + GO).find_map(here)
+        {
+            return Some(found);
         }
     }
-    let start = from.max(1);
-    let marks_of = |triple: &[u8]| marks(before[triple[0] as usize], triple[1], BEHIND[triple[2] as usize]);
-    let mut triples = text.get(start - 1..)?.windows(3);
-    if let Some(steps) = triples.position(|triple| marks_of(triple) != 0) {
-        let at = start + steps;
-        return anchor(marks_of(&text[at - 1..at + 2])).map(|anchor| (at, anchor));
-    }
-    let last = text.len().checked_sub(1).filter(|last| *last >= start)?;
-    anchor(marks(before[text[last - 1] as usize], text[last], ANY)).map(|anchor| (last, anchor))
+    (from + chunks.len() * GO..text.len()).find_map(here)
 }
 
 /// The mark that some bits stand for; a byte is one mark at most.
