@@ -48,7 +48,10 @@ impl<'a> Placed<'a> {
                 by_place(items, node, &dotted(path, key), &mut self.fields);
                 Some(())
             }
-            _ => {
+            child => {
+                if let Some(Child::Object(node)) = child {
+                    self.enter(node)?;
+                }
                 let value = scanner.value()?;
                 self.keep(dotted(path, key), value)
             }
