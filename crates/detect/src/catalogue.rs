@@ -4,110 +4,112 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::class::{ClassInfo, RULE_VERSION, parameters};
-use crate::config::DetectConfig;
+use crate::class::ClassInfo;
 use crate::detectors::{
     failed_authentication, key_use, object_access, probing, request_spike, secret_exposure, source_health,
     threshold, token_reuse,
 };
+use crate::rules::Rules;
 
 /// One detector, described.
 #[derive(Clone, Debug, Serialize)]
 pub struct DetectorInfo {
     /// Its name in alerts.
     pub name: &'static str,
-    /// Its version; it changes when its meaning does.
-    pub version: &'static str,
+    /// Which rule is in force for partners that have none of their own, as alerts carry it.
+    pub version: String,
     /// What it notices, in a sentence.
     pub description: &'static str,
     /// Which events it reads.
     pub reads: &'static str,
     /// What it finds.
     pub classes: Vec<ClassInfo>,
-    /// The parameters in force, by name.
+    /// The parameters in force for those partners, by name.
     pub parameters: BTreeMap<String, serde_json::Value>,
 }
 
 /// Every detector with the parameters in force.
-pub fn catalogue(config: &DetectConfig) -> Vec<DetectorInfo> {
+pub fn catalogue(rules: impl Into<Rules>) -> Vec<DetectorInfo> {
+    let rules = rules.into();
+    let version = |name| rules.version(name).unwrap_or_default().to_owned();
     vec![
         DetectorInfo {
             name: token_reuse::NAME,
-            version: RULE_VERSION,
+            version: version(token_reuse::NAME),
             description: "A session token that is presented more often, later, or elsewhere than it may be.",
             reads: "session_token.issued, .redeemed, .rejected and .revoked, by token fingerprint",
             classes: token_reuse::CLASSES.to_vec(),
-            parameters: parameters(&config.token_reuse),
+            parameters: rules.parameters(token_reuse::NAME),
         },
         DetectorInfo {
             name: failed_authentication::NAME,
-            version: RULE_VERSION,
+            version: version(failed_authentication::NAME),
             description: "Logins and key checks that fail too often for one account or from one address, \
                           and a success after such failures.",
             reads: "authentications that succeeded or failed, by account and by address",
             classes: failed_authentication::CLASSES.to_vec(),
-            parameters: parameters(&config.failed_authentication),
+            parameters: rules.parameters(failed_authentication::NAME),
         },
         DetectorInfo {
             name: request_spike::NAME,
-            version: RULE_VERSION,
+            version: version(request_spike::NAME),
             description: "Far more requests, or a far greater share of refused ones, than this partner or endpoint has at \
                           this hour of the week.",
             reads: "requests counted by minute, partner, route and class of status",
             classes: request_spike::CLASSES.to_vec(),
-            parameters: parameters(&config.request_spike),
+            parameters: rules.parameters(request_spike::NAME),
         },
         DetectorInfo {
             name: source_health::NAME,
-            version: RULE_VERSION,
+            version: version(source_health::NAME),
             description: "A feed that falls silent, and a shipper whose clock is wrong.",
             reads: "when the lines of each feed and shipper arrived, and how long after their stamps",
             classes: source_health::CLASSES.to_vec(),
-            parameters: parameters(&config.source_health),
+            parameters: rules.parameters(source_health::NAME),
         },
         DetectorInfo {
             name: secret_exposure::NAME,
-            version: RULE_VERSION,
+            version: version(secret_exposure::NAME),
             description: "A key, password or token in a place of a log where none belongs.",
             reads: "what normalization took out of URLs, user agents, messages and other fields",
             classes: secret_exposure::CLASSES.to_vec(),
-            parameters: BTreeMap::new(),
+            parameters: rules.parameters(secret_exposure::NAME),
         },
         DetectorInfo {
             name: key_use::NAME,
-            version: RULE_VERSION,
+            version: version(key_use::NAME),
             description: "An API key that is used from where it never was, in a browser, in the wrong environment, or \
                           after it was revoked.",
             reads: "calls that the holder of an API key makes, by key",
             classes: key_use::CLASSES.to_vec(),
-            parameters: parameters(&config.key_use),
+            parameters: rules.parameters(key_use::NAME),
         },
         DetectorInfo {
             name: object_access::NAME,
-            version: RULE_VERSION,
+            version: version(object_access::NAME),
             description: "An account that asks for object after object that is not its own, or is given another \
                           partner's.",
             reads: "calls for one object that were given, forbidden or not found, by API key or user",
             classes: object_access::CLASSES.to_vec(),
-            parameters: parameters(&config.object_access),
+            parameters: rules.parameters(object_access::NAME),
         },
         DetectorInfo {
             name: threshold::NAME,
-            version: RULE_VERSION,
+            version: version(threshold::NAME),
             description: "Things of which one is nothing and many within minutes are something.",
             reads: "tokens issued by user, calls refused with 429 by caller, webhooks with wrong signatures and reports \
                     of a page's policy by feed",
             classes: threshold::CLASSES.to_vec(),
-            parameters: parameters(&config.threshold),
+            parameters: rules.parameters(threshold::NAME),
         },
         DetectorInfo {
             name: probing::NAME,
-            version: RULE_VERSION,
+            version: version(probing::NAME),
             description: "A network whose requests look for what is not there, or for files, consoles and holes that \
                           attackers look for everywhere.",
             reads: "requests that were refused with 400, 403, 404 or 405, and those that no client of a product makes",
             classes: probing::CLASSES.to_vec(),
-            parameters: parameters(&config.probing),
+            parameters: rules.parameters(probing::NAME),
         },
     ]
 }

@@ -13,6 +13,7 @@ use crate::detectors::request_spike::RequestSpikeConfig;
 use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::threshold::ThresholdConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
+use crate::rules::Parameters;
 
 /// Everything the detectors can be told.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -6,6 +6,7 @@ use event::{AlertChange, EventTime, ObservationBatch, SourceProgress, Tenant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::rules::Rules;
 use crate::snapshot;
 use crate::watermark::Watermarks;
 
@@ -32,6 +33,8 @@ pub trait Detector: Send {
         _alerts: &mut AlertChanges,
     ) {
     }
+    /// Goes by these rules from now on. What was seen before stays as it was found by the old ones.
+    fn learn(&mut self, rules: &Rules);
     /// What a restart needs to go on from here.
     fn snapshot(&self) -> DetectorState;
     /// Goes on from a snapshot. On an error the state is what it was before.

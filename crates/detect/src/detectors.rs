@@ -11,20 +11,50 @@ pub mod source_health;
 pub mod threshold;
 pub mod token_reuse;
 
-use crate::config::DetectConfig;
+use crate::class::ClassInfo;
 use crate::detector::Detector;
+use crate::rules::Rules;
+
+/// Their names.
+pub(crate) const NAMES: [&str; 9] = [
+    token_reuse::NAME,
+    failed_authentication::NAME,
+    request_spike::NAME,
+    source_health::NAME,
+    secret_exposure::NAME,
+    key_use::NAME,
+    object_access::NAME,
+    threshold::NAME,
+    probing::NAME,
+];
+
+/// What a detector of this name can find; nothing where there is none.
+pub(crate) fn classes(detector: &str) -> &'static [ClassInfo] {
+    match detector {
+        token_reuse::NAME => token_reuse::CLASSES,
+        failed_authentication::NAME => failed_authentication::CLASSES,
+        request_spike::NAME => request_spike::CLASSES,
+        source_health::NAME => source_health::CLASSES,
+        secret_exposure::NAME => secret_exposure::CLASSES,
+        key_use::NAME => key_use::CLASSES,
+        object_access::NAME => object_access::CLASSES,
+        threshold::NAME => threshold::CLASSES,
+        probing::NAME => probing::CLASSES,
+        _ => &[],
+    }
+}
 
 /// Every detector there is.
-pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
+pub fn all(rules: &Rules) -> Vec<Box<dyn Detector>> {
     vec![
-        Box::new(token_reuse::TokenReuse::new(config)),
-        Box::new(failed_authentication::FailedAuthentication::new(config)),
-        Box::new(request_spike::RequestSpike::new(config)),
-        Box::new(source_health::SourceHealth::new(config)),
-        Box::new(secret_exposure::SecretExposure::new(config)),
-        Box::new(key_use::KeyUse::new(config)),
-        Box::new(object_access::ObjectAccess::new(config)),
-        Box::new(threshold::Threshold::new(config)),
-        Box::new(probing::Probing::new(config)),
+        Box::new(token_reuse::TokenReuse::new(rules)),
+        Box::new(failed_authentication::FailedAuthentication::new(rules)),
+        Box::new(request_spike::RequestSpike::new(rules)),
+        Box::new(source_health::SourceHealth::new(rules)),
+        Box::new(secret_exposure::SecretExposure::new(rules)),
+        Box::new(key_use::KeyUse::new(rules)),
+        Box::new(object_access::ObjectAccess::new(rules)),
+        Box::new(threshold::Threshold::new(rules)),
+        Box::new(probing::Probing::new(rules)),
     ]
 }

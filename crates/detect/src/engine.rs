@@ -3,18 +3,17 @@
 use event::{AlertChange, EventTime, ObservationBatch, SourceProgress};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{DetectConfig, WatermarkConfig};
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::detectors;
+use crate::rules::Rules;
 use crate::snapshot;
 use crate::watermark::Watermarks;
 
 /// The detectors of one observation partition, with their state. It has no thread of its own.
 pub struct Engine {
-    watermark_config: WatermarkConfig,
+    rules: Rules,
     watermarks: Watermarks,
     detectors: Vec<Box<dyn Detector>>,
-    make: Box<dyn Fn() -> Vec<Box<dyn Detector>> + Send>,
 }
 
 /// An engine's figures.
@@ -35,12 +34,16 @@ struct EngineState {
 }
 
 impl Engine {
-    /// An engine that remembers nothing yet. The config must be valid.
-    pub fn new(config: &DetectConfig) -> Self {
-        let config = config.clone();
-        let watermark_config = config.watermark.clone();
-        let make = Box::new(move || detectors::all(&config));
-        Self { watermark_config, watermarks: Watermarks::default(), detectors: make(), make }
+    /// An engine that remembers nothing yet. A configuration that stands for rules must be valid.
+    pub fn new(rules: impl Into<Rules>) -> Self {
+        let rules = rules.into();
+        Self { watermarks: Watermarks::default(), detectors: detectors::all(&rules), rules }
+    }
+
+    /// Goes by these rules from the next record on. What was seen, and what was told of it, stays.
+    pub fn learn(&mut self, rules: &Rules) {
+        self.rules = rules.clone();
+        self.detectors.iter_mut().for_each(|detector| detector.learn(rules));
     }
 
     /// Takes in one record of the observations topic, in the order of its offset. `broker_time`
@@ -58,7 +61,7 @@ impl Engine {
                 detector.on_batch(observations, &self.watermarks, &mut changes);
             }
         }
-        for tenant in self.watermarks.advance(progress, broker_time, &self.watermark_config) {
+        for tenant in self.watermarks.advance(progress, broker_time, &self.rules.config.watermark) {
             let Some(up_to) = self.watermarks.of(tenant.as_str()) else { continue };
             for detector in &mut self.detectors {
                 detector.on_watermark(&tenant, up_to, &mut changes);
@@ -67,7 +70,9 @@ impl Engine {
         for detector in &mut self.detectors {
             detector.on_progress(progress, &self.watermarks, &mut changes);
         }
-        changes.into_sorted()
+        let mut changes = changes.into_sorted();
+        changes.iter_mut().for_each(|change| self.rules.sign(&mut change.alert));
+        changes
     }
 
     /// The whole state as bytes.
@@ -80,7 +85,7 @@ impl Engine {
     /// Goes on from a snapshot. On an error the engine is what it was before.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), BadState> {
         let state: EngineState = snapshot::decode(snapshot::open(bytes)?)?;
-        let mut detectors = (self.make)();
+        let mut detectors = detectors::all(&self.rules);
         for saved in state.detectors {
             let detector = detectors.iter_mut().find(|detector| detector.name() == saved.name);
             // A detector that this version no longer has, or has newly, begins with nothing.
@@ -96,7 +101,7 @@ impl Engine {
     /// Figures for metrics.
     pub fn stats(&self) -> EngineStats {
         EngineStats {
-            watermark: self.watermarks.slowest(&self.watermark_config),
+            watermark: self.watermarks.slowest(&self.rules.config.watermark),
             event_time_max: self.watermarks.event_time_max(),
             detectors: self.detectors.iter().map(|detector| detector.stats()).collect(),
         }

@@ -19,7 +19,8 @@ see anything of which partner, `GET /v1/coverage` tells.
 
 Windows run on event time, and the same events give the same alerts in whatever order they come. An alert's
 severity is the one it begins with; what makes it another is said with the class. High and critical alerts
-wake somebody. Parameters are set under `[detect.detectors.NAME]`; milliseconds where they end in `_ms`.
+wake somebody. Parameters are set under `[detect.detectors.NAME]`, or by file, for single partners too, and while
+the server runs ([rules.md](rules.md)); milliseconds where they end in `_ms`.
 ATT&CK techniques have their names of v18, and of v19 where that has another; OWASP's are those of the API
 Security Top 10 of 2023, and of the logging vocabulary.
 ";

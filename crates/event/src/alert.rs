@@ -115,7 +115,8 @@ pub struct Alert {
     pub detector: String,
     /// Which of its classes, e.g. `token.reuse.other_origin`.
     pub class: String,
-    /// The detector's version; it changes when its meaning does.
+    /// Which rule has made it: the detector's version, which changes when its meaning does, that of its file
+    /// of rules, and a hash of the parameters, as in `1.0.0+2.3f9a1c0b5d7e8246`.
     pub rule_version: String,
     /// One line for a phone's screen; no secrets, no raw payload.
     pub title: String,

@@ -45,7 +45,7 @@ static COLUMNS: &[AlertColumn] = &[
     column("tenant", "metadata.tenant_uid", "Whose alert it is.", Read::Text(|c| text(c.alert.tenant.as_str()))),
     column("detector", "finding_info.analytic.uid", "Which detector raised it, e.g. token_reuse.", Read::Text(|c| text(&c.alert.detector))),
     column("class", "finding_info.types[]", "Which of the detector's classes, e.g. token.reuse.other_origin.", Read::Text(|c| text(&c.alert.class))),
-    column("rule_version", "finding_info.analytic.version", "The detector's version; it changes when its meaning does.", Read::Text(|c| text(&c.alert.rule_version))),
+    column("rule_version", "finding_info.analytic.version", "Which rule has made it: the detector's version, that of its file of rules, and a hash of the parameters, as in 1.0.0+2.3f9a1c0b5d7e8246.", Read::Text(|c| text(&c.alert.rule_version))),
     column("severity", "severity", "info, low, medium, high or critical.", Read::Text(|c| text(c.alert.severity.as_str()))),
     column("severity_id", "severity_id", "1 informational to 5 critical, to compare by.", Read::Int(|c| c.alert.severity.id())),
     column("page", "unmapped.page", "Whether on-call should be woken.", Read::Flag(|c| c.alert.page)),

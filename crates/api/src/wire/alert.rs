@@ -87,7 +87,8 @@ pub struct Findings {
     detector: String,
     #[schema(example = "token.reuse.other_origin")]
     class: String,
-    /// Changes when the detector's meaning does.
+    /// Which rule has made it: the detector's version, that of its file of rules, and a hash of the parameters.
+    #[schema(example = "1.0.0+2.3f9a1c0b5d7e8246")]
     rule_version: String,
     title: String,
     description: String,

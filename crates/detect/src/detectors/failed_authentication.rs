@@ -25,10 +25,10 @@ use serde::{Deserialize, Serialize};
 pub use classes::CLASSES;
 pub use config::FailedAuthenticationConfig;
 
-use crate::config::DetectConfig;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::keyed::{Keyed, Slot};
 use crate::rows;
+use crate::rules::{PerTenant, Rules};
 use crate::watermark::Watermarks;
 use account::Account;
 use address::Address;
@@ -42,7 +42,7 @@ const STATE_VERSION: u32 = 3;
 
 /// The detector.
 pub(crate) struct FailedAuthentication {
-    config: FailedAuthenticationConfig,
+    rules: PerTenant<FailedAuthenticationConfig>,
     accounts: Keyed<Timeline<Account>>,
     addresses: Keyed<Timeline<Address>>,
     totals: Totals,
@@ -74,11 +74,11 @@ struct Saving<'a> {
 // --- logic -------------------------------------------------------------------------------------
 
 impl FailedAuthentication {
-    pub(crate) fn new(config: &DetectConfig) -> Self {
+    pub(crate) fn new(rules: &Rules) -> Self {
         Self {
-            config: config.failed_authentication.clone(),
-            accounts: Keyed::new(config.keys_per_tenant_max),
-            addresses: Keyed::new(config.keys_per_tenant_max),
+            rules: rules.failed_authentication.clone(),
+            accounts: Keyed::new(rules.config.keys_per_tenant_max),
+            addresses: Keyed::new(rules.config.keys_per_tenant_max),
             totals: Totals::default(),
         }
     }
@@ -112,7 +112,7 @@ fn take_in<F: Fold>(
 fn look_ahead<F: Fold>(
     keys: &mut Keyed<Timeline<F>>,
     mut touched: Vec<u32>,
-    config: &FailedAuthenticationConfig,
+    rules: &PerTenant<FailedAuthenticationConfig>,
     watermarks: &Watermarks,
     alerts: &mut AlertChanges,
 ) {
@@ -120,7 +120,8 @@ fn look_ahead<F: Fold>(
     touched.dedup();
     for id in touched {
         let Some((key, timeline)) = keys.get_mut(id) else { continue };
-        let setting = Setting { config, watermark: watermarks.of(key.tenant.as_str()) };
+        let tenant = key.tenant.as_str();
+        let setting = Setting { config: rules.of(tenant), watermark: watermarks.of(tenant) };
         timeline.look_ahead(key, setting, alerts);
         let due = timeline.due(setting);
         keys.wake_at(id, due);
@@ -150,12 +151,13 @@ fn settle<F: Fold>(
 /// Says goodbye to timelines that had to go.
 fn evict<F: Fold>(
     keys: &mut Keyed<Timeline<F>>,
-    config: &FailedAuthenticationConfig,
+    rules: &PerTenant<FailedAuthenticationConfig>,
     watermarks: &Watermarks,
     alerts: &mut AlertChanges,
 ) {
     for mut slot in keys.evict() {
-        let setting = Setting { config, watermark: watermarks.of(slot.key.tenant.as_str()) };
+        let tenant = slot.key.tenant.as_str();
+        let setting = Setting { config: rules.of(tenant), watermark: watermarks.of(tenant) };
         slot.value.close_all(&slot.key, setting, alerts);
     }
 }
@@ -171,13 +173,13 @@ impl Detector for FailedAuthentication {
         watermarks: &Watermarks,
         alerts: &mut AlertChanges,
     ) {
-        let config = &self.config;
+        let rules = &self.rules;
         let (mut accounts, mut addresses) = (Vec::new(), Vec::new());
         let kinds = [ObservationKind::AuthByAccount, ObservationKind::AuthByAddress];
         for (kind, o) in rows::of_kind(observations, &kinds) {
             self.totals.observations += 1;
-            let watermark = watermarks.of(o.tenant.as_deref().unwrap_or_default());
-            let setting = Setting { config, watermark };
+            let tenant = o.tenant.as_deref().unwrap_or_default();
+            let setting = Setting { config: rules.of(tenant), watermark: watermarks.of(tenant) };
             if kind == ObservationKind::AuthByAccount {
                 let Some(name) = attempt::account_of(&o) else { continue };
                 take_in(&mut self.accounts, &name, &o, setting, &mut self.totals, &mut accounts);
@@ -186,16 +188,20 @@ impl Detector for FailedAuthentication {
                 take_in(&mut self.addresses, name, &o, setting, &mut self.totals, &mut addresses);
             }
         }
-        look_ahead(&mut self.accounts, accounts, config, watermarks, alerts);
-        look_ahead(&mut self.addresses, addresses, config, watermarks, alerts);
-        evict(&mut self.accounts, config, watermarks, alerts);
-        evict(&mut self.addresses, config, watermarks, alerts);
+        look_ahead(&mut self.accounts, accounts, rules, watermarks, alerts);
+        look_ahead(&mut self.addresses, addresses, rules, watermarks, alerts);
+        evict(&mut self.accounts, rules, watermarks, alerts);
+        evict(&mut self.addresses, rules, watermarks, alerts);
     }
 
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
-        let setting = Setting { config: &self.config, watermark: Some(up_to) };
+        let setting = Setting { config: self.rules.of(tenant.as_str()), watermark: Some(up_to) };
         settle(&mut self.accounts, tenant, up_to, setting, alerts);
         settle(&mut self.addresses, tenant, up_to, setting, alerts);
+    }
+
+    fn learn(&mut self, rules: &Rules) {
+        self.rules = rules.failed_authentication.clone();
     }
 
     fn snapshot(&self) -> DetectorState {

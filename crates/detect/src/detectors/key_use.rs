@@ -15,10 +15,10 @@ mod place;
 use event::{EventTime, Observation, ObservationBatch, ObservationKind, Tenant};
 
 use crate::book::Book;
-use crate::config::DetectConfig;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::keyed::SlotId;
 use crate::rows;
+use crate::rules::{PerTenant, Rules};
 use crate::watermark::Watermarks;
 use crate::witness::delivery;
 use key::{ApiKey, Use};
@@ -35,14 +35,14 @@ const DELIVERIES_MAX: usize = 256;
 /// The detector.
 pub(crate) struct KeyUse {
     book: Book<ApiKey>,
-    config: KeyUseConfig,
+    rules: PerTenant<KeyUseConfig>,
 }
 
 impl KeyUse {
-    pub(crate) fn new(config: &DetectConfig) -> Self {
+    pub(crate) fn new(rules: &Rules) -> Self {
         Self {
-            book: Book::new(NAME, STATE_VERSION, config.keys_per_tenant_max),
-            config: config.key_use.clone(),
+            book: Book::new(NAME, STATE_VERSION, rules.config.keys_per_tenant_max),
+            rules: rules.key_use.clone(),
         }
     }
 
@@ -58,20 +58,22 @@ impl KeyUse {
             self.book.totals.duplicates += 1;
             return None;
         }
+        let config = self.rules.of(tenant);
         // Nearly all are, and there is nothing to tell of them.
-        if key.is_as_ever(o, watermark, &self.config) {
+        if key.is_as_ever(o, watermark, config) {
             return None;
         }
         let found = Use::new(o, time, watermark);
         self.book.totals.late += u64::from(found.late);
-        key.add(&found, watermark, &self.config);
+        key.add(&found, watermark, config);
         Some(id)
     }
 
     /// Tells what there is to tell of a key.
     fn tell(&mut self, id: SlotId, now: EventTime, watermark: EventTime, alerts: &mut AlertChanges) {
         let Some((key, state)) = self.book.keys.get_mut(id) else { return };
-        let wake = state.tell(key, now, watermark, &self.config, alerts);
+        let config = self.rules.of(key.tenant.as_str());
+        let wake = state.tell(key, now, watermark, config, alerts);
         if let Some(wake) = wake {
             self.book.keys.wake_at(id, wake);
         }
@@ -103,12 +105,17 @@ impl Detector for KeyUse {
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
         for id in self.book.keys.take_due(tenant, up_to) {
             let Some((_, key)) = self.book.keys.get_mut(id) else { continue };
-            key.settle(up_to, &self.config);
+            key.settle(up_to, self.rules.of(tenant.as_str()));
             self.tell(id, up_to, up_to, alerts);
-            if self.book.keys.get_mut(id).is_some_and(|(_, key)| key.is_idle(up_to, &self.config)) {
+            let config = self.rules.of(tenant.as_str());
+            if self.book.keys.get_mut(id).is_some_and(|(_, key)| key.is_idle(up_to, config)) {
                 self.book.keys.remove(id);
             }
         }
+    }
+
+    fn learn(&mut self, rules: &Rules) {
+        self.rules = rules.key_use.clone();
     }
 
     fn snapshot(&self) -> DetectorState {

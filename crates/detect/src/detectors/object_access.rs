@@ -17,10 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::book::Book;
 use crate::class::ClassInfo;
-use crate::config::{DetectConfig, in_range};
+use crate::config::in_range;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::keyed::SlotId;
 use crate::rows;
+use crate::rules::{Parameters, PerTenant, Rules};
 use crate::watermark::Watermarks;
 use call::Call;
 use walk::Account;
@@ -68,8 +69,10 @@ impl Default for ObjectAccessConfig {
     }
 }
 
-impl ObjectAccessConfig {
-    pub(crate) fn validate(&self) -> Result<(), String> {
+impl Parameters for ObjectAccessConfig {
+    const DETECTOR: &'static str = NAME;
+
+    fn validate(&self) -> Result<(), String> {
         in_range("object_access.window_ms", self.window_ms, 60_000, 3_600_000)?;
         in_range("object_access.forbidden_min", self.forbidden_min as i64, 2, 1_000)?;
         in_range("object_access.missing_min", self.missing_min as i64, self.forbidden_min as i64, 1_000)
@@ -79,14 +82,14 @@ impl ObjectAccessConfig {
 /// The detector.
 pub(crate) struct ObjectAccess {
     book: Book<Account>,
-    config: ObjectAccessConfig,
+    rules: PerTenant<ObjectAccessConfig>,
 }
 
 impl ObjectAccess {
-    pub(crate) fn new(config: &DetectConfig) -> Self {
+    pub(crate) fn new(rules: &Rules) -> Self {
         Self {
-            book: Book::new(NAME, STATE_VERSION, config.keys_per_tenant_max),
-            config: config.object_access.clone(),
+            book: Book::new(NAME, STATE_VERSION, rules.config.keys_per_tenant_max),
+            rules: rules.object_access.clone(),
         }
     }
 
@@ -99,14 +102,15 @@ impl ObjectAccess {
         let id = self.book.keys.find_or_insert(tenant, &call.account, Account::default)?;
         self.book.keys.touch(id, call.time);
         let (_, account) = self.book.keys.get_mut(id)?;
-        let is_news = account.add(call, &self.config);
+        let is_news = account.add(call, self.rules.of(tenant));
         self.book.totals.duplicates += u64::from(!is_news);
         is_news.then_some(id)
     }
 
     fn tell(&mut self, id: SlotId, now: EventTime, watermark: EventTime, alerts: &mut AlertChanges) {
         let Some((key, account)) = self.book.keys.get_mut(id) else { return };
-        let wake = account.tell(key, now, watermark, &self.config, alerts);
+        let config = self.rules.of(key.tenant.as_str());
+        let wake = account.tell(key, now, watermark, config, alerts);
         self.book.keys.wake_at(id, wake);
     }
 }
@@ -139,6 +143,10 @@ impl Detector for ObjectAccess {
                 self.book.keys.remove(id);
             }
         }
+    }
+
+    fn learn(&mut self, rules: &Rules) {
+        self.rules = rules.object_access.clone();
     }
 
     fn snapshot(&self) -> DetectorState {

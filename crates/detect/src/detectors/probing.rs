@@ -23,11 +23,11 @@ pub use rules::ProbingConfig;
 
 use crate::book::Book;
 use crate::class::ClassInfo;
-use crate::config::DetectConfig;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::episode::{CELL_MS, cell_of};
 use crate::keyed::{Kept, SlotId};
 use crate::rows;
+use crate::rules::{PerTenant, Rules};
 use crate::seen::Seen;
 use crate::stable;
 use crate::tally::{Breakdown, Tally};
@@ -74,7 +74,7 @@ pub(super) const TELLTALE: ClassInfo = ClassInfo {
 
 /// The detector.
 pub(crate) struct Probing {
-    config: ProbingConfig,
+    rules: PerTenant<ProbingConfig>,
     book: Book<Scan>,
 }
 
@@ -149,10 +149,10 @@ impl Scan {
 // --- logic -------------------------------------------------------------------------------------
 
 impl Probing {
-    pub(crate) fn new(config: &DetectConfig) -> Self {
+    pub(crate) fn new(rules: &Rules) -> Self {
         Self {
-            config: config.probing.clone(),
-            book: Book::new(NAME, STATE_VERSION, config.keys_per_tenant_max),
+            rules: rules.probing.clone(),
+            book: Book::new(NAME, STATE_VERSION, rules.config.keys_per_tenant_max),
         }
     }
 
@@ -167,7 +167,7 @@ impl Probing {
         let name = format!("{net}{BETWEEN}{}", day.millis());
         let id = self.book.keys.find_or_insert(tenant, &name, || Scan { day, ..Scan::default() })?;
         let (_, scan) = self.book.keys.get_mut(id)?;
-        let is_news = scan.add(o, counted, &self.config);
+        let is_news = scan.add(o, counted, self.rules.of(tenant));
         scan.late |= late && is_news;
         self.book.totals.duplicates += u64::from(!is_news);
         self.book.keys.touch(id, time);
@@ -177,13 +177,14 @@ impl Probing {
     /// Tells of a scan, if there is something to tell.
     fn tell(&mut self, id: SlotId, now: EventTime, is_open: bool, alerts: &mut AlertChanges) {
         let Some((key, scan)) = self.book.keys.get_mut(id) else { return };
+        let config = self.rules.of(key.tenant.as_str());
         let mut wake = scan.day + CELL_MS;
         if let Some(oldest) = scan.window.oldest() {
-            wake = wake.min(oldest + self.config.window_ms());
+            wake = wake.min(oldest + config.window_ms());
         }
-        if let Some(found) = scan.met.finding(&self.config) {
+        if let Some(found) = scan.met.finding(config) {
             let mut told = scan.told;
-            let alert = || describe(key, scan, &self.config, is_open);
+            let alert = || describe(key, scan, config, is_open);
             wake =
                 told.tell(found.severity, alert, now, is_open, alerts).into_iter().fold(wake, EventTime::min);
             scan.told = told;
@@ -215,15 +216,20 @@ impl Detector for Probing {
     }
 
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
+        let window_ms = self.rules.of(tenant.as_str()).window_ms();
         for id in self.book.keys.take_due(tenant, up_to) {
             let Some((_, scan)) = self.book.keys.get_mut(id) else { continue };
             let is_over = up_to >= scan.day + CELL_MS;
-            scan.window.forget(up_to - self.config.window_ms());
+            scan.window.forget(up_to - window_ms);
             self.tell(id, up_to, !is_over, alerts);
             if is_over {
                 self.book.keys.remove(id);
             }
         }
+    }
+
+    fn learn(&mut self, rules: &Rules) {
+        self.rules = rules.probing.clone();
     }
 
     fn snapshot(&self) -> DetectorState {

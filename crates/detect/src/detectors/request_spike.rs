@@ -22,9 +22,10 @@ use event::{EventTime, ObservationBatch, ObservationKind, Severity, Tenant};
 use serde::{Deserialize, Serialize};
 
 use crate::class::ClassInfo;
-use crate::config::{Contract, DetectConfig, in_range};
+use crate::config::{Contract, in_range};
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::rows;
+use crate::rules::{Parameters, PerTenant, Rules};
 use crate::watermark::Watermarks;
 use minute::MINUTE_MS;
 use tenant::{Arrival, TenantTraffic};
@@ -124,8 +125,10 @@ impl Default for RequestSpikeConfig {
     }
 }
 
-impl RequestSpikeConfig {
-    pub(crate) fn validate(&self) -> Result<(), String> {
+impl Parameters for RequestSpikeConfig {
+    const DETECTOR: &'static str = NAME;
+
+    fn validate(&self) -> Result<(), String> {
         for (name, value) in [
             ("floor_per_minute", self.floor_per_minute),
             ("ratio", self.ratio),
@@ -159,7 +162,7 @@ impl RequestSpikeConfig {
 
 /// The detector.
 pub(crate) struct RequestSpike {
-    config: RequestSpikeConfig,
+    rules: PerTenant<RequestSpikeConfig>,
     contracts: BTreeMap<String, Contract>,
     tenants: BTreeMap<Tenant, TenantTraffic>,
     totals: Totals,
@@ -198,10 +201,10 @@ struct Setting<'a> {
 // --- logic -------------------------------------------------------------------------------------
 
 impl RequestSpike {
-    pub(crate) fn new(config: &DetectConfig) -> Self {
+    pub(crate) fn new(rules: &Rules) -> Self {
         Self {
-            config: config.request_spike.clone(),
-            contracts: config.contracts.clone(),
+            rules: rules.request_spike.clone(),
+            contracts: rules.config.contracts.clone(),
             tenants: BTreeMap::new(),
             totals: Totals::default(),
         }
@@ -209,14 +212,14 @@ impl RequestSpike {
 }
 
 fn setting<'a>(
-    config: &'a RequestSpikeConfig,
+    rules: &'a PerTenant<RequestSpikeConfig>,
     contracts: &BTreeMap<String, Contract>,
     tenant: &'a Tenant,
     watermark: Option<EventTime>,
 ) -> Setting<'a> {
     let contract = contracts.get(tenant.as_str());
     Setting {
-        config,
+        config: rules.of(tenant.as_str()),
         tenant,
         contract_per_minute: contract.map(|contract| contract.requests_per_minute),
         zone_offset_ms: contract.and_then(Contract::zone_offset_ms).unwrap_or_default(),
@@ -246,7 +249,7 @@ impl Detector for RequestSpike {
                 Arrival::Late => self.totals.late += 1,
                 Arrival::Duplicate => self.totals.duplicates += 1,
                 Arrival::InTime => {
-                    let setting = setting(&self.config, &self.contracts, &tenant, watermark);
+                    let setting = setting(&self.rules, &self.contracts, &tenant, watermark);
                     self.totals.evicted += traffic.close_surplus(setting, alerts);
                     news.insert(tenant);
                 }
@@ -255,15 +258,19 @@ impl Detector for RequestSpike {
         for tenant in &news {
             let Some(traffic) = self.tenants.get_mut(tenant) else { continue };
             let watermark = watermarks.of(tenant.as_str());
-            traffic.foresee_floods(setting(&self.config, &self.contracts, tenant, watermark), alerts);
+            traffic.foresee_floods(setting(&self.rules, &self.contracts, tenant, watermark), alerts);
         }
     }
 
     fn on_watermark(&mut self, tenant: &Tenant, up_to: EventTime, alerts: &mut AlertChanges) {
         let Some(traffic) = self.tenants.get_mut(tenant) else { return };
-        let setting = setting(&self.config, &self.contracts, tenant, Some(up_to));
+        let setting = setting(&self.rules, &self.contracts, tenant, Some(up_to));
         self.totals.evicted += traffic.close_minutes(up_to.floor(MINUTE_MS), setting, alerts);
         traffic.foresee_floods(setting, alerts);
+    }
+
+    fn learn(&mut self, rules: &Rules) {
+        self.rules = rules.request_spike.clone();
     }
 
     fn snapshot(&self) -> DetectorState {

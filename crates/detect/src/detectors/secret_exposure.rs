@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::book::Book;
 use crate::class::ClassInfo;
-use crate::config::DetectConfig;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::episode::CELL_MS;
 use crate::keyed::{Kept, Key, SlotId};
 use crate::rows;
+use crate::rules::{Parameters, Rules};
 use crate::seen::Seen;
 use crate::tally::Tally;
 use crate::telling::Telling;
@@ -49,6 +49,21 @@ pub(super) const EXPOSED: ClassInfo = ClassInfo {
     owasp_api: Some("API8"),
     owasp_event: Some("input_validation_fail"),
 };
+
+// --- config ------------------------------------------------------------------------------------
+
+/// Nothing can be set: one secret is one too many.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretExposureConfig {}
+
+impl Parameters for SecretExposureConfig {
+    const DETECTOR: &'static str = NAME;
+
+    fn validate(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
 
 // --- state -------------------------------------------------------------------------------------
 
@@ -116,8 +131,8 @@ fn parts(key: &Key) -> Option<(&str, &str, &str)> {
 // --- logic -------------------------------------------------------------------------------------
 
 impl SecretExposure {
-    pub(crate) fn new(config: &DetectConfig) -> Self {
-        Self { book: Book::new(NAME, STATE_VERSION, config.keys_per_tenant_max) }
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self { book: Book::new(NAME, STATE_VERSION, rules.config.keys_per_tenant_max) }
     }
 
     fn take_in(&mut self, o: &Observation<'_>, watermarks: &Watermarks) -> Option<SlotId> {
@@ -180,6 +195,8 @@ impl Detector for SecretExposure {
             }
         }
     }
+
+    fn learn(&mut self, _: &Rules) {}
 
     fn snapshot(&self) -> DetectorState {
         self.book.snapshot()

@@ -16,10 +16,11 @@ use event::{EventTime, LogTopic, ObservationBatch, ObservationKind, Severity, So
 use serde::{Deserialize, Serialize};
 
 use crate::class::ClassInfo;
-use crate::config::{Contract, DetectConfig, WatermarkConfig, in_range};
+use crate::config::{Contract, WatermarkConfig, in_range};
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::episode::EpisodeId;
 use crate::rows;
+use crate::rules::{Parameters, PerTenant, Rules};
 use crate::watermark::Watermarks;
 use feed::{Arrival, Feed};
 
@@ -89,8 +90,10 @@ impl Default for SourceHealthConfig {
     }
 }
 
-impl SourceHealthConfig {
-    pub(crate) fn validate(&self) -> Result<(), String> {
+impl Parameters for SourceHealthConfig {
+    const DETECTOR: &'static str = NAME;
+
+    fn validate(&self) -> Result<(), String> {
         if !self.silent_pause_ratio.is_finite() || self.silent_pause_ratio < 1.0 {
             let ratio = self.silent_pause_ratio;
             return Err(format!("{NAME}.silent_pause_ratio: must be at least 1, is {ratio}"));
@@ -115,7 +118,7 @@ impl SourceHealthConfig {
 
 /// The detector.
 pub(crate) struct SourceHealth {
-    config: SourceHealthConfig,
+    rules: PerTenant<SourceHealthConfig>,
     watermark_config: WatermarkConfig,
     contracts: BTreeMap<String, Contract>,
     state: State,
@@ -146,11 +149,11 @@ struct Setting<'a> {
 // --- logic -------------------------------------------------------------------------------------
 
 impl SourceHealth {
-    pub(crate) fn new(config: &DetectConfig) -> Self {
+    pub(crate) fn new(rules: &Rules) -> Self {
         Self {
-            config: config.source_health.clone(),
-            watermark_config: config.watermark.clone(),
-            contracts: config.contracts.clone(),
+            rules: rules.source_health.clone(),
+            watermark_config: rules.config.watermark.clone(),
+            contracts: rules.config.contracts.clone(),
             state: State::default(),
         }
     }
@@ -171,16 +174,17 @@ impl Detector for SourceHealth {
             totals.observations += 1;
             let Some(topic) = o.kafka_topic.as_deref() else { continue };
             let Ok(tenant) = Tenant::parse(o.tenant.as_deref().unwrap_or_default()) else { continue };
+            let config = self.rules.of(tenant.as_str());
             let feeds = tenants.entry(tenant).or_default();
             if !feeds.contains_key(topic) {
-                if feeds.len() >= self.config.feeds_per_tenant_max {
+                if feeds.len() >= config.feeds_per_tenant_max {
                     totals.evicted += 1;
                     continue;
                 }
                 feeds.insert(topic.into(), Feed::default());
             }
             let Some(feed) = feeds.get_mut(topic) else { continue };
-            match feed.note(&o, &self.config) {
+            match feed.note(&o, config) {
                 Arrival::InTime => {}
                 Arrival::Late => totals.late += 1,
                 Arrival::OneShipperTooMany => totals.evicted += 1,
@@ -208,9 +212,14 @@ impl Detector for SourceHealth {
             let Some(read_up_to) = read_up_to else { continue };
             let contract = self.contracts.get(tenant.as_str());
             let zone_offset_ms = contract.and_then(Contract::zone_offset_ms).unwrap_or_default();
-            let setting = Setting { config: &self.config, tenant: &tenant, topic, zone_offset_ms };
+            let config = self.rules.of(tenant.as_str());
+            let setting = Setting { config, tenant: &tenant, topic, zone_offset_ms };
             feed.advance(read_up_to, setting, alerts);
         }
+    }
+
+    fn learn(&mut self, rules: &Rules) {
+        self.rules = rules.source_health.clone();
     }
 
     fn snapshot(&self) -> DetectorState {

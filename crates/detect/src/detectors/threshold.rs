@@ -14,11 +14,11 @@ use event::{EventTime, Observation, ObservationBatch, ObservationKind, Signal, T
 use serde::{Deserialize, Serialize};
 
 use crate::book::Book;
-use crate::config::DetectConfig;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::episode::CELL_MS;
 use crate::keyed::{Kept, SlotId};
 use crate::rows;
+use crate::rules::{PerTenant, Rules};
 use crate::seen::Seen;
 use crate::tally::Tally;
 use crate::telling::Telling;
@@ -41,7 +41,7 @@ const LATE_MS: i64 = 3_600_000;
 /// The detector.
 pub(crate) struct Threshold {
     book: Book<Counted>,
-    config: ThresholdConfig,
+    rules: PerTenant<ThresholdConfig>,
 }
 
 /// What is counted of one key. Its name begins with the signal's.
@@ -122,10 +122,10 @@ fn day_of(time: EventTime, watermark: EventTime) -> EventTime {
 }
 
 impl Threshold {
-    pub(crate) fn new(config: &DetectConfig) -> Self {
+    pub(crate) fn new(rules: &Rules) -> Self {
         Self {
-            book: Book::new(NAME, STATE_VERSION, config.keys_per_tenant_max),
-            config: config.threshold.clone(),
+            book: Book::new(NAME, STATE_VERSION, rules.config.keys_per_tenant_max),
+            rules: rules.threshold.clone(),
         }
     }
 
@@ -136,7 +136,7 @@ impl Threshold {
         let id = self.book.keys.find_or_insert(tenant, &name, Counted::default)?;
         self.book.keys.touch(id, time);
         let (_, counted) = self.book.keys.get_mut(id)?;
-        let is_news = counted.add(o, time, watermark, self.config.rule(signal));
+        let is_news = counted.add(o, time, watermark, self.rules.of(tenant).rule(signal));
         self.book.totals.late += u64::from(time < watermark);
         self.book.totals.duplicates += u64::from(!is_news);
         is_news.then_some(id)
@@ -145,7 +145,8 @@ impl Threshold {
     /// Tells what there is to tell of a key, and forgets what is over.
     fn tell(&mut self, id: SlotId, now: EventTime, watermark: EventTime, alerts: &mut AlertChanges) {
         let Some((key, counted)) = self.book.keys.get_mut(id) else { return };
-        let Some(rule) = rule::of(&key.name, &self.config) else { return };
+        let config = self.rules.of(key.tenant.as_str());
+        let Some(rule) = rule::of(&key.name, config) else { return };
         let mut wake =
             counted.times.first_key_value().map(|(first, _)| *first + rule.window_ms + LATE_MS + 1);
         for (&start, day) in &mut counted.days {
@@ -193,6 +194,10 @@ impl Detector for Threshold {
         for id in self.book.keys.take_due(tenant, up_to) {
             self.tell(id, up_to, up_to, alerts);
         }
+    }
+
+    fn learn(&mut self, rules: &Rules) {
+        self.rules = rules.threshold.clone();
     }
 
     fn snapshot(&self) -> DetectorState {

@@ -23,11 +23,12 @@ use serde::{Deserialize, Serialize};
 
 pub use classes::CLASSES;
 
-use crate::config::{DetectConfig, in_range};
+use crate::config::in_range;
 use crate::detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 use crate::episode::{Announced, announce, update_is_due};
 use crate::keyed::{Kept, Keyed, Slot, SlotId};
 use crate::rows;
+use crate::rules::{Parameters, PerTenant, Rules};
 use crate::watermark::Watermarks;
 use classify::classify;
 use describe::describe;
@@ -74,8 +75,10 @@ impl Default for TokenReuseConfig {
     }
 }
 
-impl TokenReuseConfig {
-    pub(crate) fn validate(&self) -> Result<(), String> {
+impl Parameters for TokenReuseConfig {
+    const DETECTOR: &'static str = NAME;
+
+    fn validate(&self) -> Result<(), String> {
         in_range("token_reuse.ttl_ms", self.ttl_ms, 1_000, 86_400_000)?;
         in_range("token_reuse.skew_ms", self.skew_ms, 0, 600_000)?;
         in_range("token_reuse.grace_ms", self.grace_ms, 0, 60_000)?;
@@ -89,7 +92,7 @@ impl TokenReuseConfig {
 
 /// The detector.
 pub(crate) struct TokenReuse {
-    config: TokenReuseConfig,
+    rules: PerTenant<TokenReuseConfig>,
     tokens: Keyed<Token>,
     remembered: Remembered,
     totals: Totals,
@@ -149,11 +152,11 @@ impl Kept for Token {
 // --- logic -------------------------------------------------------------------------------------
 
 impl TokenReuse {
-    pub(crate) fn new(config: &DetectConfig) -> Self {
+    pub(crate) fn new(rules: &Rules) -> Self {
         Self {
-            config: config.token_reuse.clone(),
-            tokens: Keyed::new(config.keys_per_tenant_max),
-            remembered: Remembered::new(config.keys_per_tenant_max.saturating_mul(8)),
+            rules: rules.token_reuse.clone(),
+            tokens: Keyed::new(rules.config.keys_per_tenant_max),
+            remembered: Remembered::new(rules.config.keys_per_tenant_max.saturating_mul(8)),
             totals: Totals::default(),
         }
     }
@@ -174,7 +177,7 @@ impl TokenReuse {
         };
         let late = watermarks.of(tenant).is_some_and(|watermark| time < watermark);
         let (_, token) = self.tokens.get_mut(id)?;
-        let over_at = token.facts.over_at(&self.config);
+        let over_at = token.facts.over_at(self.rules.of(tenant));
         if time >= over_at {
             // Forgotten by rights, though the watermark has not got there yet.
             let brief = token.announced.map(|told| Brief::of(&token.facts, Some(told), over_at));
@@ -201,14 +204,15 @@ impl TokenReuse {
         if !mem::take(&mut token.untold) {
             return;
         }
-        let mut wake = token.facts.over_at(&self.config);
+        let config = self.rules.of(key.tenant.as_str());
+        let mut wake = token.facts.over_at(config);
         if !token.is_current {
             self.tokens.wake_at(id, wake);
             return;
         }
         let watermark = watermark(&key.tenant);
-        if let Some(verdict) = classify(&token.facts, &self.config, watermark) {
-            let alert = describe(key, &token.facts, &verdict, &self.config);
+        if let Some(verdict) = classify(&token.facts, config, watermark) {
+            let alert = describe(key, &token.facts, &verdict, config);
             let due = update_is_due(token.announced.as_ref(), now);
             let change = announce(&mut token.announced, alert, now);
             // Held back for the rest of the minute: told when the watermark gets there.
@@ -218,7 +222,7 @@ impl TokenReuse {
                 wake = wake.min(announced.next_minute());
             }
         }
-        if let Some(at) = classify::settles_at(&token.facts, &self.config, watermark) {
+        if let Some(at) = classify::settles_at(&token.facts, config, watermark) {
             token.untold = true;
             wake = wake.min(at);
         }
@@ -228,8 +232,8 @@ impl TokenReuse {
     /// A token's time has come: tell what was held back, or forget it.
     fn wake(&mut self, id: SlotId, up_to: EventTime, alerts: &mut AlertChanges) {
         self.tell(id, up_to, |_| Some(up_to), alerts);
-        let Some((_, token)) = self.tokens.get_mut(id) else { return };
-        let over_at = token.facts.over_at(&self.config);
+        let Some((key, token)) = self.tokens.get_mut(id) else { return };
+        let over_at = token.facts.over_at(self.rules.of(key.tenant.as_str()));
         if up_to < over_at {
             self.tokens.wake_at(id, over_at);
             return;
@@ -244,7 +248,7 @@ impl TokenReuse {
     /// Too many tokens: of the coldest only what a later presentation is compared with is kept.
     fn shorten(&mut self) {
         for Slot { key, value: token, .. } in self.tokens.evict() {
-            let over_at = token.facts.over_at(&self.config);
+            let over_at = token.facts.over_at(self.rules.of(key.tenant.as_str()));
             self.remembered.put(&key.tenant, &key.name, Brief::of(&token.facts, token.announced, over_at));
         }
     }
@@ -277,6 +281,10 @@ impl Detector for TokenReuse {
             self.wake(id, up_to, alerts);
         }
         self.remembered.forget(tenant, up_to);
+    }
+
+    fn learn(&mut self, rules: &Rules) {
+        self.rules = rules.token_reuse.clone();
     }
 
     fn snapshot(&self) -> DetectorState {

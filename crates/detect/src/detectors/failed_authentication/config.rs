@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::NAME;
 use super::attempt::RECENT_MS;
 use crate::config::in_range;
+use crate::rules::Parameters;
 
 /// How many failures are too many.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -119,8 +120,10 @@ impl Default for FailedAuthenticationConfig {
     }
 }
 
-impl FailedAuthenticationConfig {
-    pub(crate) fn validate(&self) -> Result<(), String> {
+impl Parameters for FailedAuthenticationConfig {
+    const DETECTOR: &'static str = NAME;
+
+    fn validate(&self) -> Result<(), String> {
         let key = |name: &str| format!("{NAME}.{name}");
         for (name, failures) in [
             ("fast_failures", self.fast_failures),

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::NAME;
 use crate::config::in_range;
+use crate::rules::Parameters;
 
 /// Thresholds of the detector of misused API keys.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -38,8 +40,10 @@ impl Default for KeyUseConfig {
     }
 }
 
-impl KeyUseConfig {
-    pub(crate) fn validate(&self) -> Result<(), String> {
+impl Parameters for KeyUseConfig {
+    const DETECTOR: &'static str = NAME;
+
+    fn validate(&self) -> Result<(), String> {
         in_range("key_use.history_ms", self.history_ms, 3_600_000, 90 * 86_400_000)?;
         in_range("key_use.history_uses", self.history_uses.into(), 1, 100_000)?;
         in_range("key_use.uses_min", self.uses_min as i64, 1, 100_000)?;

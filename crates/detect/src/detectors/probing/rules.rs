@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::NAME;
 use super::window::{Fact, Window};
 use crate::config::in_range;
+use crate::rules::Parameters;
 
 // --- config ------------------------------------------------------------------------------------
 
@@ -49,8 +50,10 @@ impl Default for ProbingConfig {
     }
 }
 
-impl ProbingConfig {
-    pub(crate) fn validate(&self) -> Result<(), String> {
+impl Parameters for ProbingConfig {
+    const DETECTOR: &'static str = NAME;
+
+    fn validate(&self) -> Result<(), String> {
         let key = |name: &str| format!("{NAME}.{name}");
         for (name, many) in [
             ("paths", self.paths),
@@ -70,7 +73,9 @@ impl ProbingConfig {
         }
         Ok(())
     }
+}
 
+impl ProbingConfig {
     /// The longest window.
     pub(super) fn window_ms(&self) -> i64 {
         self.paths_window_ms.max(self.burst_window_ms).max(self.telling_window_ms)

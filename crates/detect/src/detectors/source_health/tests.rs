@@ -5,8 +5,8 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::*;
-use crate::Engine;
 use crate::testing::{MONDAY, batch, summary};
+use crate::{DetectConfig, Engine};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -314,7 +314,7 @@ fn feeds_and_shippers_beyond_the_bound_are_counted_and_not_watched() {
         },
         ..DetectConfig::default()
     };
-    let mut detector = SourceHealth::new(&config);
+    let mut detector = SourceHealth::new(&Rules::from(&config));
     let other_shipper = Owned { shipper_id: Some("shp_2".into()), ..lines("auth", 0, 0, 1) };
     let observations = batch(&[lines("auth", 0, 0, 1), other_shipper, lines("web", 0, 0, 1)]);
     detector.on_batch(&observations, &Watermarks::default(), &mut AlertChanges::default());

@@ -3,8 +3,10 @@
 use event::Signal;
 use serde::{Deserialize, Serialize};
 
+use super::NAME;
 use super::rule::Rule;
 use crate::config::in_range;
+use crate::rules::Parameters;
 
 /// How many of what within which window are told of.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -54,8 +56,12 @@ impl ThresholdConfig {
         };
         Rule { signal, count, window_ms }
     }
+}
 
-    pub(crate) fn validate(&self) -> Result<(), String> {
+impl Parameters for ThresholdConfig {
+    const DETECTOR: &'static str = NAME;
+
+    fn validate(&self) -> Result<(), String> {
         for signal in Signal::ALL {
             let (rule, name) = (self.rule(signal), signal.name());
             in_range(&format!("threshold.{name}_count"), rule.count as i64, 1, 1_000_000)?;
