@@ -5,6 +5,7 @@
 
 mod alignment;
 pub mod detect;
+pub mod examples;
 pub mod normalize;
 pub mod replay;
 pub mod topics;

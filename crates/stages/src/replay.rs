@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use detect::{DetectConfig, Engine};
+use detect::{Engine, Rules};
 use event::{
     AlertChange, EventBatch, EventRow, EventTime, ObservationBatchBuilder, RawLog, RejectBatch,
     SourceProgress,
@@ -50,13 +50,13 @@ impl Replay {
     /// `read_at` is when the replay takes place; nothing in it can have happened later.
     pub fn new(
         normalizer: Normalizer,
-        config: &DetectConfig,
+        rules: impl Into<Rules>,
         sources: impl IntoIterator<Item = String>,
         read_at: EventTime,
     ) -> Self {
         let sources: BTreeSet<_> = sources.into_iter().collect();
         let progress = sources.iter().cloned().map(SourceProgress::announced).collect();
-        Self { normalizer, engine: Engine::new(config), sources, progress, read_at }
+        Self { normalizer, engine: Engine::new(rules), sources, progress, read_at }
     }
 
     /// Reads one record.
