@@ -24,6 +24,7 @@ mod real_logs;
 mod redrive;
 mod replay;
 mod restarts;
+mod rules;
 mod secrets;
 mod tokens;
 mod users;

@@ -34,5 +34,5 @@ pub use openapi::openapi;
 pub use partners::{KnownPartner, Partners};
 pub use routes::router;
 pub use server::{serve, serve_metrics};
-pub use state::ApiState;
+pub use state::{ApiState, Catalogue};
 pub use wire::Findings;

@@ -14,6 +14,9 @@ use crate::intake::Intake;
 use crate::shares::Shares;
 use crate::{ApiConfig, ApiMetrics, Health, Partners};
 
+/// Says what is looked for, and with which parameters, at the moment.
+pub type Catalogue = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+
 /// The parts of Watchfire that the API shows to the world.
 #[derive(Clone)]
 pub struct ApiState {
@@ -32,7 +35,7 @@ pub struct ApiState {
     /// The API's own metrics: [`ApiMetrics::register`] them before sharing the registry.
     pub metrics: ApiMetrics,
     /// The catalogue of detectors, as `/v1/detectors` answers it.
-    pub detectors: Arc<serde_json::Value>,
+    pub detectors: Catalogue,
     /// Limits.
     pub config: Arc<ApiConfig>,
 }

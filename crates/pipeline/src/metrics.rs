@@ -58,6 +58,13 @@ pub struct ReloadLabel {
     pub outcome: String,
 }
 
+/// Labels: the rules that detectors go by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RulesLabel {
+    /// A hash of all of them.
+    pub hash: String,
+}
+
 /// Labels: which detector on which partition of observations.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct DetectorLabel {
@@ -124,6 +131,10 @@ pub struct Metrics {
     pub unreadable: Family<UnreadableLabel, Counter>,
     /// Times that descriptions, databases and partners were loaded again, or could not be.
     pub reloads: Family<ReloadLabel, Counter>,
+    /// Times that the detectors' rules were loaded again, or could not be.
+    pub rule_reloads: Family<ReloadLabel, Counter>,
+    /// 1 for the rules that are in force.
+    pub rules: Family<RulesLabel, Gauge>,
     /// Records that a stage has not read yet.
     pub lag: Family<StageLabel, Gauge>,
     /// How far event time lags behind broker time.
@@ -167,6 +178,8 @@ impl Metrics {
             rejects: Family::default(),
             unreadable: Family::default(),
             reloads: Family::default(),
+            rule_reloads: Family::default(),
+            rules: Family::default(),
             lag: Family::default(),
             watermark_delay: Family::default(),
             batch_seconds: Family::new_with_constructor(seconds as Seconds),
@@ -194,6 +207,10 @@ impl Metrics {
         registry.register("watchfire_rejects", "Lines that could not be read", m.rejects.clone());
         let help = "Attempts to load descriptions, databases and partners again";
         registry.register("watchfire_reloads", help, m.reloads.clone());
+        let help = "Attempts to load the detectors' rules again";
+        registry.register("watchfire_rule_reloads", help, m.rule_reloads.clone());
+        let help = "1 for the rules that detectors go by, by their hash";
+        registry.register("watchfire_rules", help, m.rules.clone());
         let help = "Records of our own topics that no stage could read";
         registry.register("watchfire_records_unreadable", help, m.unreadable.clone());
         registry.register("watchfire_stage_lag_records", "Records a stage has not read yet", m.lag.clone());
@@ -214,6 +231,12 @@ impl Metrics {
         registry.register("watchfire_events", "Events by tenant and outcome", m.events.clone());
         registry.register("watchfire_store_bytes", "Bytes of data files written", m.store_bytes.clone());
         registry.register("watchfire_store_commits", "Commits to a table", m.store_commits.clone());
+    }
+
+    /// Notes which rules are in force, and that no others are.
+    pub fn rules_are(&self, hash: &str) {
+        self.rules.clear();
+        self.rules.get_or_create(&RulesLabel { hash: hash.to_owned() }).set(1);
     }
 
     /// The metrics that the loop of one stage reports.

@@ -90,11 +90,11 @@ impl Role for Detect {
             let objects = Arc::new(SimObjects::new(&self.objects, world, number));
             let snapshots = SnapshotStore::new(objects, self.runtime.clone(), SNAPSHOTS_KEPT);
             let (starts, config) = (Starts::default(), DetectConfig::default());
-            let start_at = starts.start_at(snapshots.clone(), config.clone());
+            let start_at = starts.start_at(snapshots.clone(), &config);
             let source = SimSource::join(world, number, self.name(), self.reads(), start_at, false);
             let sink = SimSink::new(world, number, &format!("detect-{number}"), source.member().clone());
             let stage = DetectStage::new(
-                config,
+                &config,
                 starts,
                 snapshots,
                 SNAPSHOT_INTERVAL,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use detect::{DetectConfig, Engine};
+use detect::{Engine, Rules};
 use event::{AlertChange, Positions, ipc};
 use pipeline::metrics::{AlertLabel, DetectorLabel, OutputLabel, PartitionLabel};
 use pipeline::{
@@ -31,11 +31,11 @@ struct Start {
 
 impl Starts {
     /// Looks for the newest snapshot at or before the committed offset; its offset is where to read from.
-    pub fn start_at(&self, snapshots: SnapshotStore, config: DetectConfig) -> StartAt {
-        let starts = self.clone();
+    pub fn start_at(&self, snapshots: SnapshotStore, rules: impl Into<Rules>) -> StartAt {
+        let (starts, rules) = (self.clone(), rules.into());
         StartAt::Owner(Arc::new(move |partition: &TopicPartition, committed: Option<i64>| {
             let committed = committed.unwrap_or(0);
-            let (engine, offset) = newest_state(&snapshots, &config, partition.partition, committed)
+            let (engine, offset) = newest_state(&snapshots, &rules, partition.partition, committed)
                 .map_err(|error| format!("load snapshot: {error}"))?;
             let start = Start { engine, next: offset.unwrap_or(0), committed };
             starts.lock().insert(partition.partition, start);
@@ -56,11 +56,11 @@ impl Starts {
 /// version cannot read is passed over: state is then rebuilt from as much as the topic holds.
 fn newest_state(
     snapshots: &SnapshotStore,
-    config: &DetectConfig,
+    rules: &Rules,
     partition: i32,
     mut offset_max: i64,
 ) -> Result<(Engine, Option<i64>), SnapshotError> {
-    let mut engine = Engine::new(config);
+    let mut engine = Engine::new(rules);
     while let Some(snapshot) = snapshots.newest(OWNER, partition, offset_max)? {
         match engine.restore(&snapshot.state) {
             Ok(()) => return Ok((engine, Some(snapshot.offset))),
@@ -85,9 +85,13 @@ struct Owned {
     reported: HashMap<&'static str, (u64, u64)>,
 }
 
+/// Says what the rules are now, if they have changed.
+type News = Box<dyn FnMut() -> Option<Rules> + Send>;
+
 /// DETECT.
 pub struct DetectStage {
-    config: DetectConfig,
+    rules: Rules,
+    news: News,
     starts: Starts,
     snapshots: SnapshotStore,
     snapshot_interval: Duration,
@@ -104,7 +108,7 @@ pub struct DetectStage {
 
 impl DetectStage {
     pub fn new(
-        config: DetectConfig,
+        rules: impl Into<Rules>,
         starts: Starts,
         snapshots: SnapshotStore,
         snapshot_interval: Duration,
@@ -112,8 +116,11 @@ impl DetectStage {
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
+        let rules = rules.into();
+        metrics.rules_are(&rules.hash());
         Self {
-            config,
+            rules,
+            news: Box::new(|| None),
             starts,
             snapshots,
             snapshot_interval,
@@ -127,6 +134,28 @@ impl DetectStage {
             ocsf_alerts: topics.ocsf.as_ref().map(|ocsf| Arc::clone(&ocsf.alerts)),
             metrics,
         }
+    }
+
+    /// Asks between two batches whether the rules have changed.
+    pub fn with_news(self, news: impl FnMut() -> Option<Rules> + Send + 'static) -> Self {
+        Self { news: Box::new(news), ..self }
+    }
+
+    /// Takes over rules that have changed. What the old ones have judged is not judged by the new ones, or
+    /// alerts would be taken for told that never were: not when it is read again here, so that is waited for,
+    /// and not by whoever goes on later, so state is saved before.
+    fn learn(&mut self) {
+        if self.owned.values().any(|owned| owned.next < owned.silent_before) {
+            return;
+        }
+        let Some(rules) = (self.news)().filter(|rules| rules.hash() != self.rules.hash()) else { return };
+        if let Err(why) = self.save() {
+            warn!(%why, "state is not saved before the rules change; a restart would judge anew what was told");
+        }
+        self.owned.values_mut().for_each(|owned| owned.engine.learn(&rules));
+        info!(rules = rules.hash(), before = self.rules.hash(), "detectors go by other rules from now on");
+        self.metrics.rules_are(&rules.hash());
+        self.rules = rules;
     }
 
     /// Saves the state of every partition that has moved.
@@ -145,8 +174,9 @@ impl DetectStage {
     }
 
     fn take_on(&self, partition: i32) -> Owned {
-        let fresh = || Start { engine: Engine::new(&self.config), next: 0, committed: 0 };
-        let Start { engine, next, committed } = self.starts.take(partition).unwrap_or_else(fresh);
+        let fresh = || Start { engine: Engine::new(&self.rules), next: 0, committed: 0 };
+        let Start { mut engine, next, committed } = self.starts.take(partition).unwrap_or_else(fresh);
+        engine.learn(&self.rules);
         info!(partition, from = next, silent_before = committed, "detector state loaded");
         Owned { engine, silent_before: committed, next, snapshot_at: next, reported: HashMap::new() }
     }
@@ -239,6 +269,7 @@ impl Stage for DetectStage {
     }
 
     fn delivered(&mut self, _: &Positions) -> Result<(), StageError> {
+        self.learn();
         let now = self.clock.uptime();
         if now >= self.report_due {
             self.report();
@@ -256,24 +287,4 @@ impl Stage for DetectStage {
 }
 
 #[cfg(test)]
-mod tests {
-    use object_store::local::LocalFileSystem;
-
-    use super::*;
-
-    #[test]
-    fn a_snapshot_that_this_version_cannot_read_is_passed_over_for_an_older_one() {
-        let (runtime, dir) = (tokio::runtime::Runtime::new().unwrap(), tempfile::tempdir().unwrap());
-        let objects = Arc::new(LocalFileSystem::new_with_prefix(dir.path()).unwrap());
-        let snapshots = SnapshotStore::new(objects, runtime.handle().clone(), 3);
-        let config = DetectConfig::default();
-        let state = Engine::new(&config).snapshot();
-        let mut newer = state.clone();
-        newer[7] += 1; // the version
-        snapshots.save(OWNER, 0, &Snapshot { offset: 10, state }).unwrap();
-        snapshots.save(OWNER, 0, &Snapshot { offset: 20, state: newer.clone() }).unwrap();
-        assert_eq!(newest_state(&snapshots, &config, 0, 30).unwrap().1, Some(10));
-        snapshots.save(OWNER, 1, &Snapshot { offset: 20, state: newer }).unwrap();
-        assert_eq!(newest_state(&snapshots, &config, 1, 30).unwrap().1, None, "from the log");
-    }
-}
+mod tests;

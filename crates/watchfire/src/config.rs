@@ -181,7 +181,11 @@ pub(crate) struct Detect {
     pub(crate) snapshot_interval_seconds: u64,
     /// Where it is kept, as a URL. Empty: `snapshots` in data_dir.
     pub(crate) snapshots_url: String,
-    /// The detectors' own parameters.
+    /// A folder with a file DETECTOR.toml for each detector whose rules are your own.
+    pub(crate) rules_dir: String,
+    /// How often it is looked at for changes; 0 never.
+    pub(crate) reload_interval_ms: u64,
+    /// The detectors' own parameters, below those of the files.
     pub(crate) detectors: detect::DetectConfig,
 }
 
@@ -191,6 +195,8 @@ impl Default for Detect {
             commit_interval_ms: 100,
             snapshot_interval_seconds: 30,
             snapshots_url: String::new(),
+            rules_dir: String::new(),
+            reload_interval_ms: 2_000,
             detectors: detect::DetectConfig::default(),
         }
     }

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::Context;
 use normalize::{Enrichment, Normalizer, Places, Schemas};
 use tracing::warn;
 
 use crate::config::{self, Config};
+use crate::look::{Look, inside};
 
 /// All of it, of one moment.
 #[derive(Clone, Debug)]
@@ -37,6 +37,14 @@ impl Knowledge {
         Ok(Self { schemas: Arc::new(schemas), enrichment: Arc::new(Enrichment { places, partners }) })
     }
 
+    /// How the files of it look from outside.
+    pub(crate) fn look(config: &Config) -> Look {
+        let mut paths: Vec<PathBuf> = config.enrich.databases.iter().map(PathBuf::from).collect();
+        paths.extend(inside(&config.normalize.schemas_dir).map(|folder| folder.join("schema.yaml")));
+        paths.extend(inside(&config.enrich.partners_dir));
+        Look::at(paths)
+    }
+
     /// A normalizer for a command, which reads files; `source` is the one that it names.
     pub(crate) fn normalizer(config: &Config, source: Option<&str>) -> anyhow::Result<Normalizer> {
         let knowledge = Self::load(config)?;
@@ -52,7 +60,7 @@ impl Knowledge {
 }
 
 /// The built-in descriptions and the user's own.
-fn schemas(config: &Config) -> anyhow::Result<Schemas> {
+pub(crate) fn schemas(config: &Config) -> anyhow::Result<Schemas> {
     if config.normalize.schemas_dir.is_empty() {
         return Ok(Schemas::built_in());
     }
@@ -63,30 +71,4 @@ fn is_known(schemas: &Schemas, source: &str) -> anyhow::Result<()> {
     let names = schemas.names();
     anyhow::ensure!(names.contains(&source), "there is no source {source}; there are {}", names.join(", "));
     Ok(())
-}
-
-/// How the files of it look from outside: when each was written last, and how long it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Look(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
-
-impl Look {
-    /// Takes a look.
-    pub(crate) fn at(config: &Config) -> Self {
-        let mut paths: Vec<PathBuf> = config.enrich.databases.iter().map(PathBuf::from).collect();
-        paths.extend(inside(&config.normalize.schemas_dir).map(|folder| folder.join("schema.yaml")));
-        paths.extend(inside(&config.enrich.partners_dir));
-        paths.sort();
-        let look = |path: PathBuf| {
-            let written =
-                std::fs::metadata(&path).ok().and_then(|file| Some((file.modified().ok()?, file.len())));
-            (path, written)
-        };
-        Self(paths.into_iter().map(look).collect())
-    }
-}
-
-/// What is in a folder; nothing where there is none.
-fn inside(dir: &str) -> impl Iterator<Item = PathBuf> {
-    let entries = (!dir.is_empty()).then(|| std::fs::read_dir(dir).ok()).flatten();
-    entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
 }

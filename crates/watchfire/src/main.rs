@@ -7,6 +7,8 @@ mod cli;
 mod commands;
 mod config;
 mod knowledge;
+mod look;
+mod rules;
 mod serve;
 mod telemetry;
 

@@ -52,8 +52,9 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     parts::ensure_topics(&config, &connection).await?;
     let parts = parts::Parts::open(&config, connection).await?;
     let stop_api = CancellationToken::new();
-    let knowledge = reload::start(&config, &parts.metrics, stop_api.clone())?;
-    let threads = threads::Threads::start(&parts, &config, &knowledge)?;
+    let knowledge = reload::knowledge(&config, &parts.metrics, stop_api.clone())?;
+    let rules = reload::rules(&config, &parts.metrics, &knowledge, stop_api.clone())?;
+    let threads = threads::Threads::start(&parts, &config, &knowledge, &rules)?;
     let (ended, mut ends) = mpsc::unbounded_channel();
     broker.watch(ended.clone());
     let outbox = parts.run_outbox(&config, stop_api.clone())?;
@@ -62,7 +63,7 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     let mut address = None;
     if config.server.roles.contains(&Role::Api) {
         let stop = stop_api.clone();
-        let (listen, api) = parts.serve_api(&config, &broker, &threads, outbox_handle, stop).await?;
+        let (listen, api) = parts.serve_api(&config, &broker, &threads, rules, outbox_handle, stop).await?;
         address = Some(listen);
         lasting.push(watched("api", api, stop_api.clone(), ended));
     }

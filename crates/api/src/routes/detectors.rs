@@ -16,6 +16,6 @@ use crate::state::App;
     get, path = "/v1/detectors", operation_id = "list_detectors", tag = "detectors",
     responses((status = 200, description = "The catalogue", body = Value))
 )]
-pub(crate) async fn list(State(app): State<Arc<App>>, _: Reader) -> Json<Arc<Value>> {
-    Json(Arc::clone(&app.detectors))
+pub(crate) async fn list(State(app): State<Arc<App>>, _: Reader) -> Json<Value> {
+    Json((app.detectors)())
 }

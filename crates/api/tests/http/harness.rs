@@ -78,7 +78,7 @@ impl Server {
             health: Arc::clone(&parts) as Arc<dyn Health>,
             registry: Arc::new(registry),
             metrics,
-            detectors: Arc::new(json!([{"name": "token_reuse"}])),
+            detectors: Arc::new(|| json!([{"name": "token_reuse"}])),
             config: Arc::new(config),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

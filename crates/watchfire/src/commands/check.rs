@@ -1,20 +1,26 @@
-//! `watchfire check`: is the configuration right, are the source descriptions right?
+//! `watchfire check`: is the configuration right, are the source descriptions right, do the detectors' rules
+//! do what their examples say?
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
-use normalize::Places;
+use detect::Rules;
+use normalize::{Places, Schemas};
 
 use crate::cli::ConfigArgs;
 use crate::config::Overrides;
 use crate::knowledge::Knowledge;
+use crate::rules;
 
 pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     let config = args.load(Overrides::default())?;
     let knowledge = Knowledge::load(&config)?;
+    let rules = rules::load(&config, &knowledge.schemas)?;
     crate::config::destinations(&config.alerting.destinations)?;
     println!("configuration is valid");
     println!("sources      {}", knowledge.schemas.names().join(", "));
+    print_rules(&rules, &knowledge.schemas);
     for file in &config.enrich.databases {
         let mut places = Places::default();
         places.load(Path::new(file)).context("enrich.databases")?;
@@ -45,4 +51,23 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
         }
     );
     Ok(())
+}
+
+/// Each detector's rule, for whom it is another, and which of its examples hold. That one of ours does not is
+/// no error: parameters that are meant so may well be the reason.
+fn print_rules(rules: &Rules, schemas: &Arc<Schemas>) {
+    println!("rules        {}", rules.hash());
+    let shown = stages::examples::run(rules, schemas);
+    for detector in detect::catalogue(rules) {
+        let own: Vec<_> = shown.iter().filter(|shown| shown.example.detector == detector.name).collect();
+        let held = own.iter().filter(|shown| shown.holds()).count();
+        println!("  {}  {}: {held} of {} examples hold", detector.name, detector.version, own.len());
+        for partner in rules.partners(detector.name) {
+            let version = rules.version_for(detector.name, partner).unwrap_or_default();
+            println!("    {partner} has its own parameters: {version}");
+        }
+        for shown in own.into_iter().filter(|shown| !shown.holds()) {
+            println!("    {shown} (a built-in example; the file of rules has none of its own)");
+        }
+    }
 }

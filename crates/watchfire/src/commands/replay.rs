@@ -7,6 +7,7 @@ mod tables;
 mod topics;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use event::EventTime;
 use pipeline::Clock;
@@ -16,7 +17,8 @@ use self::report::Report;
 use super::place::{place, since};
 use crate::cli::ConfigArgs;
 use crate::config::{Config, Overrides};
-use crate::knowledge::Knowledge;
+use crate::knowledge::{self, Knowledge};
+use crate::rules;
 
 /// Flags of `replay`.
 #[derive(clap::Args)]
@@ -125,7 +127,8 @@ fn stages(
     read_at: EventTime,
 ) -> anyhow::Result<Replay> {
     let normalizer = Knowledge::normalizer(config, args.source.as_deref())?;
-    Ok(Replay::new(normalizer, &config.detect.detectors, sources, read_at))
+    let rules = rules::load(config, &Arc::new(knowledge::schemas(config)?))?;
+    Ok(Replay::new(normalizer, rules, sources, read_at))
 }
 
 /// Whether an output is the terminal's, so that nothing else is printed there.

@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 use query::{QueryEngine, QueryLimits};
 use store::{StoreOptions, Tables};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -117,6 +118,7 @@ impl Parts {
         config: &Config,
         broker: &Kafka,
         threads: &Threads,
+        rules: watch::Receiver<detect::Rules>,
         outbox: AbortHandle,
         stop: CancellationToken,
     ) -> anyhow::Result<(SocketAddr, JoinHandle<anyhow::Result<()>>)> {
@@ -136,8 +138,7 @@ impl Parts {
         let health = ProcessHealth::new(threads.statuses(), gauges.report(), outbox);
         tokio::spawn(gauges.keep(self.control.clone(), stop.clone()));
         let metrics = api::ApiMetrics::register(&mut registry);
-        let catalogue =
-            serde_json::to_value(detect::catalogue(&config.detect.detectors)).context("list detectors")?;
+        let catalogue = move || serde_json::json!(detect::catalogue(&*rules.borrow()));
         let state = api::ApiState {
             control: self.control.clone(),
             query: self.query.clone(),

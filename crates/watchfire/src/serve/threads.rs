@@ -1,9 +1,10 @@
 //! The stage threads: each builds its source, stage and sink afresh whenever it starts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use detect::Rules;
 use kafka::{AtLeastOnceSink, Budget, KafkaSource, SourceOptions, TransactionSink};
 use keep::alerting::{self, AlertingStage, ControlSink};
 use keep::store::{self, StoreStage, TableSink};
@@ -28,7 +29,7 @@ type RecordSink = Box<dyn Sink<Vec<OutRecord>>>;
 /// The running stages.
 pub(crate) struct Threads {
     shutdown: Shutdown,
-    running: std::sync::Mutex<Vec<Running>>,
+    running: Mutex<Vec<Running>>,
     statuses: Vec<(&'static str, StageStatus)>,
     ended: watch::Receiver<Option<String>>,
     ended_sender: watch::Sender<Option<String>>,
@@ -90,11 +91,12 @@ impl Threads {
         parts: &Parts,
         config: &Config,
         knowledge: &watch::Receiver<Knowledge>,
+        rules: &watch::Receiver<Rules>,
     ) -> anyhow::Result<Self> {
         let (ended_sender, ended) = watch::channel(None);
         let mut threads = Self {
             shutdown: Shutdown::default(),
-            running: std::sync::Mutex::default(),
+            running: Mutex::default(),
             statuses: Vec::new(),
             ended,
             ended_sender,
@@ -102,7 +104,7 @@ impl Threads {
         for role in &config.server.roles {
             match role {
                 Role::Normalize => threads.normalize(parts, config, knowledge.clone())?,
-                Role::Detect => threads.detect(parts, config)?,
+                Role::Detect => threads.detect(parts, config, rules.clone())?,
                 Role::Store => threads.store(parts, config)?,
                 Role::Alerting => threads.alerting(parts, config)?,
                 Role::Api => {}
@@ -145,27 +147,43 @@ impl Threads {
         })
     }
 
-    fn detect(&mut self, parts: &Parts, config: &Config) -> anyhow::Result<()> {
+    fn detect(
+        &mut self,
+        parts: &Parts,
+        config: &Config,
+        rules: watch::Receiver<Rules>,
+    ) -> anyhow::Result<()> {
         let builder = builder(parts, config);
         let snapshots = parts.snapshots.clone();
-        let detectors = config.detect.detectors.clone();
         let every = Duration::from_secs(config.detect.snapshot_interval_seconds.max(1));
         let interval = config.detect.commit_interval_ms;
+        // What begins again after a failure reads again by the rules by which it was read.
+        let in_force = Arc::new(Mutex::new(rules.borrow().clone()));
         self.spawn("detect", parts, move |shutdown, status| {
             let starts = Starts::default();
-            let start_at = starts.start_at(snapshots.clone(), detectors.clone());
+            let now = lock(&in_force).clone();
+            let start_at = starts.start_at(snapshots.clone(), &now);
             let source =
                 builder.source("detect", &[&builder.topics.observations], start_at, budget(interval))?;
             let sink = builder.sink("detect", &source)?;
+            let (mut news, in_force) = (rules.clone(), Arc::clone(&in_force));
             let stage = DetectStage::new(
-                detectors.clone(),
+                now,
                 starts,
                 snapshots.clone(),
                 every,
                 &builder.topics,
                 builder.clock.clone(),
                 builder.metrics.clone(),
-            );
+            )
+            .with_news(move || {
+                let is_news = news.has_changed().unwrap_or(false);
+                is_news.then(|| {
+                    let fresh = news.borrow_and_update().clone();
+                    lock(&in_force).clone_from(&fresh);
+                    fresh
+                })
+            });
             let mut parts = pipeline::Parts { source, stage, sink };
             run(&mut parts, shutdown, status, &builder.metrics.stage("detect"))?;
             Ok(parts.stage.save()?)
@@ -237,7 +255,7 @@ impl Threads {
                 }
                 outcome
             })?;
-        self.running.lock().expect("no holder of this lock panics").push((name, thread));
+        lock(&self.running).push((name, thread));
         Ok(())
     }
 
@@ -277,7 +295,7 @@ impl Threads {
     /// Asks every stage to stop, waits for them, and says which failed.
     pub(crate) async fn stop(&self) -> Vec<String> {
         self.shutdown.request();
-        let running = std::mem::take(&mut *self.running.lock().expect("no holder of this lock panics"));
+        let running = std::mem::take(&mut *lock(&self.running));
         let joined = tokio::task::spawn_blocking(move || {
             let mut failures = Vec::new();
             for (name, thread) in running {
@@ -293,6 +311,10 @@ impl Threads {
         });
         joined.await.unwrap_or_else(|error| vec![error.to_string()])
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().expect("no holder of this lock panics")
 }
 
 fn builder(parts: &Parts, config: &Config) -> Builder {
