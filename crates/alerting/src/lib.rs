@@ -57,4 +57,4 @@ pub use error::ControlError;
 pub use list::{AlertFilter, AlertPage, PageRequest};
 pub use prune::Pruned;
 pub use run::{OutboxOptions, run_outbox};
-pub use token::{NewToken, Principal, Role, TOKEN_PREFIX, TokenEntry};
+pub use token::{NewToken, Principal, Role, TOKEN_PREFIX, TokenEntry, WrongTokens};

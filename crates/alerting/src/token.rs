@@ -15,8 +15,10 @@ use crate::clock::{from_millis, millis};
 use crate::{Control, ControlError, row};
 
 pub(crate) use self::cache::TokenCache;
+pub use self::wrong::WrongTokens;
 
 mod cache;
+mod wrong;
 
 /// What every token begins with, so that secret scanners know one when they see it.
 pub const TOKEN_PREFIX: &str = "wf_";

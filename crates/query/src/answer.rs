@@ -26,6 +26,9 @@ pub struct QueryAnswer {
     pub truncated: Arc<AtomicBool>,
     /// How many rows a query may return.
     pub rows_max: usize,
+    /// When the query is stopped, done or not. Until it is dropped, an answer that nobody reads to its
+    /// end keeps others from asking.
+    pub ends_at: Instant,
 }
 
 impl std::fmt::Debug for QueryAnswer {

@@ -4,6 +4,9 @@
 //! event says in `observed` which detectors it was read by; from that, and from how long a partner has been
 //! seen, follows what may be expected of each.
 
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 use event::ColumnDoc;
@@ -109,6 +112,17 @@ pub(crate) const COLUMNS: &[ColumnDoc] = &[
     column("last_seen", "When the last event that it reads happened, within 30 days."),
     column("since", "When the first event of the partner happened, within 30 days."),
 ];
+
+/// The types of the view's columns.
+pub(crate) fn schema() -> SchemaRef {
+    let events = Table::Events.schema();
+    let time = events.field_with_name("time").map_or(DataType::Utf8, |time| time.data_type().clone());
+    let fields = COLUMNS.iter().map(|column| match column.name {
+        "last_seen" | "since" => Field::new(column.name, time.clone(), true),
+        name => Field::new(name, DataType::Utf8, true),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
 
 const fn column(name: &'static str, doc: &'static str) -> ColumnDoc {
     ColumnDoc { name, provenance: "I", ocsf: "", doc }

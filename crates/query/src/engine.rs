@@ -12,12 +12,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Deadline, StopOnDrop, stream};
+use crate::catalog::Catalog;
 use crate::gate::Gate;
-use crate::run::{Outlet, run};
+use crate::parameters::{Parameter, ParameterType};
+use crate::run::{Asked, Outlet, run};
 use crate::secrets::Fingerprinting;
 use crate::session::Sessions;
 use crate::stoppable::Stop;
-use crate::{QueryAnswer, QueryError, TableDoc, table_docs, threads};
+use crate::{Description, QueryAnswer, QueryError, TableDoc, describe, table_docs, threads};
 
 /// Batches that wait for a slow reader before the query does.
 const BATCHES_AHEAD: usize = 2;
@@ -57,6 +59,7 @@ impl Default for QueryLimits {
 pub struct QueryEngine {
     shared: Arc<Shared>,
     fingerprinting: Option<Fingerprinting>,
+    catalog: Option<Arc<Catalog>>,
 }
 
 struct Shared {
@@ -79,6 +82,7 @@ impl QueryEngine {
         Ok(Self {
             shared: Arc::new(Shared { sessions: Arc::new(sessions), limits, gate, runtime: Some(runtime) }),
             fingerprinting: None,
+            catalog: None,
         })
     }
 
@@ -90,31 +94,44 @@ impl QueryEngine {
         self
     }
 
+    /// Lets SQL read constant tables and call functions beside its own, e.g. what a database's
+    /// clients look into before they ask.
+    #[must_use]
+    pub fn with_catalog(mut self, catalog: Catalog) -> Self {
+        self.catalog = Some(Arc::new(catalog));
+        self
+    }
+
+    /// What a query may use.
+    pub fn limits(&self) -> QueryLimits {
+        self.shared.limits
+    }
+
     /// Answers a query with the rows that `scope` allows. The time limit counts from here to the
     /// last row; dropping the answer stops the query.
     pub async fn query(&self, scope: &Scope, sql: &str) -> Result<QueryAnswer, QueryError> {
+        self.query_with(scope, sql, Vec::new()).await
+    }
+
+    /// The same with a value for each `$1`, `$2`, ... of the text.
+    pub async fn query_with(
+        &self,
+        scope: &Scope,
+        sql: &str,
+        parameters: Vec<Parameter>,
+    ) -> Result<QueryAnswer, QueryError> {
         let limits = self.shared.limits;
-        if sql.len() > limits.sql_bytes_max {
-            let (is, may) = (sql.len(), limits.sql_bytes_max);
-            return Err(QueryError::Invalid(format!("query has {is} bytes, at most {may} are read")));
-        }
+        self.check_length(sql)?;
         let place = self.shared.gate.enter(scope)?;
-        let deadline = Deadline { at: Instant::now() + limits.time, limit: limits.time };
+        let deadline = self.deadline();
         let (begun, beginning) = oneshot::channel();
         let (sender, parts) = mpsc::channel(BATCHES_AHEAD);
         let truncated = Arc::new(AtomicBool::new(false));
         let stop = Stop::default();
         let outlet =
             Outlet { begun, parts: sender, truncated: Arc::clone(&truncated), stop: stop.clone(), place };
-        let (sessions, scope, sql) = (Arc::clone(&self.shared.sessions), scope.clone(), sql.to_owned());
-        let task = self.shared.runtime().spawn(run(
-            sessions,
-            limits,
-            scope,
-            sql,
-            self.fingerprinting.clone(),
-            outlet,
-        ));
+        let asked = self.asked(scope, sql);
+        let task = self.shared.runtime().spawn(run(asked, parameters, limits, outlet));
         let task = StopOnDrop { task: task.abort_handle(), stop };
         match timeout_at(deadline.at, beginning).await {
             Err(_) => Err(QueryError::TooLong { limit: limits.time }),
@@ -122,8 +139,59 @@ impl QueryEngine {
             Ok(Ok(Err(error))) => Err(error),
             Ok(Ok(Ok(schema))) => {
                 let batches = stream(parts, deadline, task);
-                Ok(QueryAnswer { schema, batches, truncated, rows_max: limits.rows_max })
+                Ok(QueryAnswer { schema, batches, truncated, rows_max: limits.rows_max, ends_at: deadline.at })
             }
+        }
+    }
+
+    /// What a query takes and would answer, without running it. A parameter's type that is not
+    /// declared is found from where it stands; where that does not tell, it is a text.
+    pub async fn describe(
+        &self,
+        scope: &Scope,
+        sql: &str,
+        declared: Vec<Option<ParameterType>>,
+    ) -> Result<Description, QueryError> {
+        self.check_length(sql)?;
+        let place = self.shared.gate.enter(scope)?;
+        let deadline = self.deadline();
+        let stop = Stop::default();
+        let asked = self.asked(scope, sql);
+        let (sender, description) = oneshot::channel();
+        let asked_to_stop = stop.clone();
+        let task = self.shared.runtime().spawn(async move {
+            let described = describe::describe(asked, declared, asked_to_stop).await;
+            drop(place);
+            // Whoever asked may have gone; then nobody needs to know.
+            sender.send(described).ok();
+        });
+        let _task = StopOnDrop { task: task.abort_handle(), stop };
+        match timeout_at(deadline.at, description).await {
+            Err(_) => Err(QueryError::TooLong { limit: deadline.limit }),
+            Ok(described) => described.unwrap_or_else(|_| Err(QueryError::engine_failed())),
+        }
+    }
+
+    fn check_length(&self, sql: &str) -> Result<(), QueryError> {
+        let (is, may) = (sql.len(), self.shared.limits.sql_bytes_max);
+        match is > may {
+            true => Err(QueryError::Invalid(format!("query has {is} bytes, at most {may} are read"))),
+            false => Ok(()),
+        }
+    }
+
+    fn deadline(&self) -> Deadline {
+        let limit = self.shared.limits.time;
+        Deadline { at: Instant::now() + limit, limit }
+    }
+
+    fn asked(&self, scope: &Scope, sql: &str) -> Asked {
+        Asked {
+            sessions: Arc::clone(&self.shared.sessions),
+            scope: scope.clone(),
+            sql: sql.to_owned(),
+            fingerprinting: self.fingerprinting.clone(),
+            catalog: self.catalog.clone(),
         }
     }
 

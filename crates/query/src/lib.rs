@@ -10,7 +10,10 @@
 mod engine;
 
 mod answer;
+mod catalog;
+mod describe;
 mod error;
+mod parameters;
 
 mod addresses;
 mod alerts;
@@ -41,6 +44,9 @@ mod wall;
 mod windows;
 
 pub use answer::QueryAnswer;
+pub use catalog::Catalog;
+pub use describe::Description;
 pub use engine::{QueryEngine, QueryLimits};
 pub use error::QueryError;
+pub use parameters::{Parameter, ParameterType};
 pub use table_docs::TableDoc;

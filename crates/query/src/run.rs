@@ -17,9 +17,11 @@ use event::Scope;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::catalog::Catalog;
 use crate::error::is_memory;
 use crate::gate::Place;
 use crate::growth::tamed;
+use crate::parameters::{self, Given, Parameter};
 use crate::secrets::{self, Fingerprinting};
 use crate::session::{Opened, Sessions};
 use crate::statement::{not_a_read, parse};
@@ -43,21 +45,23 @@ pub(crate) struct Outlet {
     pub(crate) place: Place,
 }
 
+/// What is asked, of what, by whom.
+pub(crate) struct Asked {
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) scope: Scope,
+    pub(crate) sql: String,
+    pub(crate) fingerprinting: Option<Fingerprinting>,
+    pub(crate) catalog: Option<Arc<Catalog>>,
+}
+
 /// Plans and runs a query. Ends early when nobody listens any more.
-pub(crate) async fn run(
-    sessions: Arc<Sessions>,
-    limits: QueryLimits,
-    scope: Scope,
-    sql: String,
-    fingerprinting: Option<Fingerprinting>,
-    outlet: Outlet,
-) {
+pub(crate) async fn run(asked: Asked, parameters: Vec<Parameter>, limits: QueryLimits, outlet: Outlet) {
     // The place is free when the work has stopped, not when somebody stops waiting for it; but
     // before the end is told, so that who asks one thing after the other always finds it free.
     let Outlet { begun, parts, truncated, stop, place } = outlet;
-    let statement = readable(&sql, fingerprinting.as_ref());
-    let started = unpanicked(start(&sessions, &limits, &scope, statement, stop)).await;
-    let running = match started.map_err(|error| secrets::kept(error, &sql)) {
+    let statement = asked.readable(&Given::Values(parameters));
+    let started = unpanicked(start(&asked, &limits, statement, stop)).await;
+    let running = match started.map_err(|error| secrets::kept(error, &asked.sql)) {
         Ok(running) => running,
         Err(error) => {
             drop(place);
@@ -89,7 +93,7 @@ pub(crate) async fn run(
 
 /// A panic is an error to the caller. DataFusion 55.2 has at least one for input: a nested loop
 /// join that runs out of memory reads its left side again, and a repartition below it cannot.
-async fn unpanicked<T>(work: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
+pub(crate) async fn unpanicked<T>(work: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(QueryError::engine_failed()))
 }
 
@@ -98,26 +102,42 @@ struct Running {
     refused: Arc<AtomicBool>,
 }
 
-/// The statement, without the raw secrets that it may name.
-fn readable(sql: &str, fingerprinting: Option<&Fingerprinting>) -> Result<Statement, QueryError> {
-    let mut statement = parse(sql).map_err(|error| secrets::unread(error, sql))?;
-    secrets::replace(&mut statement, fingerprinting)?;
-    Ok(statement)
+impl Asked {
+    /// The statement with its parameters, without the raw secrets that it may name, in our dialect.
+    pub(crate) fn readable(&self, given: &Given) -> Result<Statement, QueryError> {
+        let mut statement = parse(&self.sql).map_err(|error| secrets::unread(error, &self.sql))?;
+        parameters::put(&mut statement, given)?;
+        secrets::replace(&mut statement, self.fingerprinting.as_ref())?;
+        if let Some(catalog) = &self.catalog {
+            catalog.translate(&mut statement);
+        }
+        Ok(statement)
+    }
+
+    /// The plan of a statement, in a session that holds what the caller may see.
+    pub(crate) async fn plan(
+        &self,
+        statement: Statement,
+        stop: &Stop,
+    ) -> Result<(Opened, LogicalPlan), QueryError> {
+        let opened =
+            self.sessions.open(&self.scope, &statement, self.catalog.as_deref(), stop.clone()).await?;
+        let planned = opened.session.state().statement_to_plan(statement).await;
+        let plan = planned.map_err(QueryError::from_planning)?;
+        check(&plan)?;
+        Ok((opened, plan))
+    }
 }
 
 async fn start(
-    sessions: &Sessions,
+    asked: &Asked,
     limits: &QueryLimits,
-    scope: &Scope,
     statement: Result<Statement, QueryError>,
     stop: Stop,
 ) -> Result<Running, QueryError> {
-    let statement = statement?;
-    let Opened { session, refused } = sessions.open(scope, &statement, stop.clone()).await?;
+    let (Opened { session, refused }, plan) = asked.plan(statement?, &stop).await?;
     let state = session.state();
-    let plan = state.statement_to_plan(statement).await.map_err(QueryError::from_planning)?;
-    check(&plan)?;
-    let plan = tamed(plan, sessions.uncounted_bytes(), &stop)?;
+    let plan = tamed(plan, asked.sessions.uncounted_bytes(), &stop)?;
     let query = DataFrame::new(state, plan.clone());
     let query = match plan {
         LogicalPlan::Explain(_) | LogicalPlan::DescribeTable(_) => query,

@@ -17,6 +17,7 @@ use event::Scope;
 use store::{Table, Tables};
 
 use crate::alerts::ALERTS;
+use crate::catalog::Catalog;
 use crate::coverage::COVERAGE;
 use crate::guards::Guards;
 use crate::memory::{QueryMemory, SharedMemory};
@@ -27,6 +28,9 @@ use crate::{QueryError, QueryLimits, alerts, coverage};
 
 /// Bytes that one query may spill to disk.
 const SPILL_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
+/// The name of the catalog that everything is in.
+pub(crate) const DATABASE: &str = "watchfire";
 
 /// What the sessions of an engine have in common.
 pub(crate) struct Sessions {
@@ -53,9 +57,10 @@ impl Sessions {
         &self,
         scope: &Scope,
         statement: &Statement,
+        catalog: Option<&Catalog>,
         stop: Stop,
     ) -> Result<Opened, QueryError> {
-        let (session, refused) = self.bare(stop).map_err(QueryError::from_planning)?;
+        let (session, refused) = self.bare(catalog, stop).map_err(QueryError::from_planning)?;
         let named = named_tables(&session, statement).map_err(QueryError::from_planning)?;
         for table in Table::ALL {
             if named.as_ref().is_none_or(|named| named.contains(table.name())) {
@@ -80,7 +85,12 @@ impl Sessions {
         self.memory.of_one() / (2 * partitions())
     }
 
-    fn bare(&self, stop: Stop) -> Result<(SessionContext, Arc<AtomicBool>), DataFusionError> {
+    fn bare(
+        &self,
+        catalog: Option<&Catalog>,
+        stop: Stop,
+    ) -> Result<(SessionContext, Arc<AtomicBool>), DataFusionError> {
+        let functions = catalog.map(|catalog| catalog.functions.as_slice()).unwrap_or_default();
         let (memory, refused) = QueryMemory::new(&self.memory);
         let runtime = RuntimeEnvBuilder::from_runtime_env(&self.caches)
             .with_memory_pool(Arc::new(memory))
@@ -90,18 +100,22 @@ impl Sessions {
             .with_config(self.config())
             .with_runtime_env(runtime)
             .with_default_features()
-            .with_scalar_functions(self.functions.clone())
+            .with_scalar_functions(self.functions.iter().chain(functions).cloned().collect())
             .with_table_factories(HashMap::new())
             .with_file_formats(Vec::new())
             .with_physical_optimizer_rule(Arc::new(StoppableJoins(stop)))
             .with_physical_optimizer_rule(Arc::new(Guards { bytes: self.uncounted_bytes() }))
             .build();
-        Ok((SessionContext::new_with_state(state), refused))
+        let session = SessionContext::new_with_state(state);
+        if let Some(catalog) = catalog {
+            catalog.register(&session)?;
+        }
+        Ok((session, refused))
     }
 
     fn config(&self) -> SessionConfig {
         let mut config = SessionConfig::new()
-            .with_default_catalog_and_schema("watchfire", "public")
+            .with_default_catalog_and_schema(DATABASE, "public")
             .with_information_schema(true)
             .with_target_partitions(partitions())
             .with_batch_size(4_096);

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("query", &["event", "store"]),
     ("alerting", &["event"]),
     ("api", &["event", "query", "alerting"]),
+    ("postgres", &["event", "query", "alerting"]),
     ("testkit", &["event"]),
     ("keep", &["event", "pipeline", "stages", "store", "alerting"]),
     ("simulate", &["event", "normalize", "detect", "pipeline", "stages", "testkit"]),
@@ -38,13 +39,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "alerting",
             "keep",
             "api",
+            "postgres",
             "testkit",
         ],
     ),
 ];
 
 /// What a crate's tests may lean on beyond that.
-const ARROWS_IN_TESTS: &[(&str, &[&str])] = &[("kafka", &["broker"]), ("api", &["store"])];
+const ARROWS_IN_TESTS: &[(&str, &[&str])] = &[("kafka", &["broker"]), ("api", &["store"]), ("postgres", &["store"])];
 
 /// Who may name a crate that must not spread: normally, and in tests only.
 const OWNED: &[(&str, &[&str], &[&str])] =

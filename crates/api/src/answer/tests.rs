@@ -30,7 +30,8 @@ fn answer(batches: Vec<Result<RecordBatch, QueryError>>, truncated: bool) -> Que
         Err(_) => people().schema(),
     };
     let batches = stream::iter(batches).boxed();
-    QueryAnswer { schema, batches, truncated: Arc::new(AtomicBool::new(truncated)), rows_max: 3 }
+    let ends_at = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    QueryAnswer { schema, batches, truncated: Arc::new(AtomicBool::new(truncated)), rows_max: 3, ends_at }
 }
 
 async fn body(batches: Vec<Result<RecordBatch, QueryError>>, format: Format) -> Result<Bytes, axum::Error> {
