@@ -95,6 +95,7 @@ impl Home {
             stderr,
             kafka: String::new(),
             api: String::new(),
+            postgres: String::new(),
             token: String::new(),
             printed: Vec::new(),
         };
@@ -128,6 +129,7 @@ pub(crate) struct Server {
     stderr: PathBuf,
     pub(crate) kafka: String,
     pub(crate) api: String,
+    pub(crate) postgres: String,
     pub(crate) token: String,
     pub(crate) printed: Vec<String>,
 }
@@ -143,6 +145,7 @@ impl Server {
             match (words.next(), words.next()) {
                 (Some("kafka"), Some(address)) => self.kafka = address.to_owned(),
                 (Some("api"), Some(url)) => self.api = url.to_owned(),
+                (Some("postgres"), Some(address)) => self.postgres = address.to_owned(),
                 (Some("token"), Some(token)) => home.token = Some(token.to_owned()),
                 _ => {}
             }

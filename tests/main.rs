@@ -20,6 +20,7 @@ mod explain;
 mod machines;
 mod on_call;
 mod operator;
+mod postgres;
 mod real_logs;
 mod redrive;
 mod replay;

@@ -15,7 +15,10 @@ pub(crate) enum Command {
     Rollback,
     /// `SAVEPOINT`, `RELEASE`, and what else there is to say of a transaction; the tag it ends with.
     Noted(&'static str),
-    Set { name: String, value: String },
+    Set {
+        name: String,
+        value: String,
+    },
     Reset(Option<String>),
     Show(String),
     DiscardAll,
@@ -46,8 +49,9 @@ impl Command {
             "SHOW" if !matches!(next.as_str(), "TABLES" | "COLUMNS" | "ALL") => show(statement),
             "PREPARE" | "EXECUTE" | "DECLARE" | "FETCH" | "MOVE" | "CLOSE" | "LISTEN" | "NOTIFY" => {
                 let text = format!("{} is not available", statement.verb());
-                return Err(SqlError::new("0A000", text)
-                    .with_hint("the protocol's own prepared statements and portals are: most drivers use them"));
+                return Err(SqlError::new("0A000", text).with_hint(
+                    "the protocol's own prepared statements and portals are: most drivers use them",
+                ));
             }
             _ => Self::Query,
         })
@@ -93,7 +97,9 @@ fn set(statement: &Statement) -> Result<Command, SqlError> {
     let [time, transaction, names, characteristics, authorization, role] = words[..] else {
         return Ok(Command::Noted("SET"));
     };
-    if (transaction || characteristics) && rest.windows(2).any(|pair| is_word(&pair[0], "READ") && is_word(&pair[1], "WRITE")) {
+    if (transaction || characteristics)
+        && rest.windows(2).any(|pair| is_word(&pair[0], "READ") && is_word(&pair[1], "WRITE"))
+    {
         return Err(SqlError::new("25006", "this connection is read-only, and there is no other kind"));
     }
     if authorization || role && rest.first().is_some_and(|token| is_word(token, "ROLE")) {

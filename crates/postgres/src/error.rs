@@ -56,11 +56,14 @@ impl SqlError {
         let text = error.to_string();
         match error {
             QueryError::Invalid(_) => Self::of_sql(text, statement),
-            QueryError::Refused(_) if WRITES.contains(&statement.verb().as_str()) => Self::new("25006", text)
-                .with_hint("this connection is read-only, and there is no other kind"),
+            QueryError::Refused(_) if WRITES.contains(&statement.verb().as_str()) => {
+                Self::new("25006", text).with_hint("this connection is read-only, and there is no other kind")
+            }
             QueryError::Refused(_) => Self::new("42501", text),
-            QueryError::TooLong { .. } => Self::new("57014", format!("{text}, the limit query.time_max_seconds"))
-                .with_hint("ask for less, e.g. for fewer days"),
+            QueryError::TooLong { .. } => {
+                Self::new("57014", format!("{text}, the limit query.time_max_seconds"))
+                    .with_hint("ask for less, e.g. for fewer days")
+            }
             QueryError::TooMuchMemory { .. } => {
                 Self::new("53200", format!("{text}, the limit query.memory_max_mib"))
                     .with_hint("ask for less, e.g. for fewer groups or columns")
@@ -82,12 +85,14 @@ impl SqlError {
             .and_then(|(line, column)| statement.position(line, column))
             .or_else(|| named.as_deref().and_then(|name| statement.position_of(name)));
         if code == UNDEFINED_TABLE {
-            error.hint = named.and_then(|name| nearest_table(&name)).map(|near| format!("did you mean {near}?"));
+            error.hint =
+                named.and_then(|name| nearest_table(&name)).map(|near| format!("did you mean {near}?"));
         } else if let Some((_, tail)) = error.text.split_once("Did you mean '") {
             let near = tail.split('\'').next().unwrap_or_default();
             error.hint = Some(format!("did you mean {near}?"));
         } else if code == UNDEFINED_COLUMN {
-            error.hint = named.and_then(|name| nearest_column(&name)).map(|near| format!("did you mean {near}?"));
+            error.hint =
+                named.and_then(|name| nearest_column(&name)).map(|near| format!("did you mean {near}?"));
         }
         error
     }
@@ -105,7 +110,9 @@ const UNDEFINED_COLUMN: &str = "42703";
 /// What kind of error a text of the planner is, and the name that it is about.
 fn classified(text: &str) -> (&'static str, Option<String>) {
     let after = |words: &str| text.split_once(words).map(|(_, tail)| tail);
-    let quoted = |tail: &str| tail.trim_start_matches(['\'', '"', '`']).split(['\'', '"', '`']).next().map(str::to_owned);
+    let quoted = |tail: &str| {
+        tail.trim_start_matches(['\'', '"', '`']).split(['\'', '"', '`']).next().map(str::to_owned)
+    };
     let word = |tail: &str| {
         let end = tail.find([' ', ',', ';']).unwrap_or(tail.len());
         tail[..end].trim_end_matches('.').trim_matches('"').to_owned()
@@ -116,7 +123,10 @@ fn classified(text: &str) -> (&'static str, Option<String>) {
         return (UNDEFINED_TABLE, Some(name));
     }
     if let Some(tail) = after("No field named ") {
-        return (UNDEFINED_COLUMN, Some(word(tail).rsplit('.').next().unwrap_or_default().trim_matches('"').to_owned()));
+        return (
+            UNDEFINED_COLUMN,
+            Some(word(tail).rsplit('.').next().unwrap_or_default().trim_matches('"').to_owned()),
+        );
     }
     if let Some(tail) = after("Invalid function ") {
         return ("42883", quoted(tail));
@@ -139,7 +149,8 @@ fn classified(text: &str) -> (&'static str, Option<String>) {
         ("are read", "54000"),
     ];
     let known = signs.iter().find(|(sign, _)| text.contains(sign));
-    let mismatch = text.contains("coerc") || text.contains("type_coercion") || text.contains("No function matches");
+    let mismatch =
+        text.contains("coerc") || text.contains("type_coercion") || text.contains("No function matches");
     match known {
         Some((_, code)) => (code, None),
         None if text.contains("mbiguous") => ("42702", None),
@@ -200,7 +211,8 @@ mod tests {
 
     #[test]
     fn a_syntax_error_is_where_the_parser_says() {
-        let error = of("SELECT 1\nFORM events", "SQL error: ParserError(\"Expected: x at Line: 2, Column: 6\")");
+        let error =
+            of("SELECT 1\nFORM events", "SQL error: ParserError(\"Expected: x at Line: 2, Column: 6\")");
         assert_eq!((error.code, error.position), ("42601", Some(15)));
     }
 

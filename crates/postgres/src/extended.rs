@@ -57,7 +57,8 @@ impl Prepared {
 
     fn bytes(&self) -> usize {
         // The tokens are a copy of the text in pieces.
-        let text = self.statement.as_ref().map_or(0, |statement| statement.text.len() + 64 * statement.tokens.len());
+        let text =
+            self.statement.as_ref().map_or(0, |statement| statement.text.len() + 64 * statement.tokens.len());
         64 + text
     }
 }
@@ -76,7 +77,11 @@ impl Message {
     pub(crate) fn is_extended(&self) -> bool {
         matches!(
             self,
-            Self::Parse { .. } | Self::Bind(_) | Self::Describe { .. } | Self::Execute { .. } | Self::Close { .. }
+            Self::Parse { .. }
+                | Self::Bind(_)
+                | Self::Describe { .. }
+                | Self::Execute { .. }
+                | Self::Close { .. }
         )
     }
 }
@@ -115,9 +120,10 @@ impl Session {
     }
 
     fn statement(&self, name: &str) -> Result<Arc<Prepared>, SqlError> {
-        self.statements.get(name).cloned().ok_or_else(|| {
-            SqlError::new("26000", format!("prepared statement \"{name}\" does not exist"))
-        })
+        self.statements
+            .get(name)
+            .cloned()
+            .ok_or_else(|| SqlError::new("26000", format!("prepared statement \"{name}\" does not exist")))
     }
 
     pub(crate) async fn bind(&mut self, bind: Bind) -> Result<(), Broken> {
@@ -157,14 +163,16 @@ impl Session {
         if let Some(described) = prepared.described() {
             return Ok(described);
         }
-        let nothing = || Description { parameters: Vec::new(), schema: arrow::datatypes::Schema::empty().into() };
+        let nothing =
+            || Description { parameters: Vec::new(), schema: arrow::datatypes::Schema::empty().into() };
         let (Some(statement), Command::Query) = (&prepared.statement, &prepared.command) else {
             return Ok(nothing());
         };
         let principal = self.principal().await?;
         let engine = self.shared.query.clone();
         let describe = engine.describe(&principal.scope, &statement.text, prepared.declared.clone());
-        let described = self.watched(describe).await?.map_err(|error| SqlError::of_query(error, statement))?;
+        let described =
+            self.watched(describe).await?.map_err(|error| SqlError::of_query(error, statement))?;
         *prepared.described.lock().unwrap_or_else(PoisonError::into_inner) = Some(described.clone());
         Ok(described)
     }
@@ -220,10 +228,13 @@ impl Session {
             Progress::Bound => {}
             Progress::TooLate => {
                 let seconds = self.shared.query.limits().time.as_secs_f64();
-                let text = format!("the portal was not read within {seconds} s, the limit query.time_max_seconds");
+                let text =
+                    format!("the portal was not read within {seconds} s, the limit query.time_max_seconds");
                 return Err(SqlError::new("57014", text).into());
             }
-            Progress::Done => return Err(SqlError::new("55000", "the portal was run to its end already").into()),
+            Progress::Done => {
+                return Err(SqlError::new("55000", "the portal was run to its end already").into());
+            }
         }
         let prepared = Arc::clone(&portal.prepared);
         let Some(statement) = &prepared.statement else {

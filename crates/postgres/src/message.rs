@@ -22,11 +22,24 @@ pub(crate) enum Opening {
 pub(crate) enum Message {
     Password(String),
     Query(String),
-    Parse { name: String, sql: String, types: Vec<u32> },
+    Parse {
+        name: String,
+        sql: String,
+        types: Vec<u32>,
+    },
     Bind(Bind),
-    Describe { what: What, name: String },
-    Execute { portal: String, rows_max: i32 },
-    Close { what: What, name: String },
+    Describe {
+        what: What,
+        name: String,
+    },
+    Execute {
+        portal: String,
+        rows_max: i32,
+    },
+    Close {
+        what: What,
+        name: String,
+    },
     Flush,
     Sync,
     Terminate,

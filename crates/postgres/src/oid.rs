@@ -168,7 +168,9 @@ pub(crate) fn parameter_type(oid: u32) -> Result<Option<ParameterType>, SqlError
         1184 => P::TimestampTz,
         other => {
             let text = format!("a parameter cannot have the type with the oid {other}");
-            return Err(SqlError::new("0A000", text).with_hint("send it as text, and CAST it in the statement"));
+            return Err(
+                SqlError::new("0A000", text).with_hint("send it as text, and CAST it in the statement")
+            );
         }
     }))
 }

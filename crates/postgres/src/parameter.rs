@@ -15,14 +15,17 @@ pub(crate) fn read(
     binary: bool,
     number: usize,
 ) -> Result<Parameter, SqlError> {
-    let value = match bytes {
-        None => None,
-        Some(bytes) if binary => {
-            let value = from_binary(kind, bytes);
-            Some(value.ok_or_else(|| SqlError::new("22P03", format!("${number} is no binary {}", name(kind))))?)
-        }
-        Some(bytes) => Some(from_text(kind, bytes, number)?),
-    };
+    let value =
+        match bytes {
+            None => None,
+            Some(bytes) if binary => {
+                let value = from_binary(kind, bytes);
+                Some(value.ok_or_else(|| {
+                    SqlError::new("22P03", format!("${number} is no binary {}", name(kind)))
+                })?)
+            }
+            Some(bytes) => Some(from_text(kind, bytes, number)?),
+        };
     Ok(Parameter { kind, value })
 }
 
@@ -109,8 +112,7 @@ fn moment(bytes: &[u8]) -> Option<DateTime<chrono::Utc>> {
 /// `numeric_send`'s form: digits in groups of four.
 fn decimal(bytes: &[u8]) -> Option<String> {
     let (head, groups) = bytes.split_first_chunk::<8>()?;
-    let [count, weight, sign, scale] =
-        [0, 2, 4, 6].map(|at| i16::from_be_bytes([head[at], head[at + 1]]));
+    let [count, weight, sign, scale] = [0, 2, 4, 6].map(|at| i16::from_be_bytes([head[at], head[at + 1]]));
     let (groups, rest) = groups.as_chunks::<2>();
     // Forty digits are more than the engine's decimals have.
     if !rest.is_empty() || groups.len() != usize::try_from(count).ok()? {
@@ -126,7 +128,8 @@ fn decimal(bytes: &[u8]) -> Option<String> {
     if groups.iter().any(|group| !(0..10_000).contains(&i16::from_be_bytes(*group))) {
         return None;
     }
-    let digits = |from: i16, to: i16| (from..=to).map(|index| format!("{:04}", group(index))).collect::<String>();
+    let digits =
+        |from: i16, to: i16| (from..=to).map(|index| format!("{:04}", group(index))).collect::<String>();
     let whole = digits(0, weight);
     let behind_count = (scale + 3) / 4;
     let behind = digits(weight + 1, weight + behind_count);

@@ -41,7 +41,8 @@ impl Statement {
 
     /// Where a name first stands.
     pub(crate) fn position_of(&self, name: &str) -> Option<usize> {
-        let is_it = |token: &Token| matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case(name));
+        let is_it =
+            |token: &Token| matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case(name));
         let index = self.tokens.iter().position(is_it)?;
         self.positions.get(index).copied()
     }

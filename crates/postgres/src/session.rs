@@ -44,6 +44,16 @@ pub(crate) enum Broken {
     Gone,
 }
 
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sql(error) => f.write_str(&error.text),
+            Self::Wire(error) => error.fmt(f),
+            Self::Gone => f.write_str("the client is gone"),
+        }
+    }
+}
+
 impl From<SqlError> for Broken {
     fn from(error: SqlError) -> Self {
         Self::Sql(error)

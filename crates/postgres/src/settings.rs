@@ -105,7 +105,9 @@ impl Settings {
         if name == "timezone" || is_read_only(&name) {
             return Ok(());
         }
-        if value.len() > VALUE_BYTES_MAX || name.len() > 63 || (self.set.len() >= SET_MAX && !self.set.contains_key(&name))
+        if value.len() > VALUE_BYTES_MAX
+            || name.len() > 63
+            || (self.set.len() >= SET_MAX && !self.set.contains_key(&name))
         {
             let text = format!("at most {SET_MAX} settings of {VALUE_BYTES_MAX} bytes are kept");
             return Err(SqlError::new("53400", text));

@@ -64,14 +64,13 @@ pub(crate) async fn connection(
             tracing::debug!(token = name, %peer, "a client came in");
             let ended = Session::new(wire, guest, Arc::clone(&shared), closing).run().await;
             shared.metrics.open.dec();
-            tracing::debug!(token = name, %peer, ?ended, "a client left");
+            let why = ended.err().map_or_else(String::new, |broken| broken.to_string());
+            tracing::debug!(token = name, %peer, why, "a client left");
             return;
         }
         Ok(Ok(None)) => return,
         Ok(Err(refusal)) => refusal,
-        Err(_) => {
-            Refusal::new("slow", SqlError::fatal("08006", "the connection was not begun in time"))
-        }
+        Err(_) => Refusal::new("slow", SqlError::fatal("08006", "the connection was not begun in time")),
     };
     shared.metrics.refused(refusal.reason);
     tracing::info!(%peer, reason = refusal.reason, "a connection was refused");
@@ -173,7 +172,9 @@ impl Door {
     /// What is set from the beginning, and what is asked of the protocol that it does not have.
     fn wanted(&self, parameters: &[(String, String)]) -> Result<(Settings, Vec<String>), Refusal> {
         let refused = |error| Refusal::new("not_here", SqlError { fatal: true, ..error });
-        let of = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        let of = |wanted: &str| {
+            parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+        };
         let database = of("database").filter(|name| !name.is_empty()).or(of("user")).unwrap_or_default();
         if database != DATABASE {
             let error = SqlError::new("3D000", format!("database \"{database}\" does not exist"));
@@ -260,7 +261,8 @@ impl Guest {
         for (name, value) in Settings::reported() {
             output.parameter_status(name, value);
         }
-        output.parameter_status("application_name", self.settings.get("application_name").unwrap_or_default());
+        output
+            .parameter_status("application_name", self.settings.get("application_name").unwrap_or_default());
         output.parameter_status("is_superuser", "off");
         output.parameter_status("session_authorization", &self.principal.name);
     }

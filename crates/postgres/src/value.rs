@@ -31,8 +31,12 @@ pub(crate) struct Rows {
 impl Rows {
     /// Makes a slice of a batch ready; it should be a small one, since it is a copy.
     pub(crate) fn of(batch: &RecordBatch, columns: &[Column]) -> Result<Self, SqlError> {
-        let made: Result<Vec<_>, _> =
-            batch.columns().iter().zip(columns).map(|(array, column)| plain::plain(array, column.kind)).collect();
+        let made: Result<Vec<_>, _> = batch
+            .columns()
+            .iter()
+            .zip(columns)
+            .map(|(array, column)| plain::plain(array, column.kind))
+            .collect();
         let columns = made.map_err(|error| SqlError::new("22000", error.to_string()))?;
         Ok(Self { columns, count: batch.num_rows() })
     }

@@ -45,8 +45,7 @@ impl Catalog {
         let schema = MemorySchemaProvider::new();
         for (name, rows) in tables {
             let table = MemTable::try_new(rows.schema(), vec![vec![rows]]);
-            let registered =
-                table.and_then(|table| schema.register_table(name, Arc::new(table)).map(|_| ()));
+            let registered = table.and_then(|table| schema.register_table(name, Arc::new(table)).map(|_| ()));
             registered.map_err(QueryError::from_planning)?;
         }
         self.schemas.push((name.to_owned(), Arc::new(schema)));

@@ -139,7 +139,13 @@ impl QueryEngine {
             Ok(Ok(Err(error))) => Err(error),
             Ok(Ok(Ok(schema))) => {
                 let batches = stream(parts, deadline, task);
-                Ok(QueryAnswer { schema, batches, truncated, rows_max: limits.rows_max, ends_at: deadline.at })
+                Ok(QueryAnswer {
+                    schema,
+                    batches,
+                    truncated,
+                    rows_max: limits.rows_max,
+                    ends_at: deadline.at,
+                })
             }
         }
     }

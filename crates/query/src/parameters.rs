@@ -221,9 +221,8 @@ mod tests {
 
     fn with(sql: &str, parameters: &[(ParameterType, Option<&str>)]) -> Result<String, String> {
         let mut statement = parse(sql).map_err(|error| error.to_string())?;
-        let values = parameters
-            .iter()
-            .map(|(kind, value)| Parameter { kind: *kind, value: value.map(str::to_owned) });
+        let values =
+            parameters.iter().map(|(kind, value)| Parameter { kind: *kind, value: value.map(str::to_owned) });
         put(&mut statement, &Given::Values(values.collect())).map_err(|error| error.to_string())?;
         Ok(statement.to_string())
     }

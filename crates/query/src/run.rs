@@ -93,7 +93,9 @@ pub(crate) async fn run(asked: Asked, parameters: Vec<Parameter>, limits: QueryL
 
 /// A panic is an error to the caller. DataFusion 55.2 has at least one for input: a nested loop
 /// join that runs out of memory reads its left side again, and a repartition below it cannot.
-pub(crate) async fn unpanicked<T>(work: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
+pub(crate) async fn unpanicked<T>(
+    work: impl Future<Output = Result<T, QueryError>>,
+) -> Result<T, QueryError> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(QueryError::engine_failed()))
 }
 

@@ -5,6 +5,7 @@ mod broker;
 mod layers;
 mod normalize;
 mod partners;
+mod postgres;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub(crate) use self::normalize::{Enrich, Normalize};
 pub(crate) use broker::Broker;
 pub(crate) use layers::{Overrides, load};
 pub(crate) use partners::Partner;
+pub(crate) use postgres::Postgres;
 pub(crate) use secrets::{destinations, fingerprinter, kept_fingerprinter, variable, write_private};
 
 /// The whole file: each part's section side by side.
@@ -32,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) detect: Detect,
     pub(crate) store: Store,
     pub(crate) query: Query,
+    pub(crate) postgres: Postgres,
     pub(crate) alerting: Alerting,
     pub(crate) log: Log,
     /// What is agreed with each partner, by partner id.

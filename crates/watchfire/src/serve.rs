@@ -7,6 +7,7 @@ mod health;
 mod intake;
 mod partners;
 mod parts;
+mod postgres;
 mod reload;
 mod snapshots;
 mod terminal;
@@ -32,6 +33,7 @@ pub(crate) fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> 
     crate::telemetry::start(&config.log)?;
     check_listen(&config)?;
     check_roles(&config.server.roles)?;
+    config.postgres.server()?;
     if args.demo {
         demo::add_partners(&mut config);
     }
@@ -60,15 +62,19 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     let outbox = parts.run_outbox(&config, stop_api.clone())?;
     let outbox_handle = outbox.abort_handle();
     let mut lasting = vec![watched("outbox", outbox, stop_api.clone(), ended.clone())];
-    let mut address = None;
+    let mut addresses = terminal::Addresses::default();
     if config.server.roles.contains(&Role::Api) {
+        if let Some((listen, serving)) = postgres::start(&config, &parts, stop_api.clone()).await? {
+            addresses.postgres = Some(listen);
+            lasting.push(watched("postgres", serving, stop_api.clone(), ended.clone()));
+        }
         let stop = stop_api.clone();
         let (listen, api) = parts.serve_api(&config, &broker, &threads, rules, outbox_handle, stop).await?;
-        address = Some(listen);
+        addresses.api = Some(listen);
         lasting.push(watched("api", api, stop_api.clone(), ended));
     }
     let upkeep = upkeep::start(&config, parts.tables.clone(), stop_api.clone());
-    terminal::greet(&config, args, &broker, &parts, address).await?;
+    terminal::greet(&config, args, &broker, &parts, addresses).await?;
     let demo = if args.demo { Some(demo::start(&parts)?) } else { None };
     let terminal = terminal::watch(args, &parts, &threads, stop_api.clone());
 

@@ -46,7 +46,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What a crate's tests may lean on beyond that.
-const ARROWS_IN_TESTS: &[(&str, &[&str])] = &[("kafka", &["broker"]), ("api", &["store"]), ("postgres", &["store"])];
+const ARROWS_IN_TESTS: &[(&str, &[&str])] =
+    &[("kafka", &["broker"]), ("api", &["store"]), ("postgres", &["store"])];
 
 /// Who may name a crate that must not spread: normally, and in tests only.
 const OWNED: &[(&str, &[&str], &[&str])] =

@@ -48,7 +48,8 @@ fn fixed() -> Vec<(&'static str, ScalarValue)> {
     let text = |text: &str| ScalarValue::from(text);
     let nothing = ScalarValue::Utf8(None);
     let schemas = ScalarValue::new_list_nullable(&[text("pg_catalog"), text("public")], &DataType::Utf8);
-    let version = format!("PostgreSQL {} (Watchfire {})", settings::SERVER_VERSION, env!("CARGO_PKG_VERSION"));
+    let version =
+        format!("PostgreSQL {} (Watchfire {})", settings::SERVER_VERSION, env!("CARGO_PKG_VERSION"));
     vec![
         ("version", text(&version)),
         ("current_database current_catalog", text(DATABASE)),
@@ -81,7 +82,7 @@ fn fixed() -> Vec<(&'static str, ScalarValue)> {
     ]
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 struct Function {
     name: &'static str,
     signature: Signature,
@@ -89,7 +90,7 @@ struct Function {
     does: Does,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 enum Does {
     /// Answers always the same.
     Fixed(ScalarValue),
@@ -99,6 +100,21 @@ enum Does {
     OidOf,
     /// A text for each row.
     Text(fn(&[ArrayRef], usize) -> Option<String>),
+}
+
+/// No two have the same name.
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Function {}
+
+impl std::hash::Hash for Function {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
 }
 
 impl Function {
@@ -134,9 +150,7 @@ impl ScalarUDFImpl for Function {
         let rows = arrays.first().map_or(rows, |array| array.len());
         let made: ArrayRef = match &self.does {
             Does::Text(of) => Arc::new((0..rows).map(|row| of(&arrays, row)).collect::<StringArray>()),
-            Does::MayRead => {
-                Arc::new((0..rows).map(|row| may_read(&arrays, row)).collect::<BooleanArray>())
-            }
+            Does::MayRead => Arc::new((0..rows).map(|row| may_read(&arrays, row)).collect::<BooleanArray>()),
             _ => {
                 let of = |row| text(&arrays, 0, row).and_then(|name| oid_of(&name));
                 Arc::new((0..rows).map(of).collect::<UInt32Array>())
@@ -165,7 +179,8 @@ fn number(args: &[ArrayRef], index: usize, row: usize) -> Option<u32> {
 
 fn may_read(args: &[ArrayRef], row: usize) -> Option<bool> {
     let privilege = text(args, args.len().checked_sub(1)?, row)?.to_uppercase();
-    let all = |privilege: &str| matches!(privilege.trim(), "SELECT" | "USAGE" | "CONNECT" | "MEMBER" | "EXECUTE");
+    let all =
+        |privilege: &str| matches!(privilege.trim(), "SELECT" | "USAGE" | "CONNECT" | "MEMBER" | "EXECUTE");
     Some(privilege.split(',').any(all))
 }
 

@@ -44,7 +44,8 @@ pub(super) fn pg_catalog() -> Vec<Named> {
 
 /// `information_schema`, with PostgreSQL's names of types.
 pub(super) fn information_schema() -> Vec<Named> {
-    let mut tables = vec![information_tables(), information_columns(), information_schemata(), information_views()];
+    let mut tables =
+        vec![information_tables(), information_columns(), information_schemata(), information_views()];
     tables.extend(EMPTY_INFORMATION.iter().map(|(name, columns)| ((*name).to_owned(), empty(columns))));
     tables
 }
@@ -57,8 +58,17 @@ pub(super) fn is_empty(name: &str) -> bool {
 /// Whether `pg_catalog` has a table of this name.
 pub(super) fn is_known(name: &str) -> bool {
     const FULL: [&str; 11] = [
-        "pg_namespace", "pg_class", "pg_attribute", "pg_type", "pg_database", "pg_roles", "pg_am", "pg_settings",
-        "pg_description", "pg_tables", "pg_views",
+        "pg_namespace",
+        "pg_class",
+        "pg_attribute",
+        "pg_type",
+        "pg_database",
+        "pg_roles",
+        "pg_am",
+        "pg_settings",
+        "pg_description",
+        "pg_tables",
+        "pg_views",
     ];
     is_empty(name) || FULL.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
@@ -66,31 +76,61 @@ pub(super) fn is_known(name: &str) -> bool {
 /// Tables without rows, with their columns: `o` an oid, `i` a number, `b` a truth, `l` a list of texts,
 /// and the others texts.
 const EMPTY: &[(&str, &str)] = &[
-    ("pg_index", "indexrelid:o indrelid:o indnatts:i indnkeyatts:i indisunique:b indisprimary:b indisexclusion:b indimmediate:b indisclustered:b indisvalid:b indisready:b indislive:b indisreplident:b indkey:l indclass:l indoption:l indexprs indpred"),
+    (
+        "pg_index",
+        "indexrelid:o indrelid:o indnatts:i indnkeyatts:i indisunique:b indisprimary:b indisexclusion:b indimmediate:b indisclustered:b indisvalid:b indisready:b indislive:b indisreplident:b indkey:l indclass:l indoption:l indexprs indpred",
+    ),
     ("pg_indexes", "schemaname tablename indexname tablespace indexdef"),
-    ("pg_constraint", "oid:o conname connamespace:o contype condeferrable:b condeferred:b convalidated:b conrelid:o contypid:o conindid:o conparentid:o confrelid:o confupdtype confdeltype confmatchtype conislocal:b coninhcount:i connoinherit:b conkey:l confkey:l conbin"),
+    (
+        "pg_constraint",
+        "oid:o conname connamespace:o contype condeferrable:b condeferred:b convalidated:b conrelid:o contypid:o conindid:o conparentid:o confrelid:o confupdtype confdeltype confmatchtype conislocal:b coninhcount:i connoinherit:b conkey:l confkey:l conbin",
+    ),
     ("pg_attrdef", "oid:o adrelid:o adnum:i adbin"),
-    ("pg_collation", "oid:o collname collnamespace:o collowner:o collprovider collisdeterministic:b collencoding:i collcollate collctype colliculocale"),
+    (
+        "pg_collation",
+        "oid:o collname collnamespace:o collowner:o collprovider collisdeterministic:b collencoding:i collcollate collctype colliculocale",
+    ),
     ("pg_inherits", "inhrelid:o inhparent:o inhseqno:i inhdetachpending:b"),
     ("pg_policy", "oid:o polname polrelid:o polcmd polpermissive:b polroles:l polqual polwithcheck"),
     ("pg_policies", "schemaname tablename policyname permissive roles:l cmd qual with_check"),
-    ("pg_statistic_ext", "oid:o stxrelid:o stxname stxnamespace:o stxowner:o stxstattarget:i stxkeys:l stxkind:l stxexprs"),
-    ("pg_publication", "oid:o pubname pubowner:o puballtables:b pubinsert:b pubupdate:b pubdelete:b pubtruncate:b pubviaroot:b"),
+    (
+        "pg_statistic_ext",
+        "oid:o stxrelid:o stxname stxnamespace:o stxowner:o stxstattarget:i stxkeys:l stxkind:l stxexprs",
+    ),
+    (
+        "pg_publication",
+        "oid:o pubname pubowner:o puballtables:b pubinsert:b pubupdate:b pubdelete:b pubtruncate:b pubviaroot:b",
+    ),
     ("pg_publication_rel", "oid:o prpubid:o prrelid:o prqual prattrs:l"),
     ("pg_publication_namespace", "oid:o pnpubid:o pnnspid:o"),
     ("pg_publication_tables", "pubname schemaname tablename attnames:l rowfilter"),
     ("pg_subscription", "oid:o subname subdbid:o subowner:o subenabled:b"),
-    ("pg_trigger", "oid:o tgrelid:o tgparentid:o tgname tgfoid:o tgtype:i tgenabled tgisinternal:b tgconstraint:o"),
+    (
+        "pg_trigger",
+        "oid:o tgrelid:o tgparentid:o tgname tgfoid:o tgtype:i tgenabled tgisinternal:b tgconstraint:o",
+    ),
     ("pg_rewrite", "oid:o rulename ev_class:o ev_type ev_enabled is_instead:b ev_qual ev_action"),
     ("pg_rules", "schemaname tablename rulename definition"),
-    ("pg_proc", "oid:o proname pronamespace:o proowner:o prolang:o procost provariadic:o prokind prosecdef:b proretset:b provolatile pronargs:i prorettype:o proargtypes:l proallargtypes:l proargmodes:l proargnames:l prosrc probin proconfig:l proacl:l proisstrict:b proleakproof:b proparallel prorows"),
+    (
+        "pg_proc",
+        "oid:o proname pronamespace:o proowner:o prolang:o procost provariadic:o prokind prosecdef:b proretset:b provolatile pronargs:i prorettype:o proargtypes:l proallargtypes:l proargmodes:l proargnames:l prosrc probin proconfig:l proacl:l proisstrict:b proleakproof:b proparallel prorows",
+    ),
     ("pg_language", "oid:o lanname lanowner:o lanispl:b lanpltrusted:b"),
-    ("pg_operator", "oid:o oprname oprnamespace:o oprowner:o oprkind oprleft:o oprright:o oprresult:o oprcode"),
-    ("pg_opclass", "oid:o opcmethod:o opcname opcnamespace:o opcowner:o opcfamily:o opcintype:o opcdefault:b"),
+    (
+        "pg_operator",
+        "oid:o oprname oprnamespace:o oprowner:o oprkind oprleft:o oprright:o oprresult:o oprcode",
+    ),
+    (
+        "pg_opclass",
+        "oid:o opcmethod:o opcname opcnamespace:o opcowner:o opcfamily:o opcintype:o opcdefault:b",
+    ),
     ("pg_aggregate", "aggfnoid:o aggkind aggnumdirectargs:i"),
     ("pg_cast", "oid:o castsource:o casttarget:o castfunc:o castcontext castmethod"),
     ("pg_conversion", "oid:o conname connamespace:o conowner:o"),
-    ("pg_range", "rngtypid:o rngsubtype:o rngmultitypid:o rngcollation:o rngsubopc:o rngcanonical rngsubdiff"),
+    (
+        "pg_range",
+        "rngtypid:o rngsubtype:o rngmultitypid:o rngcollation:o rngsubopc:o rngcanonical rngsubdiff",
+    ),
     ("pg_enum", "oid:o enumtypid:o enumsortorder:i enumlabel"),
     ("pg_extension", "oid:o extname extowner:o extnamespace:o extrelocatable:b extversion"),
     ("pg_available_extensions", "name default_version installed_version comment"),
@@ -99,8 +139,14 @@ const EMPTY: &[(&str, &str)] = &[
     ("pg_shdescription", "objoid:o classoid:o description"),
     ("pg_seclabel", "objoid:o classoid:o objsubid:i provider label"),
     ("pg_shseclabel", "objoid:o classoid:o provider label"),
-    ("pg_sequence", "seqrelid:o seqtypid:o seqstart:i seqincrement:i seqmax:i seqmin:i seqcache:i seqcycle:b"),
-    ("pg_sequences", "schemaname sequencename sequenceowner data_type start_value:i min_value:i max_value:i increment_by:i cycle:b cache_size:i last_value:i"),
+    (
+        "pg_sequence",
+        "seqrelid:o seqtypid:o seqstart:i seqincrement:i seqmax:i seqmin:i seqcache:i seqcycle:b",
+    ),
+    (
+        "pg_sequences",
+        "schemaname sequencename sequenceowner data_type start_value:i min_value:i max_value:i increment_by:i cycle:b cache_size:i last_value:i",
+    ),
     ("pg_matviews", "schemaname matviewname matviewowner tablespace hasindexes:b ispopulated:b definition"),
     ("pg_partitioned_table", "partrelid:o partstrat partnatts:i partdefid:o partattrs:l"),
     ("pg_foreign_table", "ftrelid:o ftserver:o ftoptions:l"),
@@ -123,18 +169,42 @@ const EMPTY: &[(&str, &str)] = &[
 ];
 
 const EMPTY_INFORMATION: &[(&str, &str)] = &[
-    ("table_constraints", "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name constraint_type is_deferrable initially_deferred"),
-    ("key_column_usage", "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name column_name ordinal_position:i position_in_unique_constraint:i"),
-    ("referential_constraints", "constraint_catalog constraint_schema constraint_name unique_constraint_catalog unique_constraint_schema unique_constraint_name match_option update_rule delete_rule"),
-    ("constraint_column_usage", "table_catalog table_schema table_name column_name constraint_catalog constraint_schema constraint_name"),
+    (
+        "table_constraints",
+        "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name constraint_type is_deferrable initially_deferred",
+    ),
+    (
+        "key_column_usage",
+        "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name column_name ordinal_position:i position_in_unique_constraint:i",
+    ),
+    (
+        "referential_constraints",
+        "constraint_catalog constraint_schema constraint_name unique_constraint_catalog unique_constraint_schema unique_constraint_name match_option update_rule delete_rule",
+    ),
+    (
+        "constraint_column_usage",
+        "table_catalog table_schema table_name column_name constraint_catalog constraint_schema constraint_name",
+    ),
     ("check_constraints", "constraint_catalog constraint_schema constraint_name check_clause"),
-    ("routines", "specific_catalog specific_schema specific_name routine_catalog routine_schema routine_name routine_type data_type"),
-    ("parameters", "specific_catalog specific_schema specific_name ordinal_position:i parameter_mode parameter_name data_type"),
+    (
+        "routines",
+        "specific_catalog specific_schema specific_name routine_catalog routine_schema routine_name routine_type data_type",
+    ),
+    (
+        "parameters",
+        "specific_catalog specific_schema specific_name ordinal_position:i parameter_mode parameter_name data_type",
+    ),
     ("sequences", "sequence_catalog sequence_schema sequence_name data_type"),
     ("triggers", "trigger_catalog trigger_schema trigger_name event_manipulation event_object_table"),
-    ("role_table_grants", "grantor grantee table_catalog table_schema table_name privilege_type is_grantable"),
+    (
+        "role_table_grants",
+        "grantor grantee table_catalog table_schema table_name privilege_type is_grantable",
+    ),
     ("table_privileges", "grantor grantee table_catalog table_schema table_name privilege_type is_grantable"),
-    ("column_privileges", "grantor grantee table_catalog table_schema table_name column_name privilege_type is_grantable"),
+    (
+        "column_privileges",
+        "grantor grantee table_catalog table_schema table_name column_name privilege_type is_grantable",
+    ),
 ];
 
 fn empty(columns: &str) -> RecordBatch {
@@ -170,7 +240,8 @@ impl<'a, R> Rows<'a, R> {
     }
 
     fn oid(mut self, name: &'a str, of: impl Fn(&R) -> u32) -> Self {
-        self.columns.push((name, Arc::new(self.rows.iter().map(|row| Some(of(row))).collect::<UInt32Array>())));
+        self.columns
+            .push((name, Arc::new(self.rows.iter().map(|row| Some(of(row))).collect::<UInt32Array>())));
         self
     }
 
@@ -180,12 +251,14 @@ impl<'a, R> Rows<'a, R> {
     }
 
     fn short(mut self, name: &'a str, of: impl Fn(&R) -> i16) -> Self {
-        self.columns.push((name, Arc::new(self.rows.iter().map(|row| Some(of(row))).collect::<Int16Array>())));
+        self.columns
+            .push((name, Arc::new(self.rows.iter().map(|row| Some(of(row))).collect::<Int16Array>())));
         self
     }
 
     fn truth(mut self, name: &'a str, of: impl Fn(&R) -> bool) -> Self {
-        self.columns.push((name, Arc::new(self.rows.iter().map(|row| Some(of(row))).collect::<BooleanArray>())));
+        self.columns
+            .push((name, Arc::new(self.rows.iter().map(|row| Some(of(row))).collect::<BooleanArray>())));
         self
     }
 
@@ -218,12 +291,16 @@ fn texts() -> DataType {
 }
 
 fn pg_namespace() -> Named {
-    Rows::of([(PG_CATALOG_OID, "pg_catalog"), (PUBLIC_OID, "public"), (INFORMATION_OID, "information_schema")])
-        .oid("oid", |row| row.0)
-        .text("nspname", |row| Some(row.1))
-        .oid("nspowner", |_| OWNER_OID)
-        .nothing(&["nspacl"], &texts())
-        .named("pg_namespace")
+    Rows::of([
+        (PG_CATALOG_OID, "pg_catalog"),
+        (PUBLIC_OID, "public"),
+        (INFORMATION_OID, "information_schema"),
+    ])
+    .oid("oid", |row| row.0)
+    .text("nspname", |row| Some(row.1))
+    .oid("nspowner", |_| OWNER_OID)
+    .nothing(&["nspacl"], &texts())
+    .named("pg_namespace")
 }
 
 fn pg_class() -> Named {
@@ -406,7 +483,8 @@ fn pg_settings() -> Named {
 /// What tables and columns mean: clients show it as their comment.
 fn pg_description() -> Named {
     let of_tables = relations().iter().map(|relation| (relation.oid, 0, relation.doc));
-    let of_columns = attributes().map(|(relation, column)| (relation.oid, i32::from(column.number), column.doc));
+    let of_columns =
+        attributes().map(|(relation, column)| (relation.oid, i32::from(column.number), column.doc));
     Rows::of(of_tables.chain(of_columns))
         .oid("objoid", |row| row.0)
         .oid("classoid", |_| 1_259)

@@ -270,7 +270,8 @@ fn translate_cast(expr: &mut Expr) {
     };
     match name.as_str() {
         "regclass" => {
-            let is_text = matches!(&**inner, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)));
+            let is_text =
+                matches!(&**inner, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)));
             *expr = call(if is_text { OID_OF } else { NAME_OF }, vec![(**inner).clone()]);
         }
         "oid" | "xid" | "cid" => *data_type = DataType::Int4Unsigned(None),
@@ -338,7 +339,8 @@ mod tests {
         );
         let counted = "SELECT count(*) FROM pg_catalog.pg_policy";
         assert_eq!(translated(counted), counted);
-        let kept = "SELECT c.relname FROM pg_catalog.pg_class AS c LEFT JOIN pg_catalog.pg_index AS i ON true";
+        let kept =
+            "SELECT c.relname FROM pg_catalog.pg_class AS c LEFT JOIN pg_catalog.pg_index AS i ON true";
         assert_eq!(translated(kept), kept);
     }
 

@@ -91,9 +91,8 @@ fn text(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         _ => {
             let options = FormatOptions::default();
             let formatter = ArrayFormatter::try_new(array, &options)?;
-            let written = (0..array.len()).map(|row| {
-                array.is_valid(row).then(|| formatter.value(row).try_to_string()).transpose()
-            });
+            let written = (0..array.len())
+                .map(|row| array.is_valid(row).then(|| formatter.value(row).try_to_string()).transpose());
             Ok(Arc::new(written.collect::<Result<StringArray, ArrowError>>()?))
         }
     }

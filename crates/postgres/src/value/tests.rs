@@ -66,7 +66,8 @@ fn lists_are_arrays_in_which_special_items_are_quoted() {
 
 #[test]
 fn a_null_has_no_length() {
-    let batch = RecordBatch::try_from_iter([("x", new_null_array(&arrow::datatypes::DataType::Utf8, 1))]).unwrap();
+    let batch =
+        RecordBatch::try_from_iter([("x", new_null_array(&arrow::datatypes::DataType::Utf8, 1))]).unwrap();
     let columns = oid::columns(&batch.schema()).unwrap();
     let mut output = BytesMut::new();
     Rows::of(&batch, &columns).unwrap().write(0, &columns, &[], &mut output);
@@ -78,8 +79,10 @@ fn numeric_text(binary: &[u8]) -> String {
     let field = |at: usize| i16::from_be_bytes([binary[at], binary[at + 1]]);
     let (count, weight, negative, scale) = (field(0), field(2), field(4) != 0, field(6) as usize);
     let group = |index: i16| if (0..count).contains(&index) { field(8 + 2 * index as usize) } else { 0 };
-    let whole: String = (0..=weight.max(0)).map(|i| format!("{:04}", if weight < 0 { 0 } else { group(i) })).collect();
-    let behind: String = (1..=scale.div_ceil(4) as i16).map(|i| format!("{:04}", group(weight + i))).collect();
+    let whole: String =
+        (0..=weight.max(0)).map(|i| format!("{:04}", if weight < 0 { 0 } else { group(i) })).collect();
+    let behind: String =
+        (1..=scale.div_ceil(4) as i16).map(|i| format!("{:04}", group(weight + i))).collect();
     let whole = whole.trim_start_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
     let sign = if negative { "-" } else { "" };

@@ -112,6 +112,12 @@ impl Parts {
         })
     }
 
+    /// Registers metrics of another part; before the API is served, which shows them.
+    pub(crate) fn register<M>(&self, register: impl FnOnce(&mut Registry) -> M) -> anyhow::Result<M> {
+        let mut registry = self.registry.lock().expect("no holder of this lock panics");
+        Ok(register(registry.as_mut().context("the API is served already")?))
+    }
+
     /// Binds and serves the API.
     pub(crate) async fn serve_api(
         &self,

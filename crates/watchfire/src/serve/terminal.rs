@@ -20,19 +20,29 @@ use crate::telemetry::Usage;
 
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
+/// Where this process can be reached, besides the broker.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Addresses {
+    pub(crate) api: Option<SocketAddr>,
+    pub(crate) postgres: Option<SocketAddr>,
+}
+
 /// Says what listens where and, the first time, who may come in.
 pub(crate) async fn greet(
     config: &Config,
     args: &ServeArgs,
     broker: &Kafka,
     parts: &Parts,
-    api: Option<SocketAddr>,
+    addresses: Addresses,
 ) -> anyhow::Result<()> {
     println!("Watchfire {}", env!("CARGO_PKG_VERSION"));
     let kind = if broker.embedded.is_some() { "embedded, one node" } else { "cluster" };
     println!("  kafka    {} ({kind}): send logs to topics logs.<partner>.<feed>", broker.address);
-    if let Some(address) = api {
+    if let Some(address) = addresses.api {
         println!("  api      http://{address}  (docs at http://{address}/docs)");
+    }
+    if let Some(address) = addresses.postgres {
+        println!("  postgres {address}  (database watchfire; the password is a token)");
     }
     println!("  data     {}", config.server.data_dir.display());
     let roles: Vec<String> =
