@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, Join, JoinOperator, ObjectName, ObjectNamePart, Query, Select,
-    SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use super::functions::{NAME_OF, OID_OF};
@@ -24,7 +24,7 @@ const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// Aggregates make one row of none.
 const AGGREGATES: [&str; 8] =
-    ["count(", "sum(", "min(", "max(", "string_agg(", "array_agg(", "bool_or(", "bool_and("];
+    ["count", "sum", "min", "max", "string_agg", "array_agg", "bool_or", "bool_and"];
 
 /// Makes a statement one of the engine's.
 pub(super) fn translate(statement: &mut Statement) {
@@ -76,6 +76,15 @@ impl VisitorMut for Translation {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        if let Expr::Subquery(query) = expr
+            && let SetExpr::Select(select) = &mut *query.body
+        {
+            self.make_one_row(select);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         match expr {
             Expr::Function(function) => {
@@ -111,14 +120,32 @@ impl Translation {
         tables::is_known(table) && !self.common.contains(table)
     }
 
+    /// The name of a relation of the catalog.
+    fn of_catalog(&self, factor: &TableFactor) -> Option<String> {
+        let TableFactor::Table { name, args: None, .. } = factor else { return None };
+        let mut parts = names(name);
+        let table = parts.pop()?;
+        let is_of_catalog = match parts.pop() {
+            Some(schema) => schema == PG_CATALOG,
+            None => self.is_of_catalog(&table),
+        };
+        is_of_catalog.then_some(table)
+    }
+
     /// Whether a relation is one of the catalog's that never have rows.
     fn is_empty(&self, factor: &TableFactor) -> bool {
-        let TableFactor::Table { name, args: None, .. } = factor else { return false };
-        let parts = names(name);
-        match parts.as_slice() {
-            [table] => self.is_of_catalog(table) && tables::is_empty(table),
-            [.., schema, table] => schema == PG_CATALOG && tables::is_empty(table),
-            [] => false,
+        self.of_catalog(factor).is_some_and(|table| tables::is_empty(&table))
+    }
+
+    /// Clients look for one row of the catalog by its number, where the engine wants to be sure that
+    /// there is no other.
+    fn make_one_row(&self, select: &mut Select) {
+        let [from] = select.from.as_slice() else { return };
+        let is_plain =
+            from.joins.is_empty() && !is_grouped(select) && self.of_catalog(&from.relation).is_some();
+        let [SelectItem::UnnamedExpr(value)] = select.projection.as_mut_slice() else { return };
+        if is_plain && Visit::visit(&*value, &mut Aggregate { within: 0 }).is_continue() {
+            *value = call("min", vec![value.clone()]);
         }
     }
 
@@ -136,12 +163,8 @@ impl Translation {
 
     fn empty_select(&self, select: &mut Select) -> bool {
         let is_empty = select.from.iter().any(|from| self.is_empty_join(from));
-        let is_grouped = !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
-        let aggregates = |item: &SelectItem| {
-            let text = item.to_string().to_lowercase();
-            AGGREGATES.iter().any(|aggregate| text.contains(aggregate))
-        };
-        if !is_empty || !is_grouped && select.projection.iter().any(aggregates) {
+        let aggregates = |item: &SelectItem| item.visit(&mut Aggregate { within: 0 }).is_break();
+        if !is_empty || !is_grouped(select) && select.projection.iter().any(aggregates) {
             return false;
         }
         let Some(names) = select.projection.iter().map(name_of).collect::<Option<Vec<_>>>() else {
@@ -166,6 +189,43 @@ impl Translation {
         from.joins.iter().all(keeps_left)
             && (self.is_empty(&from.relation)
                 || from.joins.iter().any(|join| needs_right(join) && self.is_empty(&join.relation)))
+    }
+}
+
+fn is_grouped(select: &Select) -> bool {
+    !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty())
+}
+
+/// Looks for an aggregate that is not one of a sub-query.
+struct Aggregate {
+    within: usize,
+}
+
+impl Visitor for Aggregate {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.within += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.within -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) if self.within == 0 => {
+                let name = names(&function.name).pop().unwrap_or_default();
+                if AGGREGATES.contains(&name.as_str()) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            }
+            _ => ControlFlow::Continue(()),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Lab {
     pub(crate) address: SocketAddr,
     pub(crate) control: Control,
     pub(crate) registry: Registry,
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) served: tokio::task::JoinHandle<()>,
 }
@@ -57,7 +57,7 @@ impl Lab {
         let state = PostgresState { control: control.clone(), query, metrics, config };
         let (stop, stopped) = oneshot::channel();
         let serving = serve(listener, state, async { drop(stopped.await) }).unwrap();
-        Self { address, control, registry, folder, stop: Some(stop), served: tokio::spawn(serving) }
+        Self { address, control, registry, _folder: folder, stop: Some(stop), served: tokio::spawn(serving) }
     }
 
     /// A token that sees one partner, or all.
