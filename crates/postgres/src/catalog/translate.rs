@@ -141,8 +141,10 @@ impl Translation {
     /// there is no other.
     fn make_one_row(&self, select: &mut Select) {
         let [from] = select.from.as_slice() else { return };
-        let is_plain =
-            from.joins.is_empty() && !is_grouped(select) && self.of_catalog(&from.relation).is_some();
+        let has_rows = |table: String| !tables::is_empty(&table);
+        let is_plain = from.joins.is_empty()
+            && !is_grouped(select)
+            && self.of_catalog(&from.relation).is_some_and(has_rows);
         let [SelectItem::UnnamedExpr(value)] = select.projection.as_mut_slice() else { return };
         if is_plain && Visit::visit(&*value, &mut Aggregate { within: 0 }).is_continue() {
             *value = call("min", vec![value.clone()]);
@@ -402,6 +404,25 @@ mod tests {
         let kept =
             "SELECT c.relname FROM pg_catalog.pg_class AS c LEFT JOIN pg_catalog.pg_index AS i ON true";
         assert_eq!(translated(kept), kept);
+    }
+
+    #[test]
+    fn one_row_of_the_catalog_is_asked_for_as_one() {
+        assert_eq!(
+            translated(
+                "SELECT (SELECT c.relkind = 'c' FROM pg_class c WHERE c.oid = t.typrelid) FROM pg_type t"
+            ),
+            "SELECT (SELECT min(c.relkind = 'c') FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid) \
+             FROM pg_catalog.pg_type t"
+        );
+        assert_eq!(
+            translated(
+                "SELECT (SELECT d.adbin FROM pg_attrdef d WHERE d.adnum = a.attnum) FROM pg_attribute a"
+            ),
+            "SELECT (SELECT CAST(NULL AS VARCHAR) AS \"adbin\" WHERE false) FROM pg_catalog.pg_attribute a"
+        );
+        let ours = "SELECT (SELECT message FROM events) FROM events";
+        assert_eq!(translated(ours), ours);
     }
 
     #[test]
