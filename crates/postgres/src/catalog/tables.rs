@@ -234,7 +234,7 @@ impl<'a, R> Rows<'a, R> {
     }
 
     fn text<T: AsRef<str>>(mut self, name: &'a str, of: impl Fn(&R) -> Option<T>) -> Self {
-        let values: StringArray = self.rows.iter().map(|row| of(row)).collect();
+        let values: StringArray = self.rows.iter().map(of).collect();
         self.columns.push((name, Arc::new(values)));
         self
     }
