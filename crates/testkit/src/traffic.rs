@@ -10,7 +10,7 @@ mod access;
 mod actor;
 mod attacks;
 mod calendar;
-mod dice;
+pub(crate) mod dice;
 mod fact;
 mod handshake;
 mod label;

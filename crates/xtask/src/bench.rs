@@ -1,6 +1,7 @@
 //! Measurements. Each prints a Markdown table that can go into the README as it is.
 
 mod broker;
+mod detect;
 mod end_to_end;
 mod figures;
 mod normalize;
@@ -22,6 +23,11 @@ pub(crate) enum Bench {
     Broker(broker::BrokerBench),
     /// Reading lines of each format: CPU, speed and memory, beside parsing them and nothing else.
     Normalize(normalize::NormalizeBench),
+    /// How good the detectors are: labelled attacks, and what only looks like one, by class. Fails if an
+    /// attack is missed or anything else is told.
+    Detect(detect::DetectBench),
+    /// How often weeks of ordinary load are told as spikes, and how many surges are found.
+    Spikes(detect::SpikesBench),
     /// The scorer of series on Numenta's benchmark, or another of its form.
     Score(score::ScoreBench),
 }
@@ -31,6 +37,8 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         Bench::EndToEnd(options) => end_to_end::run(options),
         Bench::Broker(options) => broker::run(options),
         Bench::Normalize(options) => normalize::run(options),
+        Bench::Detect(options) => detect::run(options),
+        Bench::Spikes(options) => detect::run_spikes(options),
         Bench::Score(options) => score::run(options),
     }
 }

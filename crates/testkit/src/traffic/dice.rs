@@ -40,6 +40,43 @@ impl Dice {
         &items[self.below(items.len() as u64) as usize]
     }
 
+    /// Any number between two, each as likely.
+    pub(crate) fn even(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// Of the standard normal distribution (Box and Muller).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let (radius, angle) = (1.0 - self.unit(), self.unit());
+        (-2.0 * radius.ln()).sqrt() * (angle * std::f64::consts::TAU).cos()
+    }
+
+    /// Of the gamma distribution with this shape, at least 1, and scale 1 (Marsaglia and Tsang).
+    pub(crate) fn gamma(&mut self, shape: f64) -> f64 {
+        let d = shape.max(1.0) - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            if v > 0.0 && (1.0 - self.unit()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
+    /// Of the Poisson distribution; of a large mean by its normal neighbour.
+    pub(crate) fn poisson(&mut self, mean: f64) -> u64 {
+        if mean > 40.0 {
+            return (mean + mean.sqrt() * self.normal()).round().max(0.0) as u64;
+        }
+        let (least, mut product, mut count) = ((-mean).exp(), 1.0 - self.unit(), 0);
+        while product > least {
+            product *= 1.0 - self.unit();
+            count += 1;
+        }
+        count
+    }
+
     /// From 0 up to, not including, 1.
     fn unit(&mut self) -> f64 {
         (self.roll() >> 11) as f64 / (1_u64 << 53) as f64

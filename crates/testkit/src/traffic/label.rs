@@ -39,9 +39,12 @@ impl Label {
     /// same entity or evidence that names it. A request spike is told by its partner alone,
     /// because one alert may take in several endpoints.
     pub fn is_told_by(&self, alert: &Alert) -> bool {
-        alert.detector == self.detector
-            && alert.tenant.as_str() == self.tenant
-            && self.classes.contains(&alert.class)
+        alert.detector == self.detector && self.classes.contains(&alert.class) && self.is_about(alert)
+    }
+
+    /// Whether this alert is about what this attack did, by whatever class.
+    pub fn is_about(&self, alert: &Alert) -> bool {
+        alert.tenant.as_str() == self.tenant
             && alert.first_seen <= self.end + SLACK_MS
             && alert.last_seen >= self.start - SLACK_MS
             && (self.entity_type == "endpoint" || alert.entity == self.entity || self.is_in_evidence(alert))

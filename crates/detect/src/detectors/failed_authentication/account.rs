@@ -90,7 +90,7 @@ impl Account {
         let recent = |f: &&Arc<Attempt>| attempt.time - f.time <= config.success_window_ms;
         let before: Vec<_> = self.failures.iter().filter(recent).collect();
         if total(&before) >= u64::from(config.success_failures) {
-            let severity = self.severity(attempt, &before);
+            let severity = self.severity(attempt, &before, config);
             // An earlier success might still show that the place is one of the account's.
             let began = before.first().map_or(attempt.time, |f| f.time);
             let certain_at =
@@ -113,13 +113,24 @@ impl Account {
         self.note_usual(attempt);
     }
 
-    /// Critical if it came from where the failures came and that is no place of the account's.
-    fn severity(&self, attempt: &Attempt, before: &[&Arc<Attempt>]) -> Severity {
-        let attacking = before.iter().any(|f| f.net == attempt.net);
+    /// Critical if it came from where the failures came and that is no place of the account's. Where all
+    /// of it was at such a place, and no more often than people try, somebody had forgotten a password.
+    fn severity(
+        &self,
+        attempt: &Attempt,
+        before: &[&Arc<Attempt>],
+        config: &FailedAuthenticationConfig,
+    ) -> Severity {
+        let from_there = before.iter().filter(|f| f.net == attempt.net).count();
         let began = before.first().map_or(attempt.time, |f| f.time);
         let net = stable::hash(&[&attempt.net]);
         let usual = self.usual.iter().any(|u| u.net == net && began - u.first >= USUAL_AFTER_MS);
-        if attacking && !usual { Severity::Critical } else { Severity::Low }
+        let few = total(before) < u64::from(config.fast_failures);
+        match (from_there, usual) {
+            (1.., false) => Severity::Critical,
+            (all, true) if all == before.len() && few => Severity::Info,
+            _ => Severity::Low,
+        }
     }
 
     fn note_usual(&mut self, attempt: &Attempt) {

@@ -81,7 +81,8 @@ fn slow(failures: &[&Attempt<'_>]) -> Option<Met> {
 }
 
 /// A success soon after five failures or more: critical from where they came, unless the account
-/// had logged in from there an hour before they began.
+/// had logged in from there an hour before they began. For the record where all were from there, and
+/// fewer than ten.
 fn suspicion(
     success: &Attempt<'_>,
     failures: &[&Attempt<'_>],
@@ -94,5 +95,10 @@ fn suspicion(
     let began = before.first()?.time;
     let is_attacker = before.iter().any(|f| f.net == success.net);
     let is_usual = successes.iter().any(|s| s.net == success.net && began - s.time >= HOUR_MS);
-    Some(if is_attacker && !is_usual { Severity::Critical } else { Severity::Low })
+    let is_own = is_usual && before.iter().all(|f| f.net == success.net);
+    Some(match (is_attacker, is_usual) {
+        (true, false) => Severity::Critical,
+        _ if is_own && weight(&before) < 10 => Severity::Info,
+        _ => Severity::Low,
+    })
 }
