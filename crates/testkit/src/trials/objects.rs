@@ -128,12 +128,12 @@ fn crawler(cast: &mut Cast<'_>) {
     }
 }
 
-/// One path is gone for everybody.
+/// One path is gone for everybody, each of whom tries it twice.
 fn broken_deploy(cast: &mut Cast<'_>) {
     for n in 0..150 {
         let from = cast.address(20 + n % 150, n);
         for tries in 0..2 {
-            cast.request(n * 2_000 + tries * 700, "GET", "/v1/checkout/cart", 404, &from);
+            cast.request(n * 10_000 + tries * 700, "GET", "/v1/checkout/cart", 404, &from);
         }
     }
 }

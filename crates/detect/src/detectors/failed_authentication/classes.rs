@@ -72,7 +72,8 @@ pub(super) const SUCCESS: ClassInfo = class(
     &["T1078", "T1110"],
     "authn_login_successafterfail",
     "A success soon after many failures; critical if from where the failures came, low if from a \
-         place the account is known to use.",
+         place the account is known to use, for the record where fewer than ten failures came from \
+         there too.",
 );
 
 pub(super) const KEY_GUESS: ClassInfo = class(

@@ -127,7 +127,7 @@ fn a_success_of_the_forgetful_owner_is_not() {
          03:14:00 login_failed src_ip=203.0.113.9 user_ref=ann x5 every 20s
          03:20:00 login src_ip=203.0.113.9 user_ref=ann",
         expect![[r#"
-            auth.success_after_failures low ann count=6 03:14:00 to 03:20:00
+            auth.success_after_failures info ann count=6 03:14:00 to 03:20:00
         "#]],
     );
 }
