@@ -1,5 +1,8 @@
 //! What DETECT costs by itself: the same lines again, in records as large as they are under load.
 
+use std::collections::BTreeSet;
+
+use event::EventTime;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::run::{Lines, Options};
@@ -11,12 +14,16 @@ const LINES_A_RECORD: usize = 2_000;
 /// CPU seconds for a million lines.
 pub(crate) fn cost(options: &Options) -> f64 {
     let (mut lines, mut count, mut cpu_seconds) = (Lines::new(options), 0, 0.0);
-    let mut stages = Stages::new(&lines.detect_config());
+    let (mut stages, mut now) = (Stages::new(&lines.detect_config()), EventTime::MIN);
     loop {
-        let read = lines.by_ref().take(LINES_A_RECORD).map(|line| stages.normalize(&line)).count();
-        let record = stages.record();
+        let mut read = 0;
+        for line in lines.by_ref().take(LINES_A_RECORD) {
+            stages.normalize(&line);
+            (read, now) = (read + 1, now.max(line.time));
+        }
+        let record = stages.record(&BTreeSet::new());
         let began = cpu_now();
-        stages.detect(&record);
+        stages.detect(&record, now);
         cpu_seconds += cpu_now() - began;
         count += read;
         if read < LINES_A_RECORD {

@@ -52,13 +52,8 @@ impl Stages {
         self.offset += 1;
     }
 
-    /// Everything since the last record.
-    pub(crate) fn record(&mut self) -> Record {
-        self.record_vouching(&BTreeSet::new())
-    }
-
-    /// The same; of these sources all that they hold was read.
-    fn record_vouching(&mut self, quiet: &BTreeSet<String>) -> Record {
+    /// Everything since the last record. Of these sources all that they hold was read.
+    pub(crate) fn record(&mut self, quiet: &BTreeSet<String>) -> Record {
         let normalized = self.normalizer.finish();
         if let Some(reject) = normalized.rejects.rows().next() {
             panic!("every line can be read, but {reject:?}");
@@ -72,11 +67,7 @@ impl Stages {
     }
 
     /// DETECT's part.
-    pub(crate) fn detect(&mut self, record: &Record) -> Vec<AlertChange> {
-        self.detect_at(record, self.newest)
-    }
-
-    fn detect_at(&mut self, record: &Record, now: EventTime) -> Vec<AlertChange> {
+    pub(crate) fn detect(&mut self, record: &Record, now: EventTime) -> Vec<AlertChange> {
         let (observations, progress) = ipc::decode_observations(&record.bytes).expect("it was just encoded");
         self.engine.on_record(&observations, &progress, now)
     }
@@ -105,8 +96,8 @@ impl System {
 
     fn step(&mut self, step_ms: i64) {
         self.now = self.now + step_ms;
-        let record = self.stages.record_vouching(&self.sources);
-        let changes = self.stages.detect_at(&record, self.now);
+        let record = self.stages.record(&self.sources);
+        let changes = self.stages.detect(&record, self.now);
         self.sources.extend(record.sources);
         self.note(changes);
     }
