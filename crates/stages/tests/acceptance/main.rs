@@ -186,24 +186,32 @@ fn told(alerts: &BTreeMap<String, AlertChange>) -> String {
 
 #[test]
 fn each_case_gives_its_alerts_whatever_happens_to_its_lines() {
-    for case in cases().into_iter().map(Case::new) {
-        let expected = case.told(STRAIGHT);
-        expect_file![case.dir.join("alerts")].assert_eq(&expected);
-        // A long case is cut into single lines once, and else into about a hundred batches, fewer times.
-        let batch = 1 + case.arrivals.len() / 100;
-        let shuffles = if batch == 1 { 10 } else { 3 };
-        let ways = [
-            ("cut into single lines", Way { batch: 1, ..STRAIGHT }),
-            ("delivered three times", Way { batch: 2 * batch, deliveries: 3, ..STRAIGHT }),
-            ("stopped and restored", Way { batch, restarts: true, ..STRAIGHT }),
-        ];
-        let shuffled = (0..shuffles).map(|seed| {
-            let batch = batch + seed as usize % 3;
-            ("shuffled", Way { batch, shuffled_by: Some(seed), ..STRAIGHT })
-        });
-        for (name, way) in ways.into_iter().chain(shuffled) {
-            assert_eq!(case.told(way), expected, "{} {name}", case.dir.display());
+    let cases = std::sync::Mutex::new(cases().into_iter());
+    let next = || cases.lock().unwrap().next().map(Case::new);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| std::iter::from_fn(next).for_each(|case| holds(&case)));
         }
+    });
+}
+
+fn holds(case: &Case) {
+    let expected = case.told(STRAIGHT);
+    expect_file![case.dir.join("alerts")].assert_eq(&expected);
+    // A long case is cut into single lines once, and else into about a hundred batches, fewer times.
+    let batch = 1 + case.arrivals.len() / 100;
+    let (deliveries, shuffles) = if batch == 1 { (3, 10) } else { (2, 1) };
+    let ways = [
+        ("cut into single lines", Way { batch: 1, ..STRAIGHT }),
+        ("delivered again", Way { batch: 2 * batch, deliveries, ..STRAIGHT }),
+        ("stopped and restored", Way { batch, restarts: true, ..STRAIGHT }),
+    ];
+    let shuffled = (0..shuffles).map(|seed| {
+        let batch = batch + seed as usize % 3;
+        ("shuffled", Way { batch, shuffled_by: Some(seed), ..STRAIGHT })
+    });
+    for (name, way) in ways.into_iter().chain(shuffled) {
+        assert_eq!(case.told(way), expected, "{} {name}", case.dir.display());
     }
 }
 
