@@ -64,6 +64,8 @@ fn what_is_told_of_a_near_miss_is_a_false_alarm_unless_it_is_for_the_record() {
 #[test]
 fn what_is_told_of_nobody_that_played_is_a_false_alarm_of_ordinary_traffic() {
     let (trial, other) = (trial("token_stolen"), trial("token_clicked_twice"));
-    let quality = judged(&trial, &[told(&other, "token.reuse.same_origin", Severity::Low)]);
+    let told = [told(&other, "token.reuse.same_origin", Severity::Low)];
+    // Played at the same partner, and not known to the judge.
+    let quality = judge(std::slice::from_ref(&trial), &told, other.end);
     assert!(quality.false_alarms[0].starts_with("ordinary traffic: "), "{quality}");
 }
