@@ -1,20 +1,22 @@
+use std::sync::LazyLock;
+
 use event::Tenant;
 
 use super::*;
 use crate::trials::{Trials, TrialsConfig};
 
-fn played() -> Trials {
+static PLAYED: LazyLock<Trials> = LazyLock::new(|| {
     let tenants = vec!["prt_acme".to_owned()];
     Trials::new(&TrialsConfig { seed: 1, rounds: 1, day: EventTime(1_773_014_400_000), tenants })
-}
+});
 
 fn trial(name: &str) -> Trial {
-    played().trials.into_iter().find(|trial| trial.name == name).unwrap()
+    PLAYED.trials.iter().find(|trial| trial.name == name).unwrap().clone()
 }
 
 /// An alert about what a trial's user did, a minute after it began.
 fn told(trial: &Trial, class: &str, severity: Severity) -> Told {
-    let user = played().lines.iter().find_map(|line| {
+    let user = PLAYED.lines.iter().find_map(|line| {
         let text = String::from_utf8_lossy(&line.bytes).into_owned();
         let said: serde_json::Value = serde_json::from_str(&text).ok()?;
         let user = said["user_ref"].as_str()?.to_owned();
