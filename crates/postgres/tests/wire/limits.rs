@@ -23,17 +23,29 @@ async fn limits_are_named_when_they_are_met() {
     assert!(time.contains("57014") && time.contains("query.time_max_seconds"), "{time}");
 }
 
-#[tokio::test]
-async fn a_cancel_request_stops_what_runs_and_frees_its_place() {
+/// One connection that is at something endless, and another that finds no place meanwhile.
+async fn busy() -> (Lab, Client, Client) {
     let limits = QueryLimits { concurrent: 1, time: Duration::from_secs(120), ..QueryLimits::default() };
     let lab = Lab::with(limits, PostgresConfig::default()).await;
     let token = lab.token(Some(ACME)).await;
     let mut client = Client::connect(&lab, &token).await;
     let mut other = Client::connect(&lab, &token).await;
     client.send(Some(b'Q'), &[ENDLESS.as_bytes(), b"\0"].concat()).await;
-    // Once it runs, nobody else finds a place.
-    while other.query("SELECT 1 AS x").await.is_ok() {}
-    assert_eq!(other.query("SELECT 1 AS x").await.unwrap_err().code, "53300");
+    let refused = async {
+        loop {
+            if let Err(error) = other.query("SELECT 1 AS x").await {
+                return error.code;
+            }
+        }
+    };
+    let code = tokio::time::timeout(Duration::from_secs(30), refused).await.expect("it runs");
+    assert_eq!(code, "53300");
+    (lab, client, other)
+}
+
+#[tokio::test]
+async fn a_cancel_request_stops_what_runs_and_frees_its_place() {
+    let (lab, mut client, _other) = busy().await;
     let (process, secret) = client.key;
     for guess in [secret.wrapping_add(1), secret] {
         let mut request = tokio::net::TcpStream::connect(lab.address).await.unwrap();
@@ -46,13 +58,7 @@ async fn a_cancel_request_stops_what_runs_and_frees_its_place() {
 
 #[tokio::test]
 async fn who_hangs_up_wants_no_answer_any_more() {
-    let limits = QueryLimits { concurrent: 1, time: Duration::from_secs(120), ..QueryLimits::default() };
-    let lab = Lab::with(limits, PostgresConfig::default()).await;
-    let token = lab.token(Some(ACME)).await;
-    let mut client = Client::connect(&lab, &token).await;
-    let mut other = Client::connect(&lab, &token).await;
-    client.send(Some(b'Q'), &[ENDLESS.as_bytes(), b"\0"].concat()).await;
-    while other.query("SELECT 1 AS x").await.is_ok() {}
+    let (_lab, client, mut other) = busy().await;
     drop(client);
     until_free(&mut other).await;
 }
@@ -104,21 +110,23 @@ async fn connections_and_what_they_keep_are_counted() {
 
 #[tokio::test]
 async fn silence_ends_a_connection_and_so_does_the_server() {
-    let config = PostgresConfig {
-        idle_timeout: Duration::from_millis(300),
-        startup_timeout: Duration::from_millis(300),
-        ..PostgresConfig::default()
-    };
-    let mut lab = Lab::with(QueryLimits::default(), config).await;
-    let token = lab.token(Some(ACME)).await;
-    let mut idle = Client::connect(&lab, &token).await;
+    let soon = Duration::from_millis(300);
+    let lab = |config| Lab::with(QueryLimits::default(), config);
+    let impatient = lab(PostgresConfig { idle_timeout: soon, ..PostgresConfig::default() }).await;
+    let token = impatient.token(Some(ACME)).await;
+    let mut idle = Client::connect(&impatient, &token).await;
     assert_eq!(idle.answer().await.unwrap_err().code, "57P05");
-    let mut slow = tokio::net::TcpStream::connect(lab.address).await.unwrap();
+
+    let hasty = lab(PostgresConfig { startup_timeout: soon, ..PostgresConfig::default() }).await;
+    let mut slow = tokio::net::TcpStream::connect(hasty.address).await.unwrap();
     let mut told = Vec::new();
     tokio::io::AsyncReadExt::read_to_end(&mut slow, &mut told).await.unwrap();
     assert!(String::from_utf8_lossy(&told).contains("not begun in time"));
-    let mut last = Client::connect(&lab, &token).await;
-    lab.stop.take().unwrap().send(()).unwrap();
+
+    let mut ending = lab(PostgresConfig::default()).await;
+    let token = ending.token(Some(ACME)).await;
+    let mut last = Client::connect(&ending, &token).await;
+    ending.stop.take().unwrap().send(()).unwrap();
     assert_eq!(last.answer().await.unwrap_err().code, "57P01");
-    lab.served.await.unwrap();
+    ending.served.await.unwrap();
 }
