@@ -8,7 +8,8 @@ use hashbrown::{HashMap, HashSet};
 /// A value as a log line can hold it.
 ///
 /// What a variant holds begins at eight bytes, so that a value is moved in pieces in which it was written: a
-/// `bool` right behind the tag has it moved in others, for which the processor waits (a tenth of all time).
+/// `bool` right behind the tag has it moved in others, for which the processor waits. Of the time that partners'
+/// lines take, filling columns took 10 % with it and 7.5 % without.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
     Null,
