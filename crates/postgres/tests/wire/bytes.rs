@@ -34,7 +34,7 @@ fn messages() -> impl Strategy<Value = Vec<u8>> {
 #[test]
 fn any_bytes_at_the_beginning_and_after_it_leave_the_server_well() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (lab, token) = runtime.block_on(async {
+    let (mut lab, token) = runtime.block_on(async {
         let lab = Lab::new().await;
         let token = lab.token(Some(ACME)).await;
         (lab, token)
@@ -61,6 +61,9 @@ fn any_bytes_at_the_beginning_and_after_it_leave_the_server_well() {
         .unwrap();
     let answer = runtime.block_on(lab.answer(&token, "SELECT 1"));
     assert_eq!(answer, "1");
+    // A client sees the end of its connection before the server's task has left.
+    drop(lab.stop.take());
+    runtime.block_on(&mut lab.served).unwrap();
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &lab.registry).unwrap();
     assert!(text.contains("watchfire_postgres_connections 0"), "no task died without leaving: {text}");
