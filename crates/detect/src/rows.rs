@@ -23,10 +23,11 @@ pub(crate) fn having<'a>(
     column: &str,
 ) -> impl Iterator<Item = (ObservationKind, Observation<'a>)> {
     let named = |name: &str| batch.arrow().column_by_name(name).expect("every batch has the column");
+    let reader = batch.reader();
     let (of_kind, needed) = (named("kind").as_primitive::<Int32Type>(), named(column));
     (0..batch.len()).filter_map(move |i| {
         let kind = ObservationKind::from_code(of_kind.is_valid(i).then(|| of_kind.value(i))?)?;
-        let row = (kinds.contains(&kind) && needed.is_valid(i)).then(|| batch.row(i))?;
+        let row = (kinds.contains(&kind) && needed.is_valid(i)).then(|| reader.row(i))?;
         // Normalization lets no such time through; arithmetic relies on it.
         row.time.is_some_and(|time| (EventTime(0)..LAST_DAY).contains(&time)).then_some((kind, row))
     })

@@ -11,7 +11,7 @@ pub(crate) use kinds::{Hash, Int, List, Long, Text, Time};
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, new_null_array};
+use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
@@ -35,6 +35,8 @@ pub trait Column {
     type Value<'a>: Default + Clone;
     /// The Arrow builder.
     type Builder: Default;
+    /// The Arrow array.
+    type Array: Array + 'static;
     /// The Arrow type.
     fn data_type() -> DataType;
     /// Takes the value of row `row`. A row without one costs nothing now: it becomes null when the
@@ -43,7 +45,14 @@ pub trait Column {
     /// Ends the builder after so many rows.
     fn finish(builder: &mut Self::Builder, rows: usize) -> ArrayRef;
     /// Reads row `i`.
-    fn get(array: &ArrayRef, i: usize) -> Self::Value<'_>;
+    fn get(array: &Self::Array, i: usize) -> Self::Value<'_>;
+}
+
+/// A column of a batch to read rows from; `None` where no row has a value.
+pub(crate) fn typed<C: Column>(column: &ArrayRef) -> Option<&C::Array> {
+    let array = column.as_any().downcast_ref::<C::Array>();
+    let array = array.expect("the schema was checked when the batch was made");
+    (array.null_count() < array.len()).then_some(array)
 }
 
 /// A batch that does not have the columns it should have.
@@ -112,7 +121,7 @@ fn column(table: &'static str, field: &Field, batch: &RecordBatch) -> Result<Arr
 macro_rules! columns {
     (
         $(#[$meta:meta])*
-        $table:literal $row:ident $builder:ident $batch:ident;
+        $table:literal $row:ident $builder:ident $batch:ident $reader:ident;
         $($name:ident: $kind:ident, $provenance:ident, $ocsf:literal, $doc:literal;)*
     ) => {
         $(#[$meta])*
@@ -220,18 +229,41 @@ macro_rules! columns {
                 self.0.num_rows() == 0
             }
 
+            /// To read more than one row: looks once which columns there are.
+            pub fn reader(&self) -> $reader<'_> {
+                let mut columns = self.0.columns().iter();
+                $reader {
+                    $($name: $crate::columns::typed::<$crate::columns::$kind>(
+                        columns.next().expect("the schema was checked when the batch was made")),)*
+                }
+            }
+
             /// Reads row `i`; panics past the end.
             pub fn row(&self, i: usize) -> $row<'_> {
-                let mut columns = self.0.columns().iter();
-                $row {
-                    $($name: <$crate::columns::$kind as $crate::columns::Column>::get(
-                        columns.next().expect("the schema was checked when the batch was made"), i),)*
-                }
+                self.reader().row(i)
             }
 
             /// Every row in order.
             pub fn rows(&self) -> impl Iterator<Item = $row<'_>> {
-                (0..self.len()).map(|i| self.row(i))
+                let reader = self.reader();
+                (0..self.len()).map(move |i| reader.row(i))
+            }
+        }
+
+        /// The columns of a batch in which any row has a value.
+        pub struct $reader<'a> {
+            $($name: Option<&'a <$crate::columns::$kind as $crate::columns::Column>::Array>,)*
+        }
+
+        impl<'a> $reader<'a> {
+            /// Reads row `i`; panics past the end, unless no row has a value.
+            pub fn row(&self, i: usize) -> $row<'a> {
+                $row {
+                    $($name: match self.$name {
+                        Some(array) => <$crate::columns::$kind as $crate::columns::Column>::get(array, i),
+                        None => Default::default(),
+                    },)*
+                }
             }
         }
     };

@@ -6,7 +6,7 @@ pub use crate::columns::{ColumnDoc, WrongColumns};
 
 columns! {
     /// One normalized event, borrowed from the raw log it was read from.
-    "events" EventRow EventBatchBuilder EventBatch;
+    "events" EventRow EventBatchBuilder EventBatch EventReader;
     event_id: Text, I, "metadata.uid", "Our id: a hash of topic, partition, offset and line, so reading a record again gives the same id.";
     source_event_id: Text, S, "metadata.original_event_uid", "The id that the source itself gave the event, where a server made it.";
     time: Time, S, "time", "When it happened, as the source says; clamped to ingest_time when more than five minutes ahead.";

@@ -22,13 +22,14 @@ pub mod time;
 mod columns;
 
 pub use alert::{Alert, AlertChange, Change, Evidence, Severity};
-pub use event::{ColumnDoc, EventBatch, EventBatchBuilder, EventRow, WrongColumns};
+pub use event::{ColumnDoc, EventBatch, EventBatchBuilder, EventReader, EventRow, WrongColumns};
 pub use observation::{
-    DELAYS_MS, Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind, SourceProgress,
+    DELAYS_MS, Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind, ObservationReader,
+    SourceProgress,
 };
 pub use position::{Position, Positions};
 pub use raw::RawLog;
-pub use reject::{RejectBatch, RejectBatchBuilder, RejectReason, RejectRow};
+pub use reject::{RejectBatch, RejectBatchBuilder, RejectReader, RejectReason, RejectRow};
 pub use signal::Signal;
 pub use tenant::{LogTopic, Scope, Tenant};
 pub use time::EventTime;

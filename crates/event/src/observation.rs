@@ -71,7 +71,7 @@ impl ObservationKind {
 
 columns! {
     /// One observation. Which columns are set depends on its kind.
-    "observations" Observation ObservationBatchBuilder ObservationBatch;
+    "observations" Observation ObservationBatchBuilder ObservationBatch ObservationReader;
     kind: Int, I, "", "See ObservationKind.";
     time: Time, S, "", "Event time; for requests the start of the minute; for sources when the first of the lines was appended.";
     ingest_time: Time, I, "", "When the broker appended the raw log (for requests and sources: the latest of them).";

@@ -73,7 +73,7 @@ impl fmt::Display for RejectReason {
 
 columns! {
     /// One reject.
-    "rejects" RejectRow RejectBatchBuilder RejectBatch;
+    "rejects" RejectRow RejectBatchBuilder RejectBatch RejectReader;
     reject_id: Text, I, "", "A hash of topic, partition, offset and line.";
     time: Time, I, "", "When the broker appended the record.";
     tenant: Text, I, "", "Whose it is.";

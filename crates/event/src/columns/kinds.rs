@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, StringBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, ListArray, PrimitiveArray, StringArray,
+    StringBuilder,
+};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 
 use super::Column;
@@ -26,6 +29,7 @@ pub enum List {}
 impl Column for Text {
     type Value<'a> = Option<Cow<'a, str>>;
     type Builder = Sparse<StringBuilder>;
+    type Array = StringArray;
     fn data_type() -> DataType {
         DataType::Utf8
     }
@@ -38,8 +42,8 @@ impl Column for Text {
     fn finish(builder: &mut Sparse<StringBuilder>, rows: usize) -> ArrayRef {
         builder.finish(&Self::data_type(), rows)
     }
-    fn get(array: &ArrayRef, i: usize) -> Option<Cow<'_, str>> {
-        array.is_valid(i).then(|| Cow::Borrowed(array.as_string::<i32>().value(i)))
+    fn get(array: &StringArray, i: usize) -> Option<Cow<'_, str>> {
+        array.is_valid(i).then(|| Cow::Borrowed(array.value(i)))
     }
 }
 
@@ -52,6 +56,7 @@ fn append_text(builder: &mut Sparse<StringBuilder>, row: usize, value: &str) {
 impl Column for Int {
     type Value<'a> = Option<i32>;
     type Builder = Sparse<Numbers<Int32Type>>;
+    type Array = PrimitiveArray<Int32Type>;
     fn data_type() -> DataType {
         DataType::Int32
     }
@@ -64,14 +69,15 @@ impl Column for Int {
     fn finish(builder: &mut Sparse<Numbers<Int32Type>>, rows: usize) -> ArrayRef {
         builder.finish(&Self::data_type(), rows)
     }
-    fn get(array: &ArrayRef, i: usize) -> Option<i32> {
-        array.is_valid(i).then(|| array.as_primitive::<Int32Type>().value(i))
+    fn get(array: &Self::Array, i: usize) -> Option<i32> {
+        array.is_valid(i).then(|| array.value(i))
     }
 }
 
 impl Column for Long {
     type Value<'a> = Option<i64>;
     type Builder = Sparse<Numbers<Int64Type>>;
+    type Array = PrimitiveArray<Int64Type>;
     fn data_type() -> DataType {
         DataType::Int64
     }
@@ -84,14 +90,15 @@ impl Column for Long {
     fn finish(builder: &mut Sparse<Numbers<Int64Type>>, rows: usize) -> ArrayRef {
         builder.finish(&Self::data_type(), rows)
     }
-    fn get(array: &ArrayRef, i: usize) -> Option<i64> {
-        array.is_valid(i).then(|| array.as_primitive::<Int64Type>().value(i))
+    fn get(array: &Self::Array, i: usize) -> Option<i64> {
+        array.is_valid(i).then(|| array.value(i))
     }
 }
 
 impl Column for Time {
     type Value<'a> = Option<EventTime>;
     type Builder = Sparse<Numbers<TimestampMicrosecondType>>;
+    type Array = PrimitiveArray<TimestampMicrosecondType>;
     fn data_type() -> DataType {
         DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
     }
@@ -108,16 +115,15 @@ impl Column for Time {
         let times = builder.finish(&Self::data_type(), rows);
         Arc::new(times.as_primitive::<TimestampMicrosecondType>().clone().with_timezone("UTC"))
     }
-    fn get(array: &ArrayRef, i: usize) -> Option<EventTime> {
-        array
-            .is_valid(i)
-            .then(|| EventTime(array.as_primitive::<TimestampMicrosecondType>().value(i).div_euclid(1_000)))
+    fn get(array: &Self::Array, i: usize) -> Option<EventTime> {
+        array.is_valid(i).then(|| EventTime(array.value(i).div_euclid(1_000)))
     }
 }
 
 impl Column for Hash {
     type Value<'a> = Option<[u8; 32]>;
     type Builder = Sparse<BinaryBuilder>;
+    type Array = BinaryArray;
     fn data_type() -> DataType {
         DataType::Binary
     }
@@ -129,14 +135,15 @@ impl Column for Hash {
     fn finish(builder: &mut Sparse<BinaryBuilder>, rows: usize) -> ArrayRef {
         builder.finish(&Self::data_type(), rows)
     }
-    fn get(array: &ArrayRef, i: usize) -> Option<[u8; 32]> {
-        array.is_valid(i).then(|| array.as_binary::<i32>().value(i).try_into().ok()).flatten()
+    fn get(array: &BinaryArray, i: usize) -> Option<[u8; 32]> {
+        array.is_valid(i).then(|| array.value(i).try_into().ok()).flatten()
     }
 }
 
 impl Column for List {
     type Value<'a> = Vec<Cow<'a, str>>;
     type Builder = Sparse<Lists>;
+    type Array = ListArray;
     fn data_type() -> DataType {
         DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
     }
@@ -149,11 +156,10 @@ impl Column for List {
     fn finish(builder: &mut Self::Builder, rows: usize) -> ArrayRef {
         builder.finish(&Self::data_type(), rows)
     }
-    fn get(array: &ArrayRef, i: usize) -> Vec<Cow<'_, str>> {
-        if array.is_null(i) {
+    fn get(list: &ListArray, i: usize) -> Vec<Cow<'_, str>> {
+        if list.is_null(i) {
             return Vec::new();
         }
-        let list = array.as_list::<i32>();
         let (from, to) = (list.value_offsets()[i] as usize, list.value_offsets()[i + 1] as usize);
         let items = list.values().as_string::<i32>();
         (from..to).map(|n| Cow::Borrowed(items.value(n))).collect()
