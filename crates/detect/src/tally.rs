@@ -150,7 +150,7 @@ mod tests {
     fn witness(n: i64) -> Arc<Witness> {
         let observation = Observation {
             time: Some(EventTime(n / 2)),
-            event_id: Some(format!("evt_{n}").into()),
+            kafka_offset: Some(n),
             src_ip: Some(format!("192.0.2.{}", n % 7).into()),
             ..Observation::default()
         };

@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use event::ids::digest;
 use event::{
     Alert, AlertChange, Change, EventTime, Observation, ObservationBatch, ObservationBatchBuilder,
     ObservationKind, SourceProgress,
@@ -68,8 +69,7 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
         time: Some(time),
         ingest_time: Some(time),
         tenant: Some("prt_acme".into()),
-        delivery_id: Some(id.to_owned().into()),
-        event_id: Some(format!("evt_{id}").into()),
+        delivery: Some(digest(&[id.as_bytes()])),
         kafka_topic: Some("logs.prt_acme.auth".into()),
         kafka_partition: Some(0),
         kafka_offset: Some(n),
@@ -154,7 +154,7 @@ fn set(o: &mut Owned, name: &str, value: String) {
         "asn" => o.src_asn = value.parse().ok(),
         "agent" => o.ua_family = Some(value.into()),
         "shipper" => o.shipper_id = Some(value.into()),
-        "id" => o.delivery_id = Some(value.into()),
+        "id" => o.delivery = Some(digest(&[value.as_bytes()])),
         "expires" => o.token_expires_at = Some(MONDAY + time_of_day(&value)),
         other => panic!("the test language has no field {other}"),
     }
@@ -242,7 +242,7 @@ impl Bench {
                 }
             }
             assert!(change.alert.dedup_key.len() <= 255 && change.alert.evidence.len() <= 10);
-            assert!(change.alert.evidence.is_sorted());
+            assert!(change.alert.evidence.is_sorted_by_key(|event| (event.time, event.position.clone())));
             revisions.insert(&change.alert.alert_id, (change.revision, change.alert.clone()));
         }
         for (id, (_, alert)) in revisions {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use event::ids::event_id;
 use event::{EventTime, Evidence, Observation, Position};
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +14,12 @@ use crate::{stable, text};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Witness {
     pub(crate) time: EventTime,
-    pub(crate) event_id: Box<str>,
     topic: Box<str>,
     partition: i32,
     offset: i64,
     line: i32,
+    /// Whether there is an event, or only a line that could not be read.
+    is_event: bool,
     pub(crate) what: Box<str>,
     pub(crate) src_ip: Option<Box<str>>,
     pub(crate) user_ref: Option<Box<str>>,
@@ -31,7 +33,7 @@ impl Witness {
             |text: &Option<Cow<'_, str>>| text.as_deref().map(|t| text::clean(t, 160).into_boxed_str());
         Self {
             time: o.time.unwrap_or_default(),
-            event_id: o.event_id.as_deref().unwrap_or_default().into(),
+            is_event: o.is_of_event(),
             topic: o.kafka_topic.as_deref().unwrap_or_default().into(),
             partition: o.kafka_partition.unwrap_or_default(),
             offset: o.kafka_offset.unwrap_or_default(),
@@ -48,12 +50,21 @@ impl Witness {
         Self { time: o.ingest_time.unwrap_or_default(), ..Self::new(o, what) }
     }
 
+    fn event_id(&self) -> Option<String> {
+        self.is_event.then(|| event_id(&self.topic, self.partition, self.offset, self.line))
+    }
+
+    /// Where it stands in the log, to tell those of one moment apart.
+    pub(crate) fn place(&self) -> Place {
+        (self.topic.clone(), self.partition, self.offset, self.line)
+    }
+
     /// As an alert shows it.
     pub(crate) fn evidence(&self) -> Evidence {
         let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
         Evidence {
             time: self.time,
-            event_id: self.event_id.to_string(),
+            event_id: self.event_id().unwrap_or_default(),
             position: Position {
                 topic: Arc::from(&*self.topic),
                 partition: self.partition,
@@ -79,8 +90,19 @@ impl Witness {
     }
 }
 
-/// The identity of a delivery: what two deliveries of one line share.
+/// Where an event stands in the log: topic, partition, offset, line.
+pub(crate) type Place = (Box<str>, i32, i64, i32);
+
+/// The identity of a delivery: what two deliveries of one line share; a place, where nothing else tells it.
 pub(crate) fn delivery(o: &Observation<'_>) -> u64 {
-    let id = o.delivery_id.as_deref().or(o.event_id.as_deref()).unwrap_or_default();
-    stable::hash(&[id])
+    match &o.delivery {
+        Some(id) => stable::hash_bytes(&[id]),
+        None => {
+            let topic = o.kafka_topic.as_deref().unwrap_or_default();
+            let partition = o.kafka_partition.unwrap_or_default().to_be_bytes();
+            let offset = o.kafka_offset.unwrap_or_default().to_be_bytes();
+            let line = o.kafka_line.unwrap_or_default().to_be_bytes();
+            stable::hash_bytes(&[topic.as_bytes(), &partition, &offset, &line])
+        }
+    }
 }

@@ -7,7 +7,7 @@
 mod kinds;
 mod sparse;
 
-pub(crate) use kinds::{Hash, Int, List, Long, Text, Time};
+pub(crate) use kinds::{Hash, Id, Int, List, Long, Text, Time, Word};
 
 use std::sync::Arc;
 
@@ -82,7 +82,8 @@ pub enum WrongColumns {
 
 /// Takes a batch that another version of this program may have written: columns are found by name,
 /// one that it did not know yet is null throughout, one that we do not know is left out. The first
-/// column has to be there, or any table would do as any other. Nothing is copied.
+/// column has to be there, or any table would do as any other. Nothing is copied but texts that are
+/// words by now.
 pub(crate) fn conform(
     table: &'static str,
     schema: &SchemaRef,
@@ -106,6 +107,10 @@ fn column(table: &'static str, field: &Field, batch: &RecordBatch) -> Result<Arr
     let Some(column) = batch.column_by_name(field.name()) else {
         return Ok(new_null_array(field.data_type(), batch.num_rows()));
     };
+    if let (DataType::Dictionary(..), DataType::Utf8) = (field.data_type(), column.data_type()) {
+        let words = arrow::compute::cast(column, field.data_type());
+        return Ok(words.expect("a text is a word, and there are fewer than a number can tell"));
+    }
     if column.data_type() != field.data_type() {
         return Err(WrongColumns::WrongType {
             table,
@@ -271,69 +276,4 @@ macro_rules! columns {
 pub(crate) use columns;
 
 #[cfg(test)]
-mod tests {
-    use arrow::array::Int64Array;
-    use arrow::datatypes::Schema;
-
-    use super::*;
-    use crate::{EventBatch, EventBatchBuilder, EventRow, RejectBatchBuilder};
-
-    fn batch() -> RecordBatch {
-        let mut builder = EventBatchBuilder::default();
-        builder.append(&EventRow {
-            event_id: Some("evt_1".into()),
-            status: Some(401),
-            flags: vec!["late".into()],
-            ..EventRow::default()
-        });
-        builder.finish().into_arrow()
-    }
-
-    /// A batch of some of another's columns, by name, and one more.
-    fn of(batch: &RecordBatch, names: &[&str], more: Option<(&str, ArrayRef)>) -> RecordBatch {
-        let of_name = |name: &&str| {
-            let column = batch.column_by_name(name).expect("it has one");
-            ((*name).to_owned(), Arc::clone(column))
-        };
-        let columns = names.iter().map(of_name).chain(more.map(|(name, column)| (name.to_owned(), column)));
-        let (fields, columns): (Vec<Field>, Vec<ArrayRef>) = columns
-            .map(|(name, column)| (Field::new(name, column.data_type().clone(), true), column))
-            .unzip();
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("one row each")
-    }
-
-    #[test]
-    fn a_batch_of_an_older_version_has_nulls_where_a_column_was_added() {
-        let older = of(&batch(), &["status", "event_id", "flags"], None);
-        let read = EventBatch::from_arrow(older).expect("the columns are ours");
-        assert_eq!(read.row(0), EventBatch::from_arrow(batch()).expect("ours").row(0));
-    }
-
-    #[test]
-    fn a_column_of_a_newer_version_is_left_out() {
-        let more: ArrayRef = Arc::new(Int64Array::from(vec![7]));
-        let newer = of(&batch(), &["event_id", "status"], Some(("mood", more)));
-        let read = EventBatch::from_arrow(newer).expect("the others are ours");
-        assert_eq!((read.row(0).status, read.arrow().schema()), (Some(401), EventBatch::schema()));
-    }
-
-    #[test]
-    fn a_column_of_another_type_is_refused_and_so_is_another_table() {
-        let more: ArrayRef = Arc::new(Int64Array::from(vec![401]));
-        let error = EventBatch::from_arrow(of(&batch(), &["event_id"], Some(("status", more))))
-            .expect_err("a long status");
-        assert_eq!(error.to_string(), "column status of events is Int64 instead of Int32");
-        let rejects = RejectBatchBuilder::default().finish().into_arrow();
-        let error = EventBatch::from_arrow(rejects).expect_err("another table");
-        assert!(matches!(error, WrongColumns::AnotherTable { table: "events", .. }), "{error}");
-    }
-
-    #[test]
-    fn a_batch_of_this_version_is_taken_as_it_is() {
-        let batch = batch();
-        let read = EventBatch::from_arrow(batch.clone()).expect("ours");
-        for (taken, given) in read.arrow().columns().iter().zip(batch.columns()) {
-            assert!(Arc::ptr_eq(taken, given));
-        }
-    }
-}
+mod tests;

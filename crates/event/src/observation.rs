@@ -75,19 +75,18 @@ columns! {
     kind: Int, I, "", "See ObservationKind.";
     time: Time, S, "", "Event time; for requests the start of the minute; for sources when the first of the lines was appended.";
     ingest_time: Time, I, "", "When the broker appended the raw log (for requests and sources: the latest of them).";
-    tenant: Text, I, "", "Whose it is.";
-    delivery_id: Text, I, "", "The same for two deliveries of one line: from the shipper's sequence, else the id that a server gave the event, else the whole line where its stamp is finer than a second, else the position; never from a field that a client can set.";
-    event_id: Text, I, "", "The event it was taken from (for requests: the first of them; for sources: the one appended last).";
-    kafka_topic: Text, I, "", "Where that event stands: topic.";
+    tenant: Word, I, "", "Whose it is.";
+    delivery: Id, I, "", "The same for two deliveries of one line: from the shipper's sequence, else the id that a server gave the event, else the whole line where its stamp is finer than a second; none where only the position tells. Never from a field that a client can set.";
+    kafka_topic: Word, I, "", "Where the event stands that it was taken from (for requests: the first of them; for sources: the one appended last): topic. Its id follows from that.";
     kafka_partition: Int, I, "", "Where that event stands: partition.";
     kafka_offset: Long, I, "", "Where that event stands: offset.";
     kafka_line: Int, I, "", "Where that event stands: line.";
-    source_format: Text, I, "", "Which source description read it.";
-    env: Text, S, "", "production or sandbox.";
-    action: Text, S, "", "The event's action; for sources session_token.issued where one of the lines says so for production; for secrets the place: a column, or raw.";
-    outcome: Text, S, "", "success or failure.";
-    reason: Text, S, "", "Why it failed; for secrets their kind; for probes the tell-tale, if any.";
-    partner_id: Text, S, "", "Partner that the payload names.";
+    source_format: Word, I, "", "Which source description read it.";
+    env: Word, S, "", "production or sandbox.";
+    action: Word, S, "", "The event's action; for sources session_token.issued where one of the lines says so for production; for secrets the place: a column, or raw.";
+    outcome: Word, S, "", "success or failure.";
+    reason: Word, S, "", "Why it failed; for secrets their kind; for probes the tell-tale, if any.";
+    partner_id: Word, S, "", "Partner that the payload names.";
     user_ref: Text, S, "", "User.";
     api_key: Text, S, "", "API key id, or fingerprint where only the raw key was there.";
     token_fp: Text, I, "", "Token fingerprint; for secrets theirs, where one may be kept.";
@@ -97,21 +96,30 @@ columns! {
     src_net: Text, I, "", "Its /24 (IPv4) or /48 (IPv6).";
     end_user_ip: Text, S, "", "End user's address said at issue.";
     ua_fp: Text, I, "", "User agent fingerprint.";
-    origin_host: Text, P, "", "Host of the embedding page.";
-    bound_origin: Text, S, "", "Host that the token is bound to.";
-    route: Text, I, "", "Method and path template.";
+    origin_host: Word, P, "", "Host of the embedding page.";
+    bound_origin: Word, S, "", "Host that the token is bound to.";
+    route: Word, I, "", "Method and path template.";
     status: Int, E, "", "HTTP status; for requests its class: 200, 300, 400, 500, or exactly 401, 403, 404, 429.";
     sought: Text, I, "", "For probes: a hash of what was looked for.";
     count: Long, I, "", "For requests and sources: how many.";
-    shipper_id: Text, S, "", "For sources: the shipper that the lines name.";
+    shipper_id: Word, S, "", "For sources: the shipper that the lines name.";
     key_use: Int, I, "", "1 where the holder of the API key made this call, 2 from an address that its partner declared, 3 from one that it did not declare although it declared some; none where somebody else's call names the key.";
     src_asn: Long, I, "", "For uses of a key: autonomous system of the client's address.";
-    src_country: Text, I, "", "For uses of a key: country of the client's address.";
-    ua_family: Text, I, "", "For uses of a key: the user agent's family.";
+    src_country: Word, I, "", "For uses of a key: country of the client's address.";
+    ua_family: Word, I, "", "For uses of a key: the user agent's family.";
     object: Text, I, "", "Where an account called for one object: its id, as the path or the event names it.";
-    object_owner: Text, S, "", "Whose object it is.";
+    object_owner: Word, S, "", "Whose object it is.";
     entity: Text, S, "", "For signals: what they are counted by.";
     delay_ms: Long, I, "", "For sources: how long after their stamps the lines were appended, negative where the stamps are ahead: of one class of delays (between two of DELAYS_MS) the one nearest to zero. Null for what could not be read.";
+}
+
+impl Observation<'_> {
+    /// Whether it was taken from an event that has a place, which its id follows from ([`crate::ids::event_id`]).
+    /// A line that could not be read is none.
+    pub fn is_of_event(&self) -> bool {
+        let is_unreadable = self.kind == Some(ObservationKind::Source.code()) && self.delay_ms.is_none();
+        self.kafka_topic.is_some() && !is_unreadable
+    }
 }
 
 /// What the column `key_use` says: the key's holder called, and what its partner declared of where from.

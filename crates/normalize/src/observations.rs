@@ -4,7 +4,7 @@ mod told;
 
 use std::borrow::Cow;
 
-use event::ids::{digest, partition_of, partition_of_parts, spelled};
+use event::ids::{digest, partition_of, partition_of_parts};
 use event::{EventRow, Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind, RawLog};
 use hashbrown::{HashMap, HashSet};
 
@@ -63,20 +63,16 @@ impl Observations {
             return;
         }
         let delivery = self.delivery(row, seen);
-        let delivery_id = || match &delivery {
-            Some(delivery) => Cow::Owned(spelled("dlv_", delivery)),
-            None => Cow::Borrowed(row.event_id.as_deref().unwrap_or_default()),
-        };
         // Once folded into a count, a line that was sent twice cannot be told from two.
         if told.request && delivery.is_none_or(|delivery| self.counted.insert(delivery)) {
-            self.requests.add(row, || delivery_id().into_owned());
+            self.requests.add(row, delivery);
         }
         if !told.is_more() {
             return;
         }
-        let (net, delivery_id) = (told.net(), delivery_id());
+        let net = told.net();
         let mut observation = Observation {
-            delivery_id: Some(Cow::Borrowed(&*delivery_id)),
+            delivery,
             src_ip: told.src_ip.map(Cow::Borrowed),
             src_net: net.as_deref().map(Cow::Borrowed),
             count: seen.repeated,
@@ -232,7 +228,6 @@ fn of_row<'r>(row: &'r EventRow<'_>) -> Observation<'r> {
         time: row.time,
         ingest_time: row.ingest_time,
         tenant: lent(&row.tenant),
-        event_id: lent(&row.event_id),
         kafka_topic: lent(&row.kafka_topic),
         kafka_partition: row.kafka_partition,
         kafka_offset: row.kafka_offset,

@@ -23,8 +23,7 @@ struct Group {
     route: String,
     count: i64,
     ingest_time: Option<EventTime>,
-    delivery_id: String,
-    event_id: String,
+    delivery: Option<[u8; 16]>,
     kafka_topic: String,
     kafka_partition: Option<i32>,
     kafka_offset: Option<i64>,
@@ -40,8 +39,8 @@ fn class(status: i32) -> i32 {
 }
 
 impl Requests {
-    /// Counts one request. Its delivery's id is asked for where it is the first of its group.
-    pub(crate) fn add(&mut self, row: &EventRow<'_>, delivery_id: impl FnOnce() -> String) {
+    /// Counts one request, by which delivery it came.
+    pub(crate) fn add(&mut self, row: &EventRow<'_>, delivery: Option<[u8; 16]>) {
         let (Some(time), Some(route)) = (row.time, row.route.as_deref()) else { return };
         let text = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
         let minute = time.floor(MINUTE_MS);
@@ -68,8 +67,7 @@ impl Requests {
                 route: route.to_owned(),
                 count: 0,
                 ingest_time: None,
-                delivery_id: delivery_id(),
-                event_id: text(&row.event_id),
+                delivery,
                 kafka_topic: text(&row.kafka_topic),
                 kafka_partition: row.kafka_partition,
                 kafka_offset: row.kafka_offset,
@@ -88,8 +86,7 @@ impl Requests {
                 time: Some(group.minute),
                 ingest_time: group.ingest_time,
                 tenant: Some(Cow::Borrowed(&group.tenant)),
-                delivery_id: Some(Cow::Borrowed(&group.delivery_id)),
-                event_id: Some(Cow::Borrowed(&group.event_id)),
+                delivery: group.delivery,
                 kafka_topic: Some(Cow::Borrowed(&group.kafka_topic)),
                 kafka_partition: group.kafka_partition,
                 kafka_offset: group.kafka_offset,

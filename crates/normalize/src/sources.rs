@@ -37,7 +37,6 @@ struct Group {
     issues: bool,
     first: EventTime,
     last: EventTime,
-    event_id: String,
     offset: i64,
     line: i32,
 }
@@ -101,7 +100,6 @@ impl Sources {
                 issues: false,
                 first: at,
                 last: EventTime::MIN,
-                event_id: String::new(),
                 offset: 0,
                 line: 0,
             },
@@ -114,13 +112,10 @@ impl Sources {
             *nearest = delay_ms;
         }
         group.first = group.first.min(at);
-        let event_id = row.and_then(|row| row.event_id.as_deref()).unwrap_or_default();
         // Of lines that arrived together one is the last, however the batches are cut.
-        let place = (event_id, arrived.offset, arrived.line);
-        if at > group.last || at == group.last && place > (&*group.event_id, group.offset, group.line) {
-            (group.last, group.offset, group.line) = (at, arrived.offset, arrived.line);
-            group.event_id.clear();
-            group.event_id.push_str(event_id);
+        let place = (at, arrived.offset, arrived.line);
+        if place >= (group.last, group.offset, group.line) {
+            (group.last, group.offset, group.line) = place;
         }
     }
 
@@ -132,7 +127,6 @@ impl Sources {
                 time: Some(group.first),
                 ingest_time: Some(group.last),
                 tenant: Some(Cow::Borrowed(&group.tenant)),
-                event_id: Some(Cow::Borrowed(&*group.event_id)).filter(|id| !id.is_empty()),
                 kafka_topic: Some(Cow::Borrowed(&group.topic)),
                 kafka_partition: Some(group.partition),
                 kafka_offset: Some(group.offset),

@@ -71,8 +71,10 @@ fn by_key<'o>(
             keys.entry((tenant, key)).or_default().push(o);
         }
     }
-    let delivery =
-        |o: &&'o Observation<'static>| (o.time, o.delivery_id.as_deref().or(o.event_id.as_deref()));
+    let place = |o: &&'o Observation<'static>| {
+        (o.kafka_topic.as_deref(), o.kafka_partition, o.kafka_offset, o.kafka_line)
+    };
+    let delivery = |o: &&'o Observation<'static>| (o.time, o.delivery.ok_or_else(|| place(o)));
     for of_key in keys.values_mut() {
         of_key.sort_by_key(delivery);
         of_key.dedup_by_key(|o| delivery(o));

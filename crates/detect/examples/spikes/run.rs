@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use detect::{DetectConfig, Engine};
+use event::ids::digest;
 use event::{
     Alert, EventTime, Observation, ObservationBatch, ObservationBatchBuilder, ObservationKind, SourceProgress,
 };
@@ -111,15 +112,14 @@ fn source(number: usize) -> String {
 fn observations(at: EventTime, counts: &[u64]) -> ObservationBatch {
     let mut builder = ObservationBatchBuilder::default();
     for (number, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let id = format!("evt_{number}_{}", at.millis());
+        let id = digest(&[&number.to_be_bytes(), &at.millis().to_be_bytes()]);
         builder.append(&Observation {
             kind: Some(ObservationKind::Requests.code()),
             time: Some(at),
             ingest_time: Some(at),
             tenant: Some(tenant(number).into()),
             partner_id: Some(tenant(number).into()),
-            delivery_id: Some(id.clone().into()),
-            event_id: Some(id.into()),
+            delivery: Some(id),
             route: Some("POST /v1/sessions".into()),
             status: Some(200),
             count: Some(*count as i64),

@@ -11,6 +11,7 @@ mod token_traffic;
 use std::collections::BTreeSet;
 
 use event::ObservationKind;
+use event::ids::digest;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::RngSeed;
@@ -74,8 +75,7 @@ fn requests(minute: i64, route: &'static str, status: i32, count: i64) -> Owned 
         time: Some(time),
         ingest_time: Some(time),
         tenant: Some("prt_acme".into()),
-        delivery_id: Some(format!("{minute}-{status}-{route}").into()),
-        event_id: Some(format!("evt_{minute}_{status}").into()),
+        delivery: Some(digest(&[format!("{minute}-{status}-{route}").as_bytes()])),
         kafka_topic: Some("logs.prt_acme.gateway".into()),
         route: Some(route.into()),
         status: Some(status),

@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, ListArray, PrimitiveArray, StringArray,
-    StringBuilder,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, DictionaryArray, FixedSizeBinaryArray, ListArray,
+    PrimitiveArray, StringArray, StringBuilder,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 
 use super::Column;
-use super::sparse::{Lists, Numbers, Sparse};
+use super::sparse::{Ids, Lists, Numbers, Sparse, Words};
 use crate::EventTime;
 
 /// UTF-8 text.
 pub enum Text {}
+/// UTF-8 text of which a batch has few different ones: each is written once, rows hold its number.
+pub enum Word {}
 /// A 32-bit number.
 pub enum Int {}
 /// A 64-bit number.
@@ -23,6 +25,8 @@ pub enum Long {}
 pub enum Time {}
 /// A SHA-256.
 pub enum Hash {}
+/// The first half of a SHA-256.
+pub enum Id {}
 /// A list of short texts.
 pub enum List {}
 
@@ -51,6 +55,28 @@ impl Column for Text {
 #[inline(never)]
 fn append_text(builder: &mut Sparse<StringBuilder>, row: usize, value: &str) {
     builder.at(row).append_value(value);
+}
+
+impl Column for Word {
+    type Value<'a> = Option<Cow<'a, str>>;
+    type Builder = Sparse<Words>;
+    type Array = DictionaryArray<Int32Type>;
+    fn data_type() -> DataType {
+        DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+    }
+    #[inline]
+    fn append(builder: &mut Sparse<Words>, row: usize, value: &Option<Cow<'_, str>>) {
+        if let Some(value) = value {
+            builder.at(row).push(value);
+        }
+    }
+    fn finish(builder: &mut Sparse<Words>, rows: usize) -> ArrayRef {
+        builder.finish(&Self::data_type(), rows)
+    }
+    fn get(array: &Self::Array, i: usize) -> Option<Cow<'_, str>> {
+        let word = array.key(i)?;
+        Some(Cow::Borrowed(array.values().as_string::<i32>().value(word)))
+    }
 }
 
 impl Column for Int {
@@ -136,6 +162,27 @@ impl Column for Hash {
         builder.finish(&Self::data_type(), rows)
     }
     fn get(array: &BinaryArray, i: usize) -> Option<[u8; 32]> {
+        array.is_valid(i).then(|| array.value(i).try_into().ok()).flatten()
+    }
+}
+
+impl Column for Id {
+    type Value<'a> = Option<[u8; 16]>;
+    type Builder = Sparse<Ids>;
+    type Array = FixedSizeBinaryArray;
+    fn data_type() -> DataType {
+        DataType::FixedSizeBinary(16)
+    }
+    #[inline]
+    fn append(builder: &mut Sparse<Ids>, row: usize, value: &Option<[u8; 16]>) {
+        if let Some(value) = value {
+            builder.at(row).push(*value);
+        }
+    }
+    fn finish(builder: &mut Sparse<Ids>, rows: usize) -> ArrayRef {
+        builder.finish(&Self::data_type(), rows)
+    }
+    fn get(array: &Self::Array, i: usize) -> Option<[u8; 16]> {
         array.is_valid(i).then(|| array.value(i).try_into().ok()).flatten()
     }
 }

@@ -1,8 +1,10 @@
 //! Builders that are told of values only: rows without one are filled in by the dozen.
 
 mod values;
+mod words;
 
-pub(crate) use values::{Lists, Numbers};
+pub(crate) use values::{Ids, Lists, Numbers};
+pub(crate) use words::Words;
 
 use arrow::array::{ArrayRef, BooleanBufferBuilder, new_null_array};
 use arrow::buffer::BooleanBuffer;

@@ -64,7 +64,7 @@ impl Verdicts {
         }
         // Which delivery a line is depends on where it stands if neither a sequence number nor a
         // server's id tells, and on its equals in the same record.
-        for place in ["event_id", "kafka_offset", "kafka_line", "delivery_id"] {
+        for place in ["event_id", "kafka_offset", "kafka_line", "delivery"] {
             row.remove(place);
         }
         self.observed.push(Value::Object(row).to_string());

@@ -120,6 +120,11 @@ fn cell(column: &ArrayRef, row: usize) -> Option<Value> {
         DataType::Utf8 => Value::from(column.as_string::<i32>().value(row)),
         DataType::Int32 => Value::from(column.as_primitive::<Int32Type>().value(row)),
         DataType::Int64 => Value::from(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Dictionary(..) => {
+            let words = column.as_dictionary::<Int32Type>();
+            return cell(words.values(), words.key(row)?);
+        }
+        DataType::FixedSizeBinary(_) => Value::from(hex::encode(column.as_fixed_size_binary().value(row))),
         DataType::Binary => Value::from(hex::encode(column.as_binary::<i32>().value(row))),
         DataType::Timestamp(..) => {
             let micros = column.as_primitive::<TimestampMicrosecondType>().value(row);

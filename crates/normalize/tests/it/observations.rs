@@ -234,7 +234,10 @@ fn requests_are_folded_by_route_minute_and_status() {
     );
     let first = read.observations[0].row(1);
     assert_eq!(first.time.unwrap().to_rfc3339(), "2026-03-14T09:30:00.000Z");
-    assert_eq!(first.event_id, read.events.row(0).event_id);
+    let of = read.events.row(0);
+    let place = (first.kafka_topic, first.kafka_partition, first.kafka_offset, first.kafka_line);
+    assert_eq!(place, (of.kafka_topic, of.kafka_partition, of.kafka_offset, of.kafka_line));
+    assert!(read.observations[0].row(1).is_of_event());
 }
 
 #[test]
@@ -269,7 +272,11 @@ fn every_observation_goes_where_its_key_belongs() {
 }
 
 /// The delivery id of a line that comes at an offset, with a record's shipper sequence or without.
-fn delivery(line: &str, offset: i64, shipper: Option<(&str, i64)>) -> String {
+fn delivery(
+    line: &str,
+    offset: i64,
+    shipper: Option<(&str, i64)>,
+) -> Result<[u8; 16], (Option<i64>, Option<i32>)> {
     let mut normalizer = normalizer(1, &[]);
     let source = LogTopic::new("prt_acme", "edge").unwrap();
     let topic: Arc<str> = source.name().into();
@@ -285,7 +292,12 @@ fn delivery(line: &str, offset: i64, shipper: Option<(&str, i64)>) -> String {
         shipper_seq: shipper.map(|(_, seq)| seq),
         redriven_from: None,
     });
-    normalizer.finish().observations[0].row(0).delivery_id.as_deref().unwrap().to_owned()
+    told_by(&normalizer.finish().observations[0].row(0))
+}
+
+/// What tells a delivery from others: its id, or where it stands.
+fn told_by(row: &Observation<'_>) -> Result<[u8; 16], (Option<i64>, Option<i32>)> {
+    row.delivery.ok_or((row.kafka_offset, row.kafka_line))
 }
 
 #[test]
@@ -322,11 +334,8 @@ fn equal_lines_of_one_record_are_two_and_of_two_records_one() {
         }
         let read = normalizer.finish();
         let rows: Vec<Observation<'_>> = events(&read.observations[0]).collect();
-        let tokens: std::collections::BTreeSet<String> = rows
-            .iter()
-            .filter(|row| row.kind == Some(ObservationKind::Token.code()))
-            .map(|row| row.delivery_id.as_deref().unwrap().to_owned())
-            .collect();
+        let tokens: std::collections::BTreeSet<_> =
+            rows.iter().filter(|row| row.kind == Some(ObservationKind::Token.code())).map(told_by).collect();
         let requests: i64 = rows.iter().filter_map(|row| row.count).sum();
         (tokens.len(), requests)
     };

@@ -79,7 +79,7 @@ impl Running {
             tenant: Some("prt_acme".into()),
             src_net: Some("203.0.113.0/24".into()),
             sought: Some(format!("/x{}", self.offset).into()),
-            delivery_id: Some(format!("dlv_{}", self.offset).into()),
+            delivery: Some(event::ids::digest(&[&self.offset.to_be_bytes()])),
             status: Some(404),
             ..Observation::default()
         });

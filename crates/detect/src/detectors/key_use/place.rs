@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::classes::Class;
 use super::finding::Finding;
 use super::key::Use;
+use crate::witness;
 
 /// How long a new place is new: for so long its uses are counted into what is told of it.
 pub(super) const NEW_FOR_MS: i64 = 86_400_000;
@@ -76,16 +77,16 @@ pub(super) struct Place {
     pub(super) verdict: Verdict,
     /// The wider places that it lies in, as its first use said, and which that was.
     within: Vec<PlaceName>,
-    first_id: Box<str>,
+    first_at: witness::Place,
     /// Its uses, while it may be new.
     pub(super) news: Option<Box<Finding>>,
 }
 
 impl Place {
     fn add(&mut self, found: &Use, within: &[PlaceName]) {
-        let id = &found.witness.event_id;
-        if (found.time(), id) < (self.first, &self.first_id) {
-            (self.first, self.first_id, self.within) = (found.time(), id.clone(), within.to_vec());
+        let at = found.witness.place();
+        if (found.time(), &at) < (self.first, &self.first_at) {
+            (self.first, self.first_at, self.within) = (found.time(), at, within.to_vec());
         }
         self.last = self.last.max(found.time());
         if let Some(news) = self.news.as_mut().filter(|_| found.time() < self.first + NEW_FOR_MS) {
@@ -111,7 +112,7 @@ impl Places {
                 last: found.time(),
                 verdict: if may_be_new { Verdict::Open } else { Verdict::Usual },
                 within: within.clone(),
-                first_id: found.witness.event_id.clone(),
+                first_at: found.witness.place(),
                 news: may_be_new.then(Box::default),
             });
             place.add(found, &within);

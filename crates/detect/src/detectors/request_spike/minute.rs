@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::seen::Seen;
 use crate::stable;
 use crate::text;
-use crate::witness::Witness;
+use crate::witness::{self, Witness};
 
 pub(super) const MINUTE_MS: i64 = 60_000;
 const DELIVERIES_MAX: usize = 16_384;
@@ -52,13 +52,11 @@ impl Minute {
         let route = o.route.as_deref().unwrap_or("(none)");
         let partner = o.partner_id.as_deref().unwrap_or_default();
         let (status, count) = (o.status.unwrap_or_default(), o.count.unwrap_or(1).max(0) as u64);
-        if let Some(delivery) = o.delivery_id.as_deref().or(o.event_id.as_deref()) {
-            // The count belongs to the identity: cut into other batches, another row may begin
-            // with the same event.
-            let id = stable::hash(&[delivery, partner, route, &format!("{status} {count}")]);
-            if !self.seen.insert(id, DELIVERIES_MAX) {
-                return false;
-            }
+        // The count belongs to the identity: cut into other batches, another row may begin
+        // with the same event.
+        let id = stable::hash(&[partner, route, &format!("{} {status} {count}", witness::delivery(o))]);
+        if !self.seen.insert(id, DELIVERIES_MAX) {
+            return false;
         }
         let short = |name: &str| text::prefix(name, NAME_BYTES_MAX).into();
         let endpoint = Endpoint { partner: short(partner), route: short(route) };

@@ -22,7 +22,6 @@ fn lines(feed: &str, at: i64, delay_ms: i64, count: i64) -> Owned {
         time: Some(at),
         ingest_time: Some(at),
         tenant: Some("prt_acme".into()),
-        event_id: Some(format!("evt_{feed}_{}_{delay_ms}", at.millis()).into()),
         kafka_topic: Some(format!("logs.prt_acme.{feed}").into()),
         kafka_partition: Some(0),
         kafka_offset: Some(at.millis()),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use event::ids::digest;
 use event::{EventTime, ObservationKind};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -71,12 +72,7 @@ fn spraying(o: Owned) -> Owned {
 
 /// As its account's and as its address's observation.
 fn seen_twice(n: usize, o: Owned) -> impl Iterator<Item = Owned> {
-    let o = Owned {
-        ingest_time: o.time,
-        delivery_id: Some(n.to_string().into()),
-        event_id: Some(format!("evt_{n}").into()),
-        ..o
-    };
+    let o = Owned { ingest_time: o.time, delivery: Some(digest(&[n.to_string().as_bytes()])), ..o };
     let kinds = [ObservationKind::AuthByAccount, ObservationKind::AuthByAddress];
     kinds.into_iter().map(move |kind| Owned { kind: Some(kind.code()), ..o.clone() })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use event::ids::digest;
 use event::{EventTime, ObservationKind};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -20,7 +21,7 @@ pub(super) fn log() -> impl Strategy<Value = Log> {
             facts.into_iter().map(move |o| Owned {
                 tenant: Some(tenant.into()),
                 token_fp: Some(format!("hmac256:k1:t{}", n / 2).into()),
-                delivery_id: o.delivery_id.map(|id| format!("{n}-{id}").into()),
+                delivery: o.delivery.map(|id| digest(&[&n.to_be_bytes(), &id])),
                 ..o
             })
         });
@@ -42,11 +43,8 @@ fn token() -> impl Strategy<Value = Vec<Owned>> {
         facts.retain(|fact| moments.insert(fact.time));
         // One log tells of a token's issue once, under one name.
         let facts = once_in_each_log(facts, "session_token.issued");
-        let number = |(n, fact): (usize, Owned)| Owned {
-            delivery_id: Some(n.to_string().into()),
-            event_id: Some(format!("evt_{n}").into()),
-            ..fact
-        };
+        let number =
+            |(n, fact): (usize, Owned)| Owned { delivery: Some(digest(&[n.to_string().as_bytes()])), ..fact };
         facts.into_iter().enumerate().map(number).collect()
     })
 }

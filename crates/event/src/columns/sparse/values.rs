@@ -4,17 +4,17 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, ArrowPrimitiveType, BooleanArray, GenericByteBuilder, ListArray, PrimitiveArray,
-    StringBuilder,
+    ArrayBuilder, ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeBinaryArray, GenericByteBuilder,
+    ListArray, PrimitiveArray, StringBuilder,
 };
-use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::nullif;
 use arrow::datatypes::{ByteArrayType, DataType, Field};
 
 use super::{Room, Values};
 
 /// Which rows are not null.
-fn valid(gaps: Option<BooleanBuffer>) -> Option<NullBuffer> {
+pub(super) fn valid(gaps: Option<BooleanBuffer>) -> Option<NullBuffer> {
     gaps.map(|gaps| NullBuffer::new(!&gaps))
 }
 
@@ -67,6 +67,31 @@ where
             None => Arc::new(values),
             Some(gaps) => nullif(&values, &BooleanArray::new(gaps, None)).expect("there is one bit a row"),
         }
+    }
+}
+
+/// Ids of sixteen bytes, one after the other.
+#[derive(Default)]
+pub struct Ids(Vec<u8>);
+
+impl Ids {
+    pub(crate) fn push(&mut self, id: [u8; 16]) {
+        self.0.extend_from_slice(&id);
+    }
+}
+
+impl Values for Ids {
+    fn with_room(room: Room) -> Self {
+        Self(Vec::with_capacity(room.bytes))
+    }
+    fn fill(&mut self, count: usize) {
+        self.0.resize(self.0.len() + 16 * count, 0);
+    }
+    fn held(&self) -> Room {
+        Room { bytes: self.0.len(), ..Room::default() }
+    }
+    fn into_array(self, gaps: Option<BooleanBuffer>) -> ArrayRef {
+        Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(self.0), valid(gaps)))
     }
 }
 
