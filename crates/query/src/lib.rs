@@ -9,6 +9,7 @@
 
 mod engine;
 
+mod advice;
 mod answer;
 mod catalog;
 mod describe;
@@ -43,6 +44,7 @@ mod unnest;
 mod wall;
 mod windows;
 
+pub use advice::{Advice, Unknown};
 pub use answer::QueryAnswer;
 pub use catalog::Catalog;
 pub use describe::Description;
