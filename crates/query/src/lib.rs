@@ -31,6 +31,7 @@ mod leaf;
 mod memory;
 mod passing;
 mod plain;
+mod row_counts;
 mod run;
 mod secrets;
 mod session;
