@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("query", &["event", "store"]),
     ("alerting", &["event"]),
     ("api", &["event", "query", "alerting"]),
-    ("postgres", &["event", "query", "alerting"]),
+    ("postgres", &["event", "query", "alerting", "listener"]),
     ("testkit", &["event"]),
     ("keep", &["event", "pipeline", "stages", "store", "alerting"]),
     ("simulate", &["event", "normalize", "detect", "pipeline", "stages", "testkit"]),
