@@ -42,6 +42,7 @@ mod stoppable;
 mod table_docs;
 mod threads;
 mod unnest;
+mod value;
 mod wall;
 mod windows;
 
