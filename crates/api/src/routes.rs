@@ -13,6 +13,7 @@ pub(crate) mod metrics;
 mod outbox;
 mod partners;
 mod query;
+mod reports;
 mod tokens;
 
 use std::sync::Arc;
@@ -77,6 +78,7 @@ fn v1(config: &ApiConfig) -> OpenApiRouter<Arc<App>> {
     let events = OpenApiRouter::new()
         .routes(routes!(events::read))
         .routes(routes!(coverage::read))
+        .routes(routes!(reports::key))
         .layer(from_fn_with_state(config.query_timeout, deadline));
     // The intake keeps its own time and counts its own bytes: see `logs.rs`.
     let intake = OpenApiRouter::new().routes(routes!(logs::send)).layer(DefaultBodyLimit::disable());

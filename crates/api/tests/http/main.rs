@@ -12,6 +12,7 @@ mod logs;
 mod operations;
 mod outbox;
 mod query;
+mod reports;
 mod stream;
 mod tables;
 mod tokens;
