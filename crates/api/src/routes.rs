@@ -14,6 +14,7 @@ mod outbox;
 mod partners;
 mod query;
 mod reports;
+mod saved_queries;
 mod tokens;
 
 use std::sync::Arc;
@@ -73,6 +74,9 @@ fn v1(config: &ApiConfig) -> OpenApiRouter<Arc<App>> {
         .layer(from_fn_with_state(config.request_timeout, deadline));
     let query = OpenApiRouter::new()
         .routes(routes!(query::run))
+        .routes(routes!(saved_queries::list))
+        .routes(routes!(saved_queries::read, saved_queries::save, saved_queries::delete))
+        .routes(routes!(saved_queries::run))
         .layer(DefaultBodyLimit::max(config.query_text_bytes_max))
         .layer(from_fn_with_state(config.query_timeout, deadline));
     let events = OpenApiRouter::new()

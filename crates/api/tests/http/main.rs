@@ -13,6 +13,7 @@ mod operations;
 mod outbox;
 mod query;
 mod reports;
+mod saved_queries;
 mod stream;
 mod tables;
 mod tokens;
