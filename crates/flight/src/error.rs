@@ -25,9 +25,13 @@ pub(crate) fn of_query(error: QueryError, sql: &str) -> Status {
     }
 }
 
+/// Letters of an error's text that are told: they travel in a header, which clients bound.
+const TOLD_MAX: usize = 2_000;
+
 /// What is wrong with the SQL itself, where, and what may help.
 fn of_sql(text: &str, sql: &str) -> Status {
     let advice = Advice::of(text);
+    let text: String = text.chars().take(TOLD_MAX).collect();
     let place = advice.position(sql).map(|letter| format!("; at letter {letter}")).unwrap_or_default();
     let hint = advice.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
     Status::invalid_argument(format!("{text}{place}{hint}"))

@@ -53,7 +53,9 @@ fn with_token<T>(message: T, token: &str) -> Request<T> {
 /// What is wrong with what was sent is the client's to mend; nothing of it is the server's fault.
 fn check(told: Option<Status>) {
     if let Some(status) = told {
-        let expected = [Code::InvalidArgument, Code::PermissionDenied, Code::Unimplemented];
+        // What was not bent too much is run, and may find no place.
+        let expected =
+            [Code::InvalidArgument, Code::PermissionDenied, Code::Unimplemented, Code::ResourceExhausted];
         assert!(expected.contains(&status.code()), "{status}");
     }
 }
@@ -81,10 +83,7 @@ async fn hostile_messages_are_answered_and_harm_nobody() {
         check(client.do_get(with_token(Ticket::new(bent(&mut random)), &token)).await.err());
         for kind in ["CreatePreparedStatement", "ClosePreparedStatement", "CancelQuery", "x\u{7f}ü"] {
             let action = Action::new(kind, bent(&mut random));
-            let told = client.do_action(with_token(action, &token)).await.err();
-            if told.as_ref().is_none_or(|status| status.code() != Code::ResourceExhausted) {
-                check(told);
-            }
+            check(client.do_action(with_token(action, &token)).await.err());
         }
         check(put(&mut client, &token, &mut random).await);
     }

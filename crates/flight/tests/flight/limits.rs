@@ -64,8 +64,7 @@ async fn who_drops_an_answer_frees_its_place() {
     let (lab, rows, mut other) = busy(limits).await;
     drop(rows);
     until_free(&mut other).await;
-    let counted = lab.counted();
-    assert!(counted.contains("watchfire_flight_statements_total{code=\"CANCELLED\"} 1"), "{counted}");
+    until_counted(&lab, "watchfire_flight_statements_total{code=\"CANCELLED\"} 1").await;
 }
 
 #[tokio::test]
@@ -92,6 +91,7 @@ async fn connections_and_what_they_keep_are_counted() {
     ask(&mut first, "SELECT 1 AS x").await.unwrap();
     let mut third = tokio::net::TcpStream::connect(lab.address).await.unwrap();
     assert_eq!(third.read(&mut [0; 8]).await.unwrap_or(0), 0, "a further connection is closed");
+    until_counted(&lab, "reason=\"too_many\"").await;
     drop(second);
     let again = async {
         loop {
@@ -136,8 +136,10 @@ async fn who_brings_no_token_and_who_says_nothing_more_is_hung_up_on() {
         let is_idle = config.idle_timeout == soon;
         let lab = Lab::with(QueryLimits::default(), config).await;
         if is_idle {
-            let mut client = lab.client(&lab.token(Some(ACME)).await).await;
-            ask(&mut client, "SELECT 1 AS x").await.unwrap();
+            let token = lab.token(Some(ACME)).await;
+            let mut client = lab.client(&token).await;
+            client.clear_token();
+            client.handshake("anybody", &token).await.unwrap();
             until_counted(&lab, "reason=\"idle\"").await;
         } else {
             let mut silent = tokio::net::TcpStream::connect(lab.address).await.unwrap();
