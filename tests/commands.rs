@@ -73,6 +73,33 @@ fn query_prints_a_table_and_refuses_to_write() {
 }
 
 #[test]
+fn report_tells_what_a_key_did_to_who_may_see_it() {
+    let partner = partner("report");
+    let mut home = Home::new("");
+    let mut server = home.start();
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/aws_apigw/sample.log");
+    let samples = std::fs::read_to_string(samples).unwrap();
+    server.send(&partner, "x", &[samples.lines().next().unwrap()]);
+    server.until_stored(&partner, 1);
+    let (theirs, other) = (home.token_for(&partner), home.token_for("prt_other"));
+    let report = |token: &str| {
+        watchfire()
+            .args(["report", "key", "a1b2c3d4e5", "--until", "2026-03-15T00:00:00Z", "--url", &server.api])
+            .env("WATCHFIRE_TOKEN", token)
+            .output()
+            .unwrap()
+    };
+    let told = report(&theirs);
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    assert!(text.starts_with("a1b2c3d4e5\n") && text.contains("203.0.113.24"), "{text}");
+    let refused = report(&other);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("Not found (404)"), "{said}");
+    server.stop();
+}
+
+#[test]
 fn a_listener_beyond_loopback_is_refused_with_the_cure() {
     let dir = tempfile::tempdir().unwrap();
     let refused =

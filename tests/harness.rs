@@ -96,12 +96,24 @@ impl Home {
             kafka: String::new(),
             api: String::new(),
             postgres: String::new(),
+            flight: String::new(),
             token: String::new(),
             printed: Vec::new(),
         };
         server.read_greeting(self);
         server.until("ready", |server| server.get_status("/readyz") == 200);
         server
+    }
+
+    /// An analyst's token for one partner.
+    pub(crate) fn token_for(&self, partner: &str) -> String {
+        let output = watchfire()
+            .args(["token", "create", "--role", "analyst", "--partner", partner, "--config"])
+            .arg(self.dir.path().join("watchfire.toml"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     pub(crate) fn stderr(&self) -> String {
@@ -130,6 +142,7 @@ pub(crate) struct Server {
     pub(crate) kafka: String,
     pub(crate) api: String,
     pub(crate) postgres: String,
+    pub(crate) flight: String,
     pub(crate) token: String,
     pub(crate) printed: Vec<String>,
 }
@@ -146,6 +159,7 @@ impl Server {
                 (Some("kafka"), Some(address)) => self.kafka = address.to_owned(),
                 (Some("api"), Some(url)) => self.api = url.to_owned(),
                 (Some("postgres"), Some(address)) => self.postgres = address.to_owned(),
+                (Some("flight"), Some(address)) => self.flight = address.to_owned(),
                 (Some("token"), Some(token)) => home.token = Some(token.to_owned()),
                 _ => {}
             }

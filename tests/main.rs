@@ -17,6 +17,7 @@ mod commands;
 mod coverage;
 mod dashboards;
 mod explain;
+mod flight;
 mod machines;
 mod on_call;
 mod operator;

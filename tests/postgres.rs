@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use crate::harness::{Home, Server, partner, watchfire};
+use crate::harness::{Home, Server, partner};
 
 /// `psql` against the server; it has to be there.
 fn psql(server: &Server, token: &str, arguments: &[&str]) -> Output {
@@ -19,17 +19,6 @@ fn answer(server: &Server, token: &str, command: &str) -> String {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && !errors.contains("ERROR"), "{command}: {errors}");
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-}
-
-fn token(home: &Home, partner: &str) -> String {
-    let config = home.dir.path().join("watchfire.toml");
-    let output = watchfire()
-        .args(["token", "create", "--role", "analyst", "--partner", partner, "--config"])
-        .arg(config)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// Ways to ask for everything; the first column says whose a row is.
@@ -62,7 +51,7 @@ fn psql_shows_each_partner_its_own_rows_and_nothing_of_the_other() {
         server.send(who, "edge", &lines);
         server.until_stored(who, 21);
     }
-    let (of_mine, of_theirs) = (token(&home, &mine), token(&home, &theirs));
+    let (of_mine, of_theirs) = (home.token_for(&mine), home.token_for(&theirs));
     for sql in ASKED {
         for (token, other) in [(&of_mine, &theirs), (&of_theirs, &mine)] {
             let told = answer(&server, token, sql);

@@ -95,6 +95,11 @@ impl Control {
         })
     }
 
+    /// What time it is here.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.wall()
+    }
+
     /// Takes the time from `now` instead of the system.
     pub fn with_clock(mut self, now: fn() -> DateTime<Utc>) -> Self {
         self.clock = Clock::new(now);

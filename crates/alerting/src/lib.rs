@@ -24,6 +24,8 @@ mod cursor;
 mod list;
 mod prune;
 
+mod saved;
+
 mod token;
 
 mod destination;
@@ -57,4 +59,5 @@ pub use error::ControlError;
 pub use list::{AlertFilter, AlertPage, PageRequest};
 pub use prune::Pruned;
 pub use run::{OutboxOptions, run_outbox};
+pub use saved::{SAVED_QUERIES_MAX, SavedQuery};
 pub use token::{NewToken, Principal, Role, TOKEN_PREFIX, TokenEntry, WrongTokens};

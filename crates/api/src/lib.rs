@@ -20,6 +20,7 @@ mod openapi;
 mod partners;
 mod problem;
 mod routes;
+mod rows;
 mod server;
 mod shares;
 mod stall;

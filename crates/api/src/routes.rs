@@ -13,6 +13,8 @@ pub(crate) mod metrics;
 mod outbox;
 mod partners;
 mod query;
+mod reports;
+mod saved_queries;
 mod tokens;
 
 use std::sync::Arc;
@@ -72,11 +74,15 @@ fn v1(config: &ApiConfig) -> OpenApiRouter<Arc<App>> {
         .layer(from_fn_with_state(config.request_timeout, deadline));
     let query = OpenApiRouter::new()
         .routes(routes!(query::run))
+        .routes(routes!(saved_queries::list))
+        .routes(routes!(saved_queries::read, saved_queries::save, saved_queries::delete))
+        .routes(routes!(saved_queries::run))
         .layer(DefaultBodyLimit::max(config.query_text_bytes_max))
         .layer(from_fn_with_state(config.query_timeout, deadline));
     let events = OpenApiRouter::new()
         .routes(routes!(events::read))
         .routes(routes!(coverage::read))
+        .routes(routes!(reports::key))
         .layer(from_fn_with_state(config.query_timeout, deadline));
     // The intake keeps its own time and counts its own bytes: see `logs.rs`.
     let intake = OpenApiRouter::new().routes(routes!(logs::send)).layer(DefaultBodyLimit::disable());

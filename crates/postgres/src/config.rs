@@ -1,17 +1,8 @@
 //! What the server needs to be told. Every limit has its default here, and nowhere else.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-/// The files of a certificate, in PEM. They are looked at for each connection: a renewed certificate
-/// is used at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The listener's certificate, with those between it and its authority.
-    pub certificate: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
-}
+use listener::TlsFiles;
 
 /// Limits of the server, already checked.
 #[derive(Clone, Debug)]

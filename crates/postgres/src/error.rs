@@ -1,6 +1,6 @@
 //! Every SQLSTATE that is answered, chosen here and nowhere else for what `query` refuses.
 
-use query::QueryError;
+use query::{Advice, QueryError, Unknown};
 
 use crate::script::Statement;
 
@@ -79,21 +79,13 @@ impl SqlError {
 
     /// What is wrong with the SQL itself, from what the planner says of it.
     fn of_sql(text: String, statement: &Statement) -> Self {
-        let (code, named) = classified(&text);
-        let mut error = Self::new(code, text);
-        error.position = line_and_column(&error.text)
+        let advice = Advice::of(&text);
+        let mut error = Self::new(code(&text, advice.unknown.as_ref()), text);
+        error.position = advice
+            .line_and_column
             .and_then(|(line, column)| statement.position(line, column))
-            .or_else(|| named.as_deref().and_then(|name| statement.position_of(name)));
-        if code == UNDEFINED_TABLE {
-            error.hint =
-                named.and_then(|name| nearest_table(&name)).map(|near| format!("did you mean {near}?"));
-        } else if let Some((_, tail)) = error.text.split_once("Did you mean '") {
-            let near = tail.split('\'').next().unwrap_or_default();
-            error.hint = Some(format!("did you mean {near}?"));
-        } else if code == UNDEFINED_COLUMN {
-            error.hint =
-                named.and_then(|name| nearest_column(&name)).map(|near| format!("did you mean {near}?"));
-        }
+            .or_else(|| statement.position_of(advice.unknown.as_ref()?.name()));
+        error.hint = advice.hint;
         error
     }
 }
@@ -104,32 +96,13 @@ const WRITES: [&str; 20] = [
     "IMPORT", "INSERT", "LOCK", "MERGE", "REFRESH", "REINDEX", "REVOKE", "TRUNCATE", "UPDATE",
 ];
 
-const UNDEFINED_TABLE: &str = "42P01";
-const UNDEFINED_COLUMN: &str = "42703";
-
-/// What kind of error a text of the planner is, and the name that it is about.
-fn classified(text: &str) -> (&'static str, Option<String>) {
-    let after = |words: &str| text.split_once(words).map(|(_, tail)| tail);
-    let quoted = |tail: &str| {
-        tail.trim_start_matches(['\'', '"', '`']).split(['\'', '"', '`']).next().map(str::to_owned)
-    };
-    let word = |tail: &str| {
-        let end = tail.find([' ', ',', ';']).unwrap_or(tail.len());
-        tail[..end].trim_end_matches('.').trim_matches('"').to_owned()
-    };
-    if let Some(tail) = after("table '").filter(|tail| tail.contains("not found")) {
-        let whole = quoted(tail).unwrap_or_default();
-        let name = whole.rsplit('.').next().unwrap_or_default().to_owned();
-        return (UNDEFINED_TABLE, Some(name));
-    }
-    if let Some(tail) = after("No field named ") {
-        return (
-            UNDEFINED_COLUMN,
-            Some(word(tail).rsplit('.').next().unwrap_or_default().trim_matches('"').to_owned()),
-        );
-    }
-    if let Some(tail) = after("Invalid function ") {
-        return ("42883", quoted(tail));
+/// What kind of error a text of the planner is.
+fn code(text: &str, unknown: Option<&Unknown>) -> &'static str {
+    match unknown {
+        Some(Unknown::Table(_)) => return "42P01",
+        Some(Unknown::Column(_)) => return "42703",
+        Some(Unknown::Function(_)) => return "42883",
+        None => {}
     }
     let signs: [(&str, &'static str); 15] = [
         ("ParserError", "42601"),
@@ -152,51 +125,12 @@ fn classified(text: &str) -> (&'static str, Option<String>) {
     let mismatch =
         text.contains("coerc") || text.contains("type_coercion") || text.contains("No function matches");
     match known {
-        Some((_, code)) => (code, None),
-        None if text.contains("mbiguous") => ("42702", None),
-        None if mismatch => ("42804", None),
-        None if text.contains("not implemented") || text.contains("not supported") => ("0A000", None),
-        None => ("42000", None),
+        Some((_, code)) => code,
+        None if text.contains("mbiguous") => "42702",
+        None if mismatch => "42804",
+        None if text.contains("not implemented") || text.contains("not supported") => "0A000",
+        None => "42000",
     }
-}
-
-/// `Line: 2, Column: 7` of the parser's errors.
-fn line_and_column(text: &str) -> Option<(u64, u64)> {
-    let (_, tail) = text.split_once("Line: ")?;
-    let (line, tail) = tail.split_once(", Column: ")?;
-    let digits = tail.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(tail.len());
-    Some((line.parse().ok()?, tail[..digits].parse().ok()?))
-}
-
-fn nearest_table(name: &str) -> Option<String> {
-    nearest(name, query::QueryEngine::tables_doc().into_iter().map(|table| table.name))
-}
-
-fn nearest_column(name: &str) -> Option<String> {
-    let tables = query::QueryEngine::tables_doc();
-    nearest(name, tables.into_iter().flat_map(|table| table.columns).map(|column| column.name))
-}
-
-fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<String> {
-    let name = name.to_lowercase();
-    let by_distance = names.map(|known| (distance(&name, known), known));
-    let (distance, near) = by_distance.min()?;
-    (distance <= 3.min(near.len() / 2 + 1)).then(|| near.to_owned())
-}
-
-/// How many letters must be put in, left out or changed. The names that are compared are short.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().take(64).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, other) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

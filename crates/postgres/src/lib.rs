@@ -31,11 +31,10 @@ mod parameter;
 mod reply;
 mod script;
 mod settings;
-mod tls;
 mod value;
 mod wire;
 
-pub use config::{PostgresConfig, TlsFiles};
+pub use config::PostgresConfig;
+pub use listener::{TlsError, TlsFiles};
 pub use metrics::PostgresMetrics;
 pub use server::{PostgresState, serve};
-pub use tls::TlsError;

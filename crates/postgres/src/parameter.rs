@@ -21,7 +21,7 @@ pub(crate) fn read(
             Some(bytes) if binary => {
                 let value = from_binary(kind, bytes);
                 Some(value.ok_or_else(|| {
-                    SqlError::new("22P03", format!("${number} is no binary {}", name(kind)))
+                    SqlError::new("22P03", format!("${number} is no binary {}", kind.name()))
                 })?)
             }
             Some(bytes) => Some(from_text(kind, bytes, number)?),
@@ -30,48 +30,10 @@ pub(crate) fn read(
 }
 
 fn from_text(kind: ParameterType, bytes: &[u8], number: usize) -> Result<String, SqlError> {
-    use ParameterType as P;
     let text = std::str::from_utf8(bytes);
     let text = text.map_err(|_| SqlError::new("22021", format!("${number} is not UTF-8")))?;
-    let trimmed = text.trim();
-    let value = match kind {
-        P::Text => return Ok(text.to_owned()),
-        P::Bool => truth(trimmed).map(|truth| truth.to_string()),
-        P::Int16 => trimmed.parse::<i16>().ok().map(|number| number.to_string()),
-        P::Int32 => trimmed.parse::<i32>().ok().map(|number| number.to_string()),
-        P::Int64 => trimmed.parse::<i64>().ok().map(|number| number.to_string()),
-        P::Float32 => trimmed.parse::<f32>().ok().map(|number| number.to_string()),
-        P::Float64 => trimmed.parse::<f64>().ok().map(|number| number.to_string()),
-        P::Numeric => is_decimal(trimmed).then(|| trimmed.to_owned()),
-        P::Bytes => hex_of(trimmed, bytes),
-        // The engine reads these, and says so if it cannot.
-        P::Date | P::Timestamp | P::TimestampTz => Some(trimmed.to_owned()),
-    };
-    value.ok_or_else(|| SqlError::new("22P02", format!("${number} is no {}: '{trimmed}'", name(kind))))
-}
-
-fn truth(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "t" | "true" | "y" | "yes" | "on" | "1" => Some(true),
-        "f" | "false" | "n" | "no" | "off" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-fn is_decimal(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    !digits.is_empty()
-        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-        && digits.bytes().filter(|byte| *byte == b'.').count() <= 1
-        && digits != "."
-}
-
-fn hex_of(text: &str, bytes: &[u8]) -> Option<String> {
-    match text.strip_prefix("\\x") {
-        Some(digits) => hex::decode(digits).ok().map(hex::encode),
-        None if text.contains('\\') => None,
-        None => Some(hex::encode(bytes)),
-    }
+    let value = Parameter::read(kind, text).and_then(|parameter| parameter.value);
+    value.ok_or_else(|| SqlError::new("22P02", format!("${number} is no {}: '{}'", kind.name(), text.trim())))
 }
 
 fn from_binary(kind: ParameterType, bytes: &[u8]) -> Option<String> {
@@ -138,24 +100,6 @@ fn decimal(bytes: &[u8]) -> Option<String> {
     let whole = if whole.is_empty() { "0" } else { whole };
     let behind = &behind[..usize::try_from(scale).ok()?];
     Some(if behind.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{behind}") })
-}
-
-fn name(kind: ParameterType) -> &'static str {
-    use ParameterType as P;
-    match kind {
-        P::Bool => "boolean",
-        P::Int16 => "smallint",
-        P::Int32 => "integer",
-        P::Int64 => "bigint",
-        P::Float32 => "real",
-        P::Float64 => "double precision",
-        P::Numeric => "numeric",
-        P::Text => "text",
-        P::Bytes => "bytea",
-        P::Date => "date",
-        P::Timestamp => "timestamp",
-        P::TimestampTz => "timestamp with time zone",
-    }
 }
 
 #[cfg(test)]

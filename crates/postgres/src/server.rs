@@ -1,22 +1,21 @@
 //! Takes connections and serves each in a task of its own, until asked to stop.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use alerting::{Control, WrongTokens};
+use listener::{ByToken, Tls, TlsError};
 use query::QueryEngine;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::cancel::Cancels;
-use crate::tls::Tls;
-use crate::{PostgresConfig, PostgresMetrics, TlsError, catalog, startup};
+use crate::{PostgresConfig, PostgresMetrics, catalog, startup};
 
 /// Connections beyond the limit that are listened to until they can be told so, or want another
 /// one's statement cancelled.
@@ -50,7 +49,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(state: PostgresState) -> Result<Self, TlsError> {
         let PostgresState { control, query, metrics, config } = state;
-        let tls = config.tls.clone().map(Tls::load).transpose()?;
+        let tls = config.tls.clone().map(|files| Tls::load(files, &[])).transpose()?;
         Ok(Self {
             control,
             query: query.with_catalog(catalog::catalog()),
@@ -130,56 +129,5 @@ impl Place {
             Some(held) => Some(Self { _held: held, may_stay: true }),
             None => held(spare).map(|held| Self { _held: held, may_stay: false }),
         }
-    }
-}
-
-/// How many connections each token has open.
-#[derive(Default)]
-pub(crate) struct ByToken(Mutex<HashMap<String, usize>>);
-
-/// One of them, while it lives.
-pub(crate) struct OfToken {
-    name: String,
-    by_token: Arc<ByToken>,
-}
-
-impl ByToken {
-    /// One more, if it may have one more.
-    pub(crate) fn enter(self: &Arc<Self>, name: &str, max: usize) -> Option<OfToken> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(name.to_owned()).or_default();
-        if *count >= max {
-            return None;
-        }
-        *count += 1;
-        Some(OfToken { name: name.to_owned(), by_token: Arc::clone(self) })
-    }
-}
-
-impl Drop for OfToken {
-    fn drop(&mut self) {
-        let mut open = self.by_token.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.name) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.name);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_has_so_many_connections_and_gets_them_back() {
-        let by_token = Arc::new(ByToken::default());
-        let first = by_token.enter("a", 1).expect("the first");
-        assert!(by_token.enter("a", 1).is_none());
-        assert!(by_token.enter("b", 1).is_some());
-        drop(first);
-        assert!(by_token.enter("a", 1).is_some());
-        assert!(by_token.0.lock().unwrap().is_empty());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use alerting::{Principal, Role};
 use bytes::BufMut;
+use listener::OfToken;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -12,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::error::SqlError;
 use crate::message::{Message, Opening};
 use crate::reply::Replies;
-use crate::server::{OfToken, Place, Shared};
+use crate::server::{Place, Shared};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::wire::{Wire, WireError};

@@ -7,6 +7,7 @@ use datafusion::logical_expr::LogicalPlan;
 
 use crate::QueryError;
 use crate::parameters::{Given, ParameterType, placeholders};
+use crate::row_counts::row_counts;
 use crate::run::{Asked, unpanicked};
 use crate::secrets;
 use crate::stoppable::Stop;
@@ -34,8 +35,12 @@ async fn signature(
     mut declared: Vec<Option<ParameterType>>,
     stop: &Stop,
 ) -> Result<Description, QueryError> {
-    let count = placeholders(&asked.readable(&Given::Types(Vec::new()))?)?;
-    declared.resize(declared.len().max(count), None);
+    let statement = asked.readable(&Given::Types(Vec::new()))?;
+    declared.resize(declared.len().max(placeholders(&statement)?), None);
+    let row_counts = row_counts(&statement);
+    for (index, kind) in declared.iter_mut().enumerate().filter(|(_, kind)| kind.is_none()) {
+        *kind = row_counts.contains(&format!("${}", index + 1)).then_some(ParameterType::Int64);
+    }
     if declared.contains(&None) {
         let found = found_types(asked, &declared, stop).await;
         for (index, kind) in declared.iter_mut().enumerate().filter(|(_, kind)| kind.is_none()) {

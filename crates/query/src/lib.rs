@@ -9,6 +9,7 @@
 
 mod engine;
 
+mod advice;
 mod answer;
 mod catalog;
 mod describe;
@@ -30,6 +31,7 @@ mod leaf;
 mod memory;
 mod passing;
 mod plain;
+mod row_counts;
 mod run;
 mod secrets;
 mod session;
@@ -40,9 +42,11 @@ mod stoppable;
 mod table_docs;
 mod threads;
 mod unnest;
+mod value;
 mod wall;
 mod windows;
 
+pub use advice::{Advice, Unknown};
 pub use answer::QueryAnswer;
 pub use catalog::Catalog;
 pub use describe::Description;

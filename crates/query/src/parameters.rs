@@ -62,7 +62,7 @@ impl std::fmt::Debug for Parameter {
 
 impl ParameterType {
     /// The type that holds an Arrow type's values best.
-    pub(crate) fn of(arrow: &DataType) -> Self {
+    pub fn of(arrow: &DataType) -> Self {
         use DataType as D;
         match arrow {
             D::Boolean => Self::Bool,

@@ -41,6 +41,8 @@ enum Command {
     Token(commands::token::TokenArgs),
     /// Ask a running server in SQL.
     Query(commands::query::QueryArgs),
+    /// Ask a running server for a report.
+    Report(commands::report::ReportArgs),
     /// Make, list and remove the broker's users; also while it runs.
     User(commands::user::UserArgs),
     /// Make, describe, configure and delete topics.
@@ -142,6 +144,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Drift(args) => commands::drift::run(&args),
         Command::Token(args) => commands::token::run(args),
         Command::Query(args) => commands::query::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::User(args) => commands::user::run(&args),
         Command::Topics(args) => commands::topics::run(&args),
         Command::Groups(args) => commands::groups::run(&args),

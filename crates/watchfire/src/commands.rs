@@ -10,6 +10,7 @@ pub(crate) mod groups;
 pub(crate) mod query;
 pub(crate) mod redrive;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod score;
 pub(crate) mod send;
 pub(crate) mod tail;

@@ -2,6 +2,7 @@
 //! and in `watchfire.example.toml`, which a test compares with it.
 
 mod broker;
+mod flight;
 mod layers;
 mod normalize;
 mod partners;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::normalize::{Enrich, Normalize};
 pub(crate) use broker::Broker;
+pub(crate) use flight::Flight;
 pub(crate) use layers::{Overrides, load};
 pub(crate) use partners::Partner;
 pub(crate) use postgres::Postgres;
@@ -35,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     pub(crate) query: Query,
     pub(crate) postgres: Postgres,
+    pub(crate) flight: Flight,
     pub(crate) alerting: Alerting,
     pub(crate) log: Log,
     /// What is agreed with each partner, by partner id.

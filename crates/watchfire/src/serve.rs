@@ -3,6 +3,7 @@
 
 mod broker;
 mod demo;
+mod flight;
 mod health;
 mod intake;
 mod partners;
@@ -34,6 +35,7 @@ pub(crate) fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> 
     check_listen(&config)?;
     check_roles(&config.server.roles)?;
     config.postgres.server()?;
+    config.flight.server()?;
     if args.demo {
         demo::add_partners(&mut config);
     }
@@ -67,6 +69,10 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         if let Some((listen, serving)) = postgres::start(&config, &parts, stop_api.clone()).await? {
             addresses.postgres = Some(listen);
             lasting.push(watched("postgres", serving, stop_api.clone(), ended.clone()));
+        }
+        if let Some((listen, serving)) = flight::start(&config, &parts, stop_api.clone()).await? {
+            addresses.flight = Some(listen);
+            lasting.push(watched("flight", serving, stop_api.clone(), ended.clone()));
         }
         let stop = stop_api.clone();
         let (listen, api) = parts.serve_api(&config, &broker, &threads, rules, outbox_handle, stop).await?;

@@ -17,7 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("query", &["event", "store"]),
     ("alerting", &["event"]),
     ("api", &["event", "query", "alerting"]),
-    ("postgres", &["event", "query", "alerting"]),
+    ("postgres", &["event", "query", "alerting", "listener"]),
+    ("flight", &["event", "query", "alerting", "listener"]),
     ("testkit", &["event"]),
     ("keep", &["event", "pipeline", "stages", "store", "alerting"]),
     ("simulate", &["event", "normalize", "detect", "pipeline", "stages", "testkit"]),
@@ -40,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keep",
             "api",
             "postgres",
+            "flight",
             "testkit",
         ],
     ),
@@ -47,7 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// What a crate's tests may lean on beyond that.
 const ARROWS_IN_TESTS: &[(&str, &[&str])] =
-    &[("kafka", &["broker"]), ("api", &["store"]), ("postgres", &["store"])];
+    &[("kafka", &["broker"]), ("api", &["store"]), ("postgres", &["store"]), ("flight", &["store"])];
 
 /// Who may name a crate that must not spread: normally, and in tests only.
 const OWNED: &[(&str, &[&str], &[&str])] =
@@ -58,7 +60,8 @@ const ANYBODY: &[&str] = &["*"];
 const PURE: &[&str] = &["event", "normalize", "detect"];
 
 /// One version of each in the lock file, or types of one cannot be given to the other.
-const ONE_VERSION: &[&str] = &["arrow", "parquet", "datafusion", "object_store", "tokio", "rustls", "axum"];
+const ONE_VERSION: &[&str] =
+    &["arrow", "parquet", "datafusion", "object_store", "tokio", "rustls", "axum", "tonic"];
 
 #[test]
 fn our_crates_lean_on_each_other_only_as_drawn() {

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::auth::Reader;
 use crate::error::ApiError;
+use crate::rows::rows;
 use crate::state::App;
 
 /// The matrix.
@@ -65,13 +64,6 @@ enum SightState {
     )
 )]
 pub(crate) async fn read(State(app): State<Arc<App>>, caller: Reader) -> Result<Json<Coverage>, ApiError> {
-    let answer = app.query.query(&caller.principal.scope, "SELECT * FROM coverage ORDER BY tenant, detector");
-    let batches: Vec<RecordBatch> = answer.await?.batches.try_collect().await?;
-    let mut writer = arrow::json::ArrayWriter::new(Vec::new());
-    let rows: Vec<&RecordBatch> = batches.iter().collect();
-    writer.write_batches(&rows).and_then(|()| writer.finish()).map_err(ApiError::internal)?;
-    let json = writer.into_inner();
-    // Of no rows Arrow writes nothing at all.
-    let coverage = if json.is_empty() { Ok(Vec::new()) } else { serde_json::from_slice(&json) };
-    Ok(Json(Coverage { coverage: coverage.map_err(ApiError::internal)? }))
+    let sql = "SELECT * FROM coverage ORDER BY tenant, detector";
+    Ok(Json(Coverage { coverage: rows(&app, &caller.principal.scope, sql, Vec::new()).await? }))
 }

@@ -12,6 +12,8 @@ mod logs;
 mod operations;
 mod outbox;
 mod query;
+mod reports;
+mod saved_queries;
 mod stream;
 mod tables;
 mod tokens;

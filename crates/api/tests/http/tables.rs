@@ -3,13 +3,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use event::{EventBatchBuilder, EventRow, EventTime, Positions};
+use event::{AlertChange, Change, EventBatchBuilder, EventRow, EventTime, Positions, Severity};
 use reqwest::Url;
-use store::{StoreOptions, Table, Tables};
+use store::{StoreOptions, Table, Tables, alert_changes_batch};
 use tokio::sync::OnceCell;
+
+use crate::harness::alert;
 
 /// Events that each partner has.
 pub(crate) const EVENTS: i64 = 1_000;
+
+/// The API key that both partners' first rows were made with, as it is known.
+pub(crate) const KEY: &str = "hmac256:k1:00112233445566778899aabbccddeeff";
+/// Rows of each partner that were made with it, the last ones from elsewhere.
+const BY_KEY: i64 = 100;
+const BEFORE: i64 = 60;
 
 /// The tables, made by whoever comes first: nobody changes them.
 pub(crate) async fn shared() -> Tables {
@@ -34,6 +42,13 @@ async fn create() -> Tables {
                 ingest_time: time,
                 status: Some(n as i32),
                 user_agent: Some("=cmd|' /C calc'!A0".into()),
+                api_key_fp: (n < BY_KEY).then(|| KEY.into()),
+                user_ref: Some(format!("usr_{tenant}").into()),
+                outcome: Some(if n < BEFORE { "success" } else { "failure" }.into()),
+                route: Some(if n < BEFORE { "GET /v1/orders" } else { "POST /v1/exports" }.into()),
+                src_ip: Some(if n < BEFORE { "198.51.100.7" } else { "203.0.113.9" }.into()),
+                src_country: Some("NL".into()),
+                src_asn: Some(64_500),
                 message: Some(format!("{tenant}, \"quoted\"\nand on two lines").into()),
                 ..EventRow::default()
             });
@@ -42,5 +57,19 @@ async fn create() -> Tables {
     let mut positions = Positions::default();
     positions.read(&Arc::from(Table::Events.topic()), 0, 1);
     tables.append(Table::Events, vec![events.finish().into_arrow()], &positions).await.unwrap();
+    let changes = ["acme", "globex"].map(named);
+    let mut positions = Positions::default();
+    positions.read(&Arc::from(Table::AlertChanges.topic()), 0, 1);
+    let batch = alert_changes_batch(&changes);
+    tables.append(Table::AlertChanges, vec![batch], &positions).await.unwrap();
     tables
+}
+
+/// An alert that names the key, twenty seconds after the first row.
+fn named(tenant: &str) -> AlertChange {
+    let time = EventTime::from_millis(1_773_480_413_589 + 20_000);
+    let mut alert = alert(&format!("alr_{tenant}"), tenant, Severity::High, 0);
+    alert.entity = KEY.to_owned();
+    (alert.triggered_at, alert.first_seen, alert.last_seen) = (time, time, time);
+    AlertChange { change: Change::Create, revision: 0, alert }
 }

@@ -8,4 +8,5 @@ mod coverage;
 mod escape;
 mod limits;
 mod nonsense;
+mod open_tables;
 mod secrets;

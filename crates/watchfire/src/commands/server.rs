@@ -43,6 +43,28 @@ impl ServerArgs {
         Ok(response)
     }
 
+    /// What is at a path, as JSON.
+    pub(crate) async fn get(
+        &self,
+        path: &[&str],
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<serde_json::Value> {
+        let mut url = reqwest::Url::parse(&self.url).with_context(|| format!("{} is no URL", self.url))?;
+        let mut segments =
+            url.path_segments_mut().map_err(|()| anyhow::anyhow!("{} is no server's URL", self.url))?;
+        segments.pop_if_empty().extend(path);
+        drop(segments);
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        let asked = reqwest::Client::new().get(url.clone()).bearer_auth(self.token()?.trim()).send().await;
+        let response = asked.with_context(|| format!("ask {url}; is the server running?"))?;
+        if !response.status().is_success() {
+            bail!("{}", problem(response.status().as_u16(), &response.text().await?));
+        }
+        response.json().await.context("read the answer")
+    }
+
     /// The rows of an answer. One that misses rows is an error.
     pub(crate) async fn rows<T: DeserializeOwned>(&self, sql: String) -> anyhow::Result<Vec<T>> {
         let response = self.ask(sql, "application/x-ndjson").await?;

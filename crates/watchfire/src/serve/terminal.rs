@@ -25,6 +25,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct Addresses {
     pub(crate) api: Option<SocketAddr>,
     pub(crate) postgres: Option<SocketAddr>,
+    pub(crate) flight: Option<SocketAddr>,
 }
 
 /// Says what listens where and, the first time, who may come in.
@@ -43,6 +44,9 @@ pub(crate) async fn greet(
     }
     if let Some(address) = addresses.postgres {
         println!("  postgres {address}  (database watchfire; the password is a token)");
+    }
+    if let Some(address) = addresses.flight {
+        println!("  flight   {address}  (Arrow Flight SQL; the bearer or password is a token)");
     }
     println!("  data     {}", config.server.data_dir.display());
     let roles: Vec<String> =

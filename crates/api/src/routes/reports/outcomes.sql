@@ -1,0 +1,9 @@
+SELECT tenant, action, outcome, reason, status,
+  count(*) FILTER (WHERE time < $4) AS before, count(*) FILTER (WHERE time >= $4) AS after,
+  count(*) FILTER (WHERE outcome = 'failure') AS failures, min(time) AS first_seen, max(time) AS last_seen
+FROM events
+WHERE (api_key_id = $1 OR api_key_fp = $1 OR token_fp = $1 OR session_id = $1)
+  AND time >= $2 AND time < $3
+GROUP BY tenant, action, outcome, reason, status
+ORDER BY after DESC, before DESC, action, outcome, reason, status
+LIMIT $5
