@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::array::Array;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
@@ -39,8 +40,10 @@ const PROGRESS_KEY: &str = "wf_progress";
 const MAGIC: &[u8; 4] = b"WFA1";
 const FRAME_BYTES: usize = 8;
 
-/// Writes a batch as one framed Arrow IPC stream.
+/// Writes a batch as one framed Arrow IPC stream. Columns in which no row has a value are left out, but for the
+/// first, which says what the table is; whoever takes the batch as one of ours has them again.
 pub fn encode(batch: &RecordBatch) -> Vec<u8> {
+    let batch = &filled(batch);
     let mut bytes = Vec::with_capacity(batch.get_array_memory_size() / 2 + 1_024);
     bytes.extend_from_slice(&[0; FRAME_BYTES]);
     let mut writer = StreamWriter::try_new(bytes, &batch.schema()).expect("writing to memory does not fail");
@@ -50,6 +53,12 @@ pub fn encode(batch: &RecordBatch) -> Vec<u8> {
     bytes[..4].copy_from_slice(MAGIC);
     bytes[4..FRAME_BYTES].copy_from_slice(&checksum.to_be_bytes());
     bytes
+}
+
+fn filled(batch: &RecordBatch) -> RecordBatch {
+    let is_filled = |at: &usize| *at == 0 || batch.column(*at).null_count() < batch.num_rows();
+    let columns: Vec<usize> = (0..batch.num_columns()).filter(is_filled).collect();
+    batch.project(&columns).expect("every number is a column's")
 }
 
 fn unframe(bytes: &[u8]) -> Option<&[u8]> {
@@ -94,7 +103,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{EventTime, Observation, ObservationBatchBuilder};
+    use crate::{EventBatch, EventBatchBuilder, EventRow, EventTime, Observation, ObservationBatchBuilder};
 
     #[test]
     fn observations_and_progress_come_back_as_they_went() {
@@ -112,6 +121,19 @@ mod tests {
         let (back, back_progress) =
             decode_observations(&encode_observations(&batch, &progress)).expect("ours");
         assert_eq!((back, back_progress), (batch, progress));
+    }
+
+    #[test]
+    fn columns_without_a_value_are_not_written_and_are_there_again() {
+        let mut builder = EventBatchBuilder::default();
+        builder.append(&EventRow { status: Some(401), ..EventRow::default() });
+        let batch = builder.finish();
+        let decoded = decode(&encode(batch.arrow())).expect("ours");
+        assert_eq!(
+            decoded.schema().fields().iter().map(|f| f.name()).collect::<Vec<_>>(),
+            ["event_id", "status"]
+        );
+        assert_eq!(EventBatch::from_arrow(decoded).expect("ours"), batch);
     }
 
     proptest! {

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use event::{EventTime, LogTopic, RawLog};
-use normalize::{Fingerprinter, Normalizer, Options, Schemas};
+use event::{EventTime, LogTopic, RawLog, ipc};
+use normalize::{Fingerprinter, Normalized, Normalizer, Options, Schemas};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::lines::Format;
@@ -25,6 +25,8 @@ pub(crate) struct Figures {
     /// … and for parsing them.
     pub(crate) parsed: f64,
     pub(crate) megabytes_per_second: f64,
+    /// Bytes a line as they go to Kafka before they are compressed: the event, and its observations.
+    pub(crate) written: (f64, f64),
     /// Resident memory before the first round and after the last, in bytes.
     pub(crate) resident: (u64, u64),
 }
@@ -53,6 +55,7 @@ impl Meter {
     /// Medians of so many rounds. The one before them, in which caches and buffers grow, does not count.
     pub(crate) fn measure(mut self, rounds: usize) -> Figures {
         let source = self.source.clone();
+        let written = self.written();
         let events = self.normalize(None);
         self.normalize(Some(&source));
         self.parse();
@@ -73,15 +76,34 @@ impl Meter {
             named: median(named) * per_million,
             parsed: median(parsed) * per_million,
             megabytes_per_second: bytes / recognised / 1e6,
+            written,
             resident,
         }
     }
 
     /// Reads every line, and says how many events that gave.
     fn normalize(&mut self, format: Option<&str>) -> usize {
+        let mut events = 0;
+        self.batches(format, |read| events += read.events.len());
+        events
+    }
+
+    /// How many bytes a line are written of events and of observations.
+    fn written(&mut self) -> (f64, f64) {
+        let (mut events, mut observations) = (0, 0);
+        self.batches(None, |read| {
+            events += ipc::encode(read.events.arrow()).len();
+            let of_partition = |batch| ipc::encode_observations(batch, &[]).len();
+            observations += read.observations.iter().map(of_partition).sum::<usize>();
+        });
+        let lines = self.lines.len() as f64;
+        (events as f64 / lines, observations as f64 / lines)
+    }
+
+    /// Reads every line and hands out the batches that come of it.
+    fn batches(&mut self, format: Option<&str>, mut each: impl FnMut(&Normalized)) {
         let source = LogTopic::new("prt_acme", "edge").expect("a topic");
         let topic: Arc<str> = source.name().into();
-        let mut events = 0;
         for (offset, record) in self.records.iter().enumerate() {
             self.normalizer.normalize(&RawLog {
                 source: &source,
@@ -96,10 +118,10 @@ impl Meter {
                 redriven_from: None,
             });
             if self.normalizer.rows() >= ROWS_A_BATCH {
-                events += finish(&mut self.normalizer);
+                each(&finish(&mut self.normalizer));
             }
         }
-        events + finish(&mut self.normalizer)
+        each(&finish(&mut self.normalizer));
     }
 
     /// What any reader of the lines has to do: JSON becomes a tree, text is checked to be UTF-8 and
@@ -116,13 +138,13 @@ impl Meter {
     }
 }
 
-/// Ends a batch, and says how many events it holds.
-fn finish(normalizer: &mut Normalizer) -> usize {
+/// Ends a batch.
+fn finish(normalizer: &mut Normalizer) -> Normalized {
     let read = black_box(normalizer.finish());
     if let Some(reject) = read.rejects.rows().next() {
         panic!("every line is an event, and this is none: {reject:?}");
     }
-    read.events.len()
+    read
 }
 
 /// What a run takes of this thread's CPU.
