@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::class::ClassInfo;
 use crate::detectors::{
     failed_authentication, key_use, object_access, probing, request_spike, secret_exposure, source_health,
-    threshold, token_reuse,
+    threshold, token_ledger, token_reuse,
 };
 use crate::rules::Rules;
 
@@ -110,6 +110,14 @@ pub fn catalogue(rules: impl Into<Rules>) -> Vec<DetectorInfo> {
             reads: "requests that were refused with 400, 403, 404 or 405, and those that no client of a product makes",
             classes: probing::CLASSES.to_vec(),
             parameters: rules.parameters(probing::NAME),
+        },
+        DetectorInfo {
+            name: token_ledger::NAME,
+            version: version(token_ledger::NAME),
+            description: "Session tokens that were presented and never issued, or issued and hardly ever redeemed.",
+            reads: "every session token of a partner that was issued, redeemed or refused",
+            classes: token_ledger::CLASSES.to_vec(),
+            parameters: rules.parameters(token_ledger::NAME),
         },
     ]
 }

@@ -48,6 +48,7 @@ const TECHNIQUES: &[(&str, &str, &str)] = &[
     ("T1565.001", "T1565.001", "Stored Data Manipulation"),
     ("T1595.002", "T1595.002", "Vulnerability Scanning"),
     ("T1595.003", "T1595.003", "Wordlist Scanning"),
+    ("T1606", "T1606", "Forge Web Credentials"),
     ("T1659", "T1659", "Content Injection"),
 ];
 

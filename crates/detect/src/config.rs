@@ -12,6 +12,7 @@ use crate::detectors::probing::ProbingConfig;
 use crate::detectors::request_spike::RequestSpikeConfig;
 use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::threshold::ThresholdConfig;
+use crate::detectors::token_ledger::TokenLedgerConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
 use crate::rules::Parameters;
 
@@ -35,6 +36,8 @@ pub struct DetectConfig {
     pub threshold: ThresholdConfig,
     /// Clients that look for what is not there, or for ways in.
     pub probing: ProbingConfig,
+    /// Session tokens that were never issued, or never redeemed.
+    pub token_ledger: TokenLedgerConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -55,6 +58,7 @@ impl Default for DetectConfig {
             object_access: ObjectAccessConfig::default(),
             threshold: ThresholdConfig::default(),
             probing: ProbingConfig::default(),
+            token_ledger: TokenLedgerConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -130,7 +134,8 @@ impl DetectConfig {
         self.key_use.validate()?;
         self.object_access.validate()?;
         self.threshold.validate()?;
-        self.probing.validate()
+        self.probing.validate()?;
+        self.token_ledger.validate()
     }
 }
 

@@ -34,6 +34,7 @@ use crate::detectors::request_spike::RequestSpikeConfig;
 use crate::detectors::secret_exposure::SecretExposureConfig;
 use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::threshold::ThresholdConfig;
+use crate::detectors::token_ledger::TokenLedgerConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
 use file::Files;
 use per_tenant::AnyRules;
@@ -52,6 +53,7 @@ pub struct Rules {
     pub(crate) object_access: PerTenant<ObjectAccessConfig>,
     pub(crate) threshold: PerTenant<ThresholdConfig>,
     pub(crate) probing: PerTenant<ProbingConfig>,
+    pub(crate) token_ledger: PerTenant<TokenLedgerConfig>,
     /// Those of files.
     examples: Arc<Vec<Example>>,
 }
@@ -73,11 +75,12 @@ impl Rules {
             object_access: files.resolve(&config.object_access)?,
             threshold: files.resolve(&config.threshold)?,
             probing: files.resolve(&config.probing)?,
+            token_ledger: files.resolve(&config.token_ledger)?,
         })
     }
 
     /// The rules of every detector, in the order of [`crate::detectors::all`].
-    fn each(&self) -> [&dyn AnyRules; 9] {
+    fn each(&self) -> [&dyn AnyRules; 10] {
         [
             &self.token_reuse,
             &self.failed_authentication,
@@ -88,6 +91,7 @@ impl Rules {
             &self.object_access,
             &self.threshold,
             &self.probing,
+            &self.token_ledger,
         ]
     }
 

@@ -162,7 +162,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 5 10021 bytes 348f41178dd2f8cc"].assert_eq(&golden);
+    expect!["version 5 10058 bytes fcf1f710a58c0049"].assert_eq(&golden);
 }
 
 #[test]

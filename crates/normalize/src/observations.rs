@@ -152,10 +152,12 @@ impl Observations {
             observation.action = Some(Cow::Borrowed(action));
         }
         self.send(observation, token);
+        self.send_to_tenant(observation);
         if let Some(next) = &seen.next_token {
             observation.token_fp = Some(Cow::Borrowed(next));
             observation.rehearsal = Some(1);
             self.send(observation, next);
+            self.send_to_tenant(observation);
         }
         (observation.token_fp, observation.token_expires_at, observation.rehearsal) = (None, None, None);
         (observation.end_user_ip, observation.bound_origin) = (None, None);
@@ -203,6 +205,15 @@ impl Observations {
         let hash = row.raw_hash.filter(|_| seen.precise)?;
         let occurrence = self.occurrences.entry(hash).and_modify(|times| *times += 1).or_insert(0);
         Some(digest(&[topic, b"line", &hash, &occurrence.to_be_bytes()]))
+    }
+
+    /// Tells of a token where all tokens of its tenant are told of.
+    fn send_to_tenant(&mut self, observation: &mut Observation<'_>) {
+        let kind = observation.kind.replace(ObservationKind::TokenOfTenant.code());
+        let tenant = observation.tenant.as_deref().unwrap_or_default();
+        let partition = partition_of(tenant, self.partitions.len() as i32);
+        self.partitions[partition as usize].append(observation);
+        observation.kind = kind;
     }
 
     /// Sends one where its tenant and key belong.

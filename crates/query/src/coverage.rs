@@ -28,7 +28,7 @@ struct Need {
     partly: Option<(&'static str, &'static str)>,
 }
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 10] = [
     Need {
         detector: "token_reuse",
         last: "token",
@@ -37,6 +37,16 @@ const NEEDS: [Need; 9] = [
         partly: Some((
             "issued IS NULL",
             "no line tells of tokens issued: those that never were cannot be told, nor whose a token is",
+        )),
+    },
+    Need {
+        detector: "token_ledger",
+        last: "issued",
+        missing: "no line tells of tokens issued",
+        learns: Some((1, "less than a day is known: how many tokens are usually redeemed is not")),
+        partly: Some((
+            "redeemed IS NULL",
+            "no line tells of tokens redeemed: whether they are cannot be told",
         )),
     },
     Need {
@@ -140,6 +150,7 @@ fn sql() -> String {
     let seen = [
         last("token", "observed LIKE '%token%' AND token_fp IS NOT NULL"),
         last("issued", "action = 'session_token.issued'"),
+        last("redeemed", "action = 'session_token.redeemed'"),
         last(
             "auth",
             "observed LIKE '%auth_by_%' AND coalesce(api_key_id, api_key_fp, user_ref, src_ip) IS NOT NULL",

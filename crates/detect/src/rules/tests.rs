@@ -87,7 +87,7 @@ fn a_wrong_file_names_the_line_and_the_cure() {
         "proving",
         "",
         expect![
-            "rules/proving.toml: file: no detector is named proving; did you mean probing? there are token_reuse, failed_authentication, request_spike, source_health, secret_exposure, key_use, object_access, threshold, probing"
+            "rules/proving.toml: file: no detector is named proving; did you mean probing? there are token_reuse, failed_authentication, request_spike, source_health, secret_exposure, key_use, object_access, threshold, probing, token_ledger"
         ],
     );
     refused(
