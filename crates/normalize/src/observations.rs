@@ -107,6 +107,13 @@ impl Observations {
             observation.ua_family = lent(&row.ua_family);
         }
         self.send(observation, caller);
+        if let Some(replaced) = told.replaced {
+            let (key, action) = (observation.api_key.take(), observation.action.take());
+            observation.api_key = Some(Cow::Borrowed(replaced));
+            observation.action = Some(Cow::Borrowed("api_key.replaced"));
+            self.send(observation, replaced);
+            (observation.api_key, observation.action) = (key, action);
+        }
         (observation.object, observation.object_owner) = (None, None);
         (observation.key_use, observation.src_asn) = (None, None);
         (observation.src_country, observation.ua_family) = (None, None);
@@ -166,7 +173,7 @@ impl Observations {
 
     /// What is only worth a word when there is much of it, and secrets that stood where none belongs.
     fn send_others<'r>(&mut self, told: &'r Told<'_>, seen: &'r Seen, observation: &mut Observation<'r>) {
-        if let Some((signal, entity)) = &told.signal {
+        for (signal, entity) in told.signal.iter().chain(&told.transport) {
             let reason = observation.reason.replace(Cow::Borrowed(signal.name()));
             observation.kind = Some(ObservationKind::Signal.code());
             observation.entity = Some(Cow::Borrowed(entity));
