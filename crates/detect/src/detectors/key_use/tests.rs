@@ -11,6 +11,22 @@ const PAST: &str = "00:00:00 used api_key=k1 env=production src_ip=203.0.113.7 c
      00:30:00 used api_key=k1 env=production src_ip=203.0.112.7 country=DE asn=64500 agent=acme-backend x120 every 7200s";
 
 #[test]
+fn a_key_that_is_used_more_than_a_day_after_it_was_rotated_is_told_each_day_and_one_within_it_is_not() {
+    check(
+        "09:00:00 used api_key=key_1 x10 every 60s
+         09:10:00 used action=api_key.replaced api_key=key_1
+         09:12:00 used api_key=key_1 x20 every 3600s
+         +1d 09:05:00 used api_key=key_1
+         +1d 09:20:00 used api_key=key_1 x3 every 3600s
+         +2d 10:00:00 used api_key=key_1",
+        expect![[r#"
+            key.rotation_overlap low key_1 count=3 09:20:00 to 11:20:00
+            key.rotation_overlap low key_1 count=1 10:00:00 to 10:00:00
+        "#]],
+    );
+}
+
+#[test]
 fn a_country_that_a_key_was_never_used_from_is_told_once_and_covers_what_lies_in_it() {
     check(
         &format!(
