@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::class::ClassInfo;
 use crate::detectors::{
-    failed_authentication, key_use, object_access, probing, request_spike, secret_exposure, source_health,
-    threshold, token_ledger, token_reuse,
+    admin_change, failed_authentication, key_use, object_access, probing, request_spike, secret_exposure,
+    source_health, threshold, token_ledger, token_reuse,
 };
 use crate::rules::Rules;
 
@@ -118,6 +118,14 @@ pub fn catalogue(rules: impl Into<Rules>) -> Vec<DetectorInfo> {
             reads: "every session token of a partner that was issued, redeemed or refused",
             classes: token_ledger::CLASSES.to_vec(),
             parameters: rules.parameters(token_ledger::NAME),
+        },
+        DetectorInfo {
+            name: admin_change::NAME,
+            version: version(admin_change::NAME),
+            description: "Keys that are made or changed, and rights that are given, from a network or at an hour at which this partner never does.",
+            reads: "what changes keys and rights, by partner",
+            classes: admin_change::CLASSES.to_vec(),
+            parameters: rules.parameters(admin_change::NAME),
         },
     ]
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use event::Tenant;
 use serde::{Deserialize, Serialize};
 
+use crate::detectors::admin_change::AdminChangeConfig;
 use crate::detectors::failed_authentication::FailedAuthenticationConfig;
 use crate::detectors::key_use::KeyUseConfig;
 use crate::detectors::object_access::ObjectAccessConfig;
@@ -38,6 +39,8 @@ pub struct DetectConfig {
     pub probing: ProbingConfig,
     /// Session tokens that were never issued, or never redeemed.
     pub token_ledger: TokenLedgerConfig,
+    /// Keys and rights that are changed from where or when they never are.
+    pub admin_change: AdminChangeConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -59,6 +62,7 @@ impl Default for DetectConfig {
             threshold: ThresholdConfig::default(),
             probing: ProbingConfig::default(),
             token_ledger: TokenLedgerConfig::default(),
+            admin_change: AdminChangeConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -135,7 +139,8 @@ impl DetectConfig {
         self.object_access.validate()?;
         self.threshold.validate()?;
         self.probing.validate()?;
-        self.token_ledger.validate()
+        self.token_ledger.validate()?;
+        self.admin_change.validate()
     }
 }
 

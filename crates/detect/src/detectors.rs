@@ -4,6 +4,7 @@ pub mod failed_authentication;
 pub mod key_use;
 pub mod object_access;
 
+pub mod admin_change;
 pub mod probing;
 pub mod request_spike;
 pub mod secret_exposure;
@@ -17,7 +18,7 @@ use crate::detector::Detector;
 use crate::rules::Rules;
 
 /// Their names.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 11] = [
     token_reuse::NAME,
     failed_authentication::NAME,
     request_spike::NAME,
@@ -28,6 +29,7 @@ pub(crate) const NAMES: [&str; 10] = [
     threshold::NAME,
     probing::NAME,
     token_ledger::NAME,
+    admin_change::NAME,
 ];
 
 /// What a detector of this name can find; nothing where there is none.
@@ -43,6 +45,7 @@ pub(crate) fn classes(detector: &str) -> &'static [ClassInfo] {
         threshold::NAME => threshold::CLASSES,
         probing::NAME => probing::CLASSES,
         token_ledger::NAME => token_ledger::CLASSES,
+        admin_change::NAME => admin_change::CLASSES,
         _ => &[],
     }
 }
@@ -60,5 +63,6 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Detector>> {
         Box::new(threshold::Threshold::new(rules)),
         Box::new(probing::Probing::new(rules)),
         Box::new(token_ledger::TokenLedger::new(rules)),
+        Box::new(admin_change::AdminChange::new(rules)),
     ]
 }

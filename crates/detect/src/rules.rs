@@ -26,6 +26,7 @@ pub(crate) use per_tenant::{Parameters, PerTenant};
 
 use crate::config::DetectConfig;
 use crate::detectors;
+use crate::detectors::admin_change::AdminChangeConfig;
 use crate::detectors::failed_authentication::FailedAuthenticationConfig;
 use crate::detectors::key_use::KeyUseConfig;
 use crate::detectors::object_access::ObjectAccessConfig;
@@ -54,6 +55,7 @@ pub struct Rules {
     pub(crate) threshold: PerTenant<ThresholdConfig>,
     pub(crate) probing: PerTenant<ProbingConfig>,
     pub(crate) token_ledger: PerTenant<TokenLedgerConfig>,
+    pub(crate) admin_change: PerTenant<AdminChangeConfig>,
     /// Those of files.
     examples: Arc<Vec<Example>>,
 }
@@ -76,11 +78,12 @@ impl Rules {
             threshold: files.resolve(&config.threshold)?,
             probing: files.resolve(&config.probing)?,
             token_ledger: files.resolve(&config.token_ledger)?,
+            admin_change: files.resolve(&config.admin_change)?,
         })
     }
 
     /// The rules of every detector, in the order of [`crate::detectors::all`].
-    fn each(&self) -> [&dyn AnyRules; 10] {
+    fn each(&self) -> [&dyn AnyRules; 11] {
         [
             &self.token_reuse,
             &self.failed_authentication,
@@ -92,6 +95,7 @@ impl Rules {
             &self.threshold,
             &self.probing,
             &self.token_ledger,
+            &self.admin_change,
         ]
     }
 

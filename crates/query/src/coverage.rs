@@ -28,7 +28,7 @@ struct Need {
     partly: Option<(&'static str, &'static str)>,
 }
 
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 11] = [
     Need {
         detector: "token_reuse",
         last: "token",
@@ -107,6 +107,13 @@ const NEEDS: [Need; 10] = [
         learns: None,
         partly: None,
     },
+    Need {
+        detector: "admin_change",
+        last: "changes",
+        missing: "no line tells of keys made or changed, or of rights given",
+        learns: Some((7, "less than a week is known: no network is new yet")),
+        partly: None,
+    },
     Need { detector: "threshold", last: "any", missing: "nothing was ever sent", learns: None, partly: None },
 ];
 
@@ -164,6 +171,10 @@ fn sql() -> String {
             "object",
             "coalesce(api_key_id, api_key_fp, user_ref) IS NOT NULL AND status IS NOT NULL \
              AND (object_id IS NOT NULL OR route LIKE '%{id}%')",
+        ),
+        last(
+            "changes",
+            "action IN ('api_key.created', 'api_key.rotated') OR owasp_event = 'privilege_permissions_changed'",
         ),
         last("owned", "object_owner IS NOT NULL"),
     ];
