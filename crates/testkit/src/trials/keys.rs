@@ -75,7 +75,7 @@ fn next_rack(cast: &mut Cast<'_>) {
 
 /// A key that is new has been nowhere yet.
 fn new_partner(cast: &mut Cast<'_>) {
-    for n in 0..40 {
+    for n in 0..cast.end() / (5 * MINUTE_MS) {
         let place = if n % 2 == 0 { HERE } else { ABROAD };
         call(cast, n * 5 * MINUTE_MS, 1 + n % 2, place);
     }

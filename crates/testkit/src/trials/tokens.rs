@@ -173,8 +173,12 @@ fn malformed(cast: &mut Cast<'_>) {
     }
 }
 
-/// Tokens are issued and redeemed, one a minute.
-fn issuing(cast: &mut Cast<'_>, from: i64, until: i64) {
+/// Tokens are issued and redeemed, one a minute and to the end.
+fn issuing(cast: &mut Cast<'_>, from: i64) {
+    issuing_until(cast, from, cast.end());
+}
+
+fn issuing_until(cast: &mut Cast<'_>, from: i64, until: i64) {
     for n in from / MINUTE_MS..until / MINUTE_MS {
         issue(cast, 10_000 + n, n * MINUTE_MS);
         redeem(cast, 10_000 + n, n * MINUTE_MS + 3_000);
@@ -183,17 +187,16 @@ fn issuing(cast: &mut Cast<'_>, from: i64, until: i64) {
 
 /// Somebody presents tokens that nobody issued, while others are issued.
 fn made_up(cast: &mut Cast<'_>) {
-    issuing(cast, -HOUR_MS, 20 * MINUTE_MS);
+    issuing(cast, -HOUR_MS);
     cast.begin(0);
     for n in 0..8 {
         present(cast, n, n * 9_000, (LAIR, PHONE), Some("unknown"), json!({"user_ref": null}));
     }
 }
 
-/// The issuer's clock is ten seconds ahead of those of the pages, and knows too little of replicas to accept
-/// the tokens at once.
+/// The pages' clocks are ten seconds behind the issuer's, which does not know its tokens yet when they first come.
 fn issued_after(cast: &mut Cast<'_>) {
-    issuing(cast, -HOUR_MS, 20 * MINUTE_MS);
+    issuing(cast, -HOUR_MS);
     cast.begin(0);
     for n in 0..8 {
         issue(cast, n, n * 9_000 + 10_000);
@@ -204,7 +207,7 @@ fn issued_after(cast: &mut Cast<'_>) {
 /// An hour in which of ten tokens so many are redeemed, after eight in which all were.
 fn redeemed_share(cast: &mut Cast<'_>, of_ten: i64) {
     let hour = HOUR_MS - cast.start.millis().rem_euclid(HOUR_MS);
-    issuing(cast, hour - 8 * HOUR_MS, hour);
+    issuing_until(cast, hour - 8 * HOUR_MS, hour);
     cast.begin(hour);
     for n in 0..60 {
         issue(cast, n, hour + n * MINUTE_MS);
@@ -212,6 +215,7 @@ fn redeemed_share(cast: &mut Cast<'_>, of_ten: i64) {
             redeem(cast, n, hour + n * MINUTE_MS + 3_000);
         }
     }
+    issuing(cast, hour + HOUR_MS);
 }
 
 fn harvested(cast: &mut Cast<'_>) {
