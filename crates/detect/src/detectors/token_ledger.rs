@@ -158,7 +158,7 @@ impl TokenLedger {
             let is_news = counted.add(shown, watermark, config);
             let is_told = counted.is_plain(config);
             if is_news {
-                keys.touch(id, shown.witness.time);
+                keys.touch(id, shown.seen.witness.time);
                 news.push(id);
             }
             if is_told {

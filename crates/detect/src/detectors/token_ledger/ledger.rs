@@ -64,7 +64,6 @@ pub(super) struct Shown {
     pub(super) token: u64,
     pub(super) net: Box<str>,
     pub(super) seen: Seen,
-    pub(super) witness: Arc<Witness>,
 }
 
 /// What became of an observation.
@@ -140,15 +139,14 @@ impl Ledger {
             return Arrival::OneTooMany;
         }
         let reason = o.reason.as_deref().unwrap_or("without a reason");
-        let witness = Arc::new(Witness::new(o, format!("token that nobody issued refused: {reason}")));
         let seen = Seen {
-            witness: Arc::clone(&witness),
+            witness: Arc::new(Witness::new(o, format!("token that nobody issued refused: {reason}"))),
             ingested_at: o.ingest_time.unwrap_or_default(),
             is_real: o.env.as_deref() != Some("sandbox"),
             late: time < watermark,
         };
         let net = o.src_net.as_deref().unwrap_or_default().into();
-        self.waiting.insert(at, Shown { token, net, seen, witness });
+        self.waiting.insert(at, Shown { token, net, seen });
         Arrival::Fact
     }
 
@@ -173,7 +171,7 @@ impl Ledger {
     }
 
     fn is_stranger(&self, shown: &Shown, lateness_ms: i64, config: &TokenLedgerConfig) -> bool {
-        let time = shown.witness.time;
+        let time = shown.seen.witness.time;
         let is_known = self.issued.get(&shown.token).is_some_and(|issued| issued.at <= time + config.skew_ms);
         let is_armed = || {
             let is_after = |moment: EventTime, ms: i64| time - moment >= ms;

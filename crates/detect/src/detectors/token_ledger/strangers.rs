@@ -65,7 +65,7 @@ impl Strangers {
 
     /// Counts a presentation; false if it was counted before.
     pub(super) fn add(&mut self, shown: &Shown, watermark: EventTime, config: &TokenLedgerConfig) -> bool {
-        let time = shown.witness.time;
+        let time = shown.seen.witness.time;
         if !self.facts.insert(Fact { time, token: shown.token }) {
             return false;
         }
