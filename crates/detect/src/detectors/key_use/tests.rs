@@ -214,7 +214,7 @@ fn while_event_time_stands_still_a_busy_key_takes_no_more_memory() {
 
 /// Uses of few keys from few places, within hours, of which one more or less often decides.
 fn uses() -> impl Strategy<Value = String> {
-    let line = (0..9_u8, 0..20_000_i64, 1..9_i64, prop_oneof![1..90_i64, 1_000..4_000_i64], 0..3_u8);
+    let line = (0..10_u8, 0..20_000_i64, 1..9_i64, prop_oneof![1..90_i64, 1_000..4_000_i64], 0..3_u8);
     let lines = proptest::collection::vec(line, 1..24);
     lines.prop_map(|lines| {
         let line = |(kind, start, times, every, n): (u8, i64, i64, i64, u8)| {
@@ -227,6 +227,7 @@ fn uses() -> impl Strategy<Value = String> {
                 5 => "action=api_key.revoked".to_owned(),
                 6 => "outcome=failure reason=revoked_key".to_owned(),
                 7 => "outcome=failure reason=wrong_env env=sandbox".to_owned(),
+                8 => "action=api_key.replaced".to_owned(),
                 _ => "env=production".to_owned(),
             };
             let clock = format!("{:02}:{:02}:{:02}", start / 3_600 + 18, start / 60 % 60, start % 60);
@@ -243,7 +244,12 @@ proptest! {
     fn the_same_uses_end_in_the_same_alerts(
         text in uses(), cut in cuts(),
     ) {
-        let key_use = KeyUseConfig { history_ms: 3_600_000, history_uses: 5, ..KeyUseConfig::default() };
+        let key_use = KeyUseConfig {
+            history_ms: 3_600_000,
+            history_uses: 5,
+            rotation_overlap_ms: 600_000,
+            ..KeyUseConfig::default()
+        };
         let config = DetectConfig { key_use, ..DetectConfig::default() };
         check_any_way(&config, &text, cut);
     }
