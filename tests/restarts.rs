@@ -39,8 +39,16 @@ pub(crate) fn traffic(events: usize, per_second: u32) -> Vec<(String, String, St
 }
 
 /// Whose alerts stay open: tokens' until somebody has looked, the others' until the day of event time ends.
-const STAY_OPEN: [&str; 6] =
-    ["token_reuse", "secret_exposure", "probing", "key_use", "object_access", "threshold"];
+const STAY_OPEN: [&str; 8] = [
+    "token_reuse",
+    "secret_exposure",
+    "probing",
+    "key_use",
+    "object_access",
+    "threshold",
+    "token_ledger",
+    "admin_change",
+];
 
 /// What a run leaves: rows by place, and alerts by what they are about.
 type Left = (BTreeSet<String>, BTreeSet<String>);

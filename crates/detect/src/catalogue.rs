@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::class::ClassInfo;
 use crate::detectors::{
-    failed_authentication, key_use, object_access, probing, request_spike, secret_exposure, source_health,
-    threshold, token_reuse,
+    admin_change, failed_authentication, key_use, object_access, probing, request_spike, secret_exposure,
+    source_health, threshold, token_ledger, token_reuse,
 };
 use crate::rules::Rules;
 
@@ -110,6 +110,22 @@ pub fn catalogue(rules: impl Into<Rules>) -> Vec<DetectorInfo> {
             reads: "requests that were refused with 400, 403, 404 or 405, and those that no client of a product makes",
             classes: probing::CLASSES.to_vec(),
             parameters: rules.parameters(probing::NAME),
+        },
+        DetectorInfo {
+            name: token_ledger::NAME,
+            version: version(token_ledger::NAME),
+            description: "Session tokens that were presented and never issued, or issued and hardly ever redeemed.",
+            reads: "every session token of a partner that was issued, redeemed or refused",
+            classes: token_ledger::CLASSES.to_vec(),
+            parameters: rules.parameters(token_ledger::NAME),
+        },
+        DetectorInfo {
+            name: admin_change::NAME,
+            version: version(admin_change::NAME),
+            description: "Keys that are made or changed, and rights that are given, from a network or at an hour at which this partner never does.",
+            reads: "what changes keys and rights, by partner",
+            classes: admin_change::CLASSES.to_vec(),
+            parameters: rules.parameters(admin_change::NAME),
         },
     ]
 }

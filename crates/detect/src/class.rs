@@ -28,9 +28,11 @@ pub struct ClassInfo {
 
 /// Id in ATT&CK v18, id in v19, name. The split of Defense Evasion gave the disabling of logs another.
 const TECHNIQUES: &[(&str, &str, &str)] = &[
+    ("T1040", "T1040", "Network Sniffing"),
     ("T1070.006", "T1070.006", "Timestomp"),
     ("T1078", "T1078", "Valid Accounts"),
     ("T1078.004", "T1078.004", "Cloud Accounts"),
+    ("T1098.001", "T1098.001", "Additional Cloud Credentials"),
     ("T1087", "T1087", "Account Discovery"),
     ("T1110", "T1110", "Brute Force"),
     ("T1110.001", "T1110.001", "Password Guessing"),
@@ -43,11 +45,13 @@ const TECHNIQUES: &[(&str, &str, &str)] = &[
     ("T1528", "T1528", "Steal Application Access Token"),
     ("T1539", "T1539", "Steal Web Session Cookie"),
     ("T1550.001", "T1550.001", "Application Access Token"),
+    ("T1557", "T1557", "Adversary-in-the-Middle"),
     ("T1552.001", "T1552.001", "Credentials In Files"),
     ("T1562.008", "T1685.002", "Disable or Modify Cloud Logs"),
     ("T1565.001", "T1565.001", "Stored Data Manipulation"),
     ("T1595.002", "T1595.002", "Vulnerability Scanning"),
     ("T1595.003", "T1595.003", "Wordlist Scanning"),
+    ("T1606", "T1606", "Forge Web Credentials"),
     ("T1659", "T1659", "Content Injection"),
 ];
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use event::Tenant;
 use serde::{Deserialize, Serialize};
 
+use crate::detectors::admin_change::AdminChangeConfig;
 use crate::detectors::failed_authentication::FailedAuthenticationConfig;
 use crate::detectors::key_use::KeyUseConfig;
 use crate::detectors::object_access::ObjectAccessConfig;
@@ -12,6 +13,7 @@ use crate::detectors::probing::ProbingConfig;
 use crate::detectors::request_spike::RequestSpikeConfig;
 use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::threshold::ThresholdConfig;
+use crate::detectors::token_ledger::TokenLedgerConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
 use crate::rules::Parameters;
 
@@ -35,6 +37,10 @@ pub struct DetectConfig {
     pub threshold: ThresholdConfig,
     /// Clients that look for what is not there, or for ways in.
     pub probing: ProbingConfig,
+    /// Session tokens that were never issued, or never redeemed.
+    pub token_ledger: TokenLedgerConfig,
+    /// Keys and rights that are changed from where or when they never are.
+    pub admin_change: AdminChangeConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -55,6 +61,8 @@ impl Default for DetectConfig {
             object_access: ObjectAccessConfig::default(),
             threshold: ThresholdConfig::default(),
             probing: ProbingConfig::default(),
+            token_ledger: TokenLedgerConfig::default(),
+            admin_change: AdminChangeConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -130,7 +138,9 @@ impl DetectConfig {
         self.key_use.validate()?;
         self.object_access.validate()?;
         self.threshold.validate()?;
-        self.probing.validate()
+        self.probing.validate()?;
+        self.token_ledger.validate()?;
+        self.admin_change.validate()
     }
 }
 

@@ -4,11 +4,13 @@ pub mod failed_authentication;
 pub mod key_use;
 pub mod object_access;
 
+pub mod admin_change;
 pub mod probing;
 pub mod request_spike;
 pub mod secret_exposure;
 pub mod source_health;
 pub mod threshold;
+pub mod token_ledger;
 pub mod token_reuse;
 
 use crate::class::ClassInfo;
@@ -16,7 +18,7 @@ use crate::detector::Detector;
 use crate::rules::Rules;
 
 /// Their names.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 11] = [
     token_reuse::NAME,
     failed_authentication::NAME,
     request_spike::NAME,
@@ -26,6 +28,8 @@ pub(crate) const NAMES: [&str; 9] = [
     object_access::NAME,
     threshold::NAME,
     probing::NAME,
+    token_ledger::NAME,
+    admin_change::NAME,
 ];
 
 /// What a detector of this name can find; nothing where there is none.
@@ -40,6 +44,8 @@ pub(crate) fn classes(detector: &str) -> &'static [ClassInfo] {
         object_access::NAME => object_access::CLASSES,
         threshold::NAME => threshold::CLASSES,
         probing::NAME => probing::CLASSES,
+        token_ledger::NAME => token_ledger::CLASSES,
+        admin_change::NAME => admin_change::CLASSES,
         _ => &[],
     }
 }
@@ -56,5 +62,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Detector>> {
         Box::new(object_access::ObjectAccess::new(rules)),
         Box::new(threshold::Threshold::new(rules)),
         Box::new(probing::Probing::new(rules)),
+        Box::new(token_ledger::TokenLedger::new(rules)),
+        Box::new(admin_change::AdminChange::new(rules)),
     ]
 }

@@ -26,6 +26,7 @@ pub(crate) use per_tenant::{Parameters, PerTenant};
 
 use crate::config::DetectConfig;
 use crate::detectors;
+use crate::detectors::admin_change::AdminChangeConfig;
 use crate::detectors::failed_authentication::FailedAuthenticationConfig;
 use crate::detectors::key_use::KeyUseConfig;
 use crate::detectors::object_access::ObjectAccessConfig;
@@ -34,6 +35,7 @@ use crate::detectors::request_spike::RequestSpikeConfig;
 use crate::detectors::secret_exposure::SecretExposureConfig;
 use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::threshold::ThresholdConfig;
+use crate::detectors::token_ledger::TokenLedgerConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
 use file::Files;
 use per_tenant::AnyRules;
@@ -52,6 +54,8 @@ pub struct Rules {
     pub(crate) object_access: PerTenant<ObjectAccessConfig>,
     pub(crate) threshold: PerTenant<ThresholdConfig>,
     pub(crate) probing: PerTenant<ProbingConfig>,
+    pub(crate) token_ledger: PerTenant<TokenLedgerConfig>,
+    pub(crate) admin_change: PerTenant<AdminChangeConfig>,
     /// Those of files.
     examples: Arc<Vec<Example>>,
 }
@@ -73,11 +77,13 @@ impl Rules {
             object_access: files.resolve(&config.object_access)?,
             threshold: files.resolve(&config.threshold)?,
             probing: files.resolve(&config.probing)?,
+            token_ledger: files.resolve(&config.token_ledger)?,
+            admin_change: files.resolve(&config.admin_change)?,
         })
     }
 
     /// The rules of every detector, in the order of [`crate::detectors::all`].
-    fn each(&self) -> [&dyn AnyRules; 9] {
+    fn each(&self) -> [&dyn AnyRules; 11] {
         [
             &self.token_reuse,
             &self.failed_authentication,
@@ -88,6 +94,8 @@ impl Rules {
             &self.object_access,
             &self.threshold,
             &self.probing,
+            &self.token_ledger,
+            &self.admin_change,
         ]
     }
 

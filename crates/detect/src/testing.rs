@@ -108,7 +108,7 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
         _ => {
             o.action = Some(format!("session_token.{verb}").into());
             o.outcome = Some(if verb == "rejected" { "failure" } else { "success" }.into());
-            &[ObservationKind::Token]
+            &[ObservationKind::Token, ObservationKind::TokenOfTenant]
         }
     };
     for field in fields {

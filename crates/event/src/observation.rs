@@ -32,6 +32,9 @@ pub enum ObservationKind {
     /// Something of which many are worth a word; `reason` says what (see [`crate::Signal`]). Key: tenant
     /// and `entity`.
     Signal,
+    /// The same fact about a session token as `Token`, seen from its partner: told of every token of a tenant in
+    /// one place, where what was issued is compared with what is presented. Key: tenant.
+    TokenOfTenant,
 }
 
 impl ObservationKind {
@@ -48,6 +51,7 @@ impl ObservationKind {
             Self::KeyUse => 8,
             Self::Access => 9,
             Self::Signal => 10,
+            Self::TokenOfTenant => 11,
         }
     }
 
@@ -64,6 +68,7 @@ impl ObservationKind {
             8 => Some(Self::KeyUse),
             9 => Some(Self::Access),
             10 => Some(Self::Signal),
+            11 => Some(Self::TokenOfTenant),
             _ => None,
         }
     }

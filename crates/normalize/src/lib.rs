@@ -17,6 +17,7 @@ mod record;
 mod reject;
 mod text;
 mod trace;
+mod transport;
 
 mod carry;
 mod recognise;

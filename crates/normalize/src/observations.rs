@@ -103,6 +103,13 @@ impl Observations {
             observation.ua_family = lent(&row.ua_family);
         }
         self.send(observation, caller);
+        if let Some(replaced) = told.replaced {
+            let (key, action) = (observation.api_key.take(), observation.action.take());
+            observation.api_key = Some(Cow::Borrowed(replaced));
+            observation.action = Some(Cow::Borrowed("api_key.replaced"));
+            self.send(observation, replaced);
+            (observation.api_key, observation.action) = (key, action);
+        }
         (observation.object, observation.object_owner) = (None, None);
         (observation.key_use, observation.src_asn) = (None, None);
         (observation.src_country, observation.ua_family) = (None, None);
@@ -148,10 +155,12 @@ impl Observations {
             observation.action = Some(Cow::Borrowed(action));
         }
         self.send(observation, token);
+        self.send_to_tenant(observation);
         if let Some(next) = &seen.next_token {
             observation.token_fp = Some(Cow::Borrowed(next));
             observation.rehearsal = Some(1);
             self.send(observation, next);
+            self.send_to_tenant(observation);
         }
         (observation.token_fp, observation.token_expires_at, observation.rehearsal) = (None, None, None);
         (observation.end_user_ip, observation.bound_origin) = (None, None);
@@ -160,7 +169,7 @@ impl Observations {
 
     /// What is only worth a word when there is much of it, and secrets that stood where none belongs.
     fn send_others<'r>(&mut self, told: &'r Told<'_>, seen: &'r Seen, observation: &mut Observation<'r>) {
-        if let Some((signal, entity)) = &told.signal {
+        for (signal, entity) in told.signal.iter().chain(&told.transport) {
             let reason = observation.reason.replace(Cow::Borrowed(signal.name()));
             observation.kind = Some(ObservationKind::Signal.code());
             observation.entity = Some(Cow::Borrowed(entity));
@@ -199,6 +208,15 @@ impl Observations {
         let hash = row.raw_hash.filter(|_| seen.precise)?;
         let occurrence = self.occurrences.entry(hash).and_modify(|times| *times += 1).or_insert(0);
         Some(digest(&[topic, b"line", &hash, &occurrence.to_be_bytes()]))
+    }
+
+    /// Tells of a token where all tokens of its tenant are told of.
+    fn send_to_tenant(&mut self, observation: &mut Observation<'_>) {
+        let kind = observation.kind.replace(ObservationKind::TokenOfTenant.code());
+        let tenant = observation.tenant.as_deref().unwrap_or_default();
+        let partition = partition_of(tenant, self.partitions.len() as i32);
+        self.partitions[partition as usize].append(observation);
+        observation.kind = kind;
     }
 
     /// Sends one where its tenant and key belong.

@@ -28,7 +28,7 @@ struct Need {
     partly: Option<(&'static str, &'static str)>,
 }
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 11] = [
     Need {
         detector: "token_reuse",
         last: "token",
@@ -37,6 +37,16 @@ const NEEDS: [Need; 9] = [
         partly: Some((
             "issued IS NULL",
             "no line tells of tokens issued: those that never were cannot be told, nor whose a token is",
+        )),
+    },
+    Need {
+        detector: "token_ledger",
+        last: "issued",
+        missing: "no line tells of tokens issued",
+        learns: Some((1, "less than a day is known: how many tokens are usually redeemed is not")),
+        partly: Some((
+            "redeemed IS NULL",
+            "no line tells of tokens redeemed: whether they are cannot be told",
         )),
     },
     Need {
@@ -97,6 +107,13 @@ const NEEDS: [Need; 9] = [
         learns: None,
         partly: None,
     },
+    Need {
+        detector: "admin_change",
+        last: "changes",
+        missing: "no line tells of keys made or changed, or of rights given",
+        learns: Some((7, "less than a week is known: no network is new yet")),
+        partly: None,
+    },
     Need { detector: "threshold", last: "any", missing: "nothing was ever sent", learns: None, partly: None },
 ];
 
@@ -140,6 +157,7 @@ fn sql() -> String {
     let seen = [
         last("token", "observed LIKE '%token%' AND token_fp IS NOT NULL"),
         last("issued", "action = 'session_token.issued'"),
+        last("redeemed", "action = 'session_token.redeemed'"),
         last(
             "auth",
             "observed LIKE '%auth_by_%' AND coalesce(api_key_id, api_key_fp, user_ref, src_ip) IS NOT NULL",
@@ -153,6 +171,10 @@ fn sql() -> String {
             "object",
             "coalesce(api_key_id, api_key_fp, user_ref) IS NOT NULL AND status IS NOT NULL \
              AND (object_id IS NOT NULL OR route LIKE '%{id}%')",
+        ),
+        last(
+            "changes",
+            "action IN ('api_key.created', 'api_key.rotated') OR owasp_event = 'privilege_permissions_changed'",
         ),
         last("owned", "object_owner IS NOT NULL"),
     ];

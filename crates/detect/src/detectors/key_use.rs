@@ -1,5 +1,5 @@
 //! API keys that are used as they should not be: from where they never were, in a browser, in another
-//! environment, or after they were revoked.
+//! environment, after they were revoked, or long after others came in their place.
 //!
 //! A key that its partner's servers hold shows in few networks, countries and programs, and which these
 //! are is learnt from its own past. What a single use tells is told at once. What needs the past is told
@@ -27,7 +27,7 @@ pub use classes::CLASSES;
 pub use config::KeyUseConfig;
 
 pub(crate) const NAME: &str = "key_use";
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 /// Deliveries of one key that are told apart.
 const DELIVERIES_MAX: usize = 256;

@@ -2,7 +2,8 @@
 //!
 //! Broken object level authorization (OWASP API1:2023) shows in two ways. Somebody walks over ids and is
 //! refused again and again: so many different objects within ten minutes are told, however often one was
-//! asked for. Or somebody is given what is another partner's: once is enough. And where a walk is on, an
+//! asked for. Or somebody is given what is another partner's: once is enough; to ask for a few, of several partners,
+//! is, too. And where a walk is on, an
 //! object that is given between those that were refused is the hole that was looked for.
 //!
 //! What is told belongs to a day of event time, so that every fact belongs to one alert in whatever order
@@ -27,7 +28,7 @@ use call::Call;
 use walk::Account;
 
 pub(crate) const NAME: &str = "object_access";
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 /// Every class.
 pub const CLASSES: &[ClassInfo] = &[PROBE, CROSS_PARTNER];
@@ -45,7 +46,8 @@ pub(super) const PROBE: ClassInfo = ClassInfo {
 pub(super) const CROSS_PARTNER: ClassInfo = ClassInfo {
     class: "authz.cross_partner",
     severity: Severity::Critical,
-    description: "An account of one partner was given an object of another.",
+    description: "An account of one partner was given an object of another; high where it only asked for several, of \
+                  several others, and was refused.",
     techniques: &["T1199"],
     owasp_api: Some("API1"),
     owasp_event: Some("malicious_direct_reference"),
@@ -61,11 +63,21 @@ pub struct ObjectAccessConfig {
     pub forbidden_min: usize,
     /// How many where they are only not found (404), or some of both.
     pub missing_min: usize,
+    /// How many different objects of other partners, all refused, are told ...
+    pub others_objects_min: usize,
+    /// ... where they are of so many partners.
+    pub others_partners_min: usize,
 }
 
 impl Default for ObjectAccessConfig {
     fn default() -> Self {
-        Self { window_ms: 600_000, forbidden_min: 10, missing_min: 30 }
+        Self {
+            window_ms: 600_000,
+            forbidden_min: 10,
+            missing_min: 30,
+            others_objects_min: 3,
+            others_partners_min: 2,
+        }
     }
 }
 
@@ -75,6 +87,8 @@ impl Parameters for ObjectAccessConfig {
     fn validate(&self) -> Result<(), String> {
         in_range("object_access.window_ms", self.window_ms, 60_000, 3_600_000)?;
         in_range("object_access.forbidden_min", self.forbidden_min as i64, 2, 1_000)?;
+        in_range("object_access.others_objects_min", self.others_objects_min as i64, 2, 1_000)?;
+        in_range("object_access.others_partners_min", self.others_partners_min as i64, 1, 1_000)?;
         in_range("object_access.missing_min", self.missing_min as i64, self.forbidden_min as i64, 1_000)
     }
 }

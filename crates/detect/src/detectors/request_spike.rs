@@ -10,6 +10,7 @@
 
 mod baseline;
 mod describe;
+mod lull;
 mod minute;
 mod refusals;
 mod rule;
@@ -31,7 +32,7 @@ use minute::MINUTE_MS;
 use tenant::{Arrival, TenantTraffic};
 
 pub(crate) const NAME: &str = "request_spike";
-const STATE_VERSION: u32 = 3;
+const STATE_VERSION: u32 = 4;
 
 /// Every class.
 pub const CLASSES: &[ClassInfo] = &[
@@ -53,7 +54,18 @@ pub const CLASSES: &[ClassInfo] = &[
         owasp_event: Some("excess_rate_limit_exceeded"),
     },
     RATE_ANOMALY,
+    DROP,
 ];
+
+const DROP: ClassInfo = ClassInfo {
+    class: "traffic.drop",
+    severity: Severity::Medium,
+    description: "Far fewer requests than a tenant has at this hour of the week, for a quarter of an hour: for those who \
+                  run the platform.",
+    techniques: &[],
+    owasp_api: None,
+    owasp_event: None,
+};
 
 const RATE_ANOMALY: ClassInfo = ClassInfo {
     class: "auth.rate_anomaly",
@@ -95,6 +107,10 @@ pub struct RequestSpikeConfig {
     pub refusals_share: f64,
     /// ... and so many times the usual share are an attack on the tenant as a whole.
     pub refusals_ratio: f64,
+    /// No more than so great a share of the least that is usual, for a quarter of an hour, is a lull ...
+    pub drop_share: f64,
+    /// ... where so many a minute are usual.
+    pub drop_median_min: f64,
     /// An episode ends after so long without a bad minute.
     pub episode_gap_ms: i64,
     /// From more endpoints than this at once it is the whole tenant's spike.
@@ -118,6 +134,8 @@ impl Default for RequestSpikeConfig {
             refusals_min: 30,
             refusals_share: 0.2,
             refusals_ratio: 5.0,
+            drop_share: 0.2,
+            drop_median_min: 10.0,
             episode_gap_ms: 1_800_000,
             endpoints_at_once_max: 3,
             endpoints_per_tenant_max: 2_000,
@@ -138,10 +156,14 @@ impl Parameters for RequestSpikeConfig {
             ("cold_floor_ratio", self.cold_floor_ratio),
             ("cold_ratio", self.cold_ratio),
             ("refusals_ratio", self.refusals_ratio),
+            ("drop_median_min", self.drop_median_min),
         ] {
             if !value.is_finite() || value < 1.0 {
                 return Err(format!("{NAME}.{name}: must be at least 1, is {value}"));
             }
+        }
+        if !(0.0..=0.9).contains(&self.drop_share) {
+            return Err(format!("{NAME}.drop_share: must be between 0 and 0.9, is {}", self.drop_share));
         }
         if !(0.01..=1.0).contains(&self.refusals_share) {
             return Err(format!(

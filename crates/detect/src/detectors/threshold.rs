@@ -1,5 +1,6 @@
 //! Things of which one is nothing and many are something: tokens for one user, calls beyond a limit,
-//! webhooks with wrong signatures, frames that a page's policy forbids.
+//! webhooks with wrong signatures, frames that a page's policy forbids, accounts that are locked. Of some one is
+//! enough: a webhook that comes again, a key over a wire that anybody can read.
 //!
 //! So many within a window that slides over event time are told, once a day of event time and key. In
 //! whatever order they come, it is the same days that are told, with the same counts.
@@ -8,7 +9,7 @@ mod config;
 mod describe;
 mod rule;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::{EventTime, Observation, ObservationBatch, ObservationKind, Signal, Tenant};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use crate::keyed::{Kept, SlotId};
 use crate::rows;
 use crate::rules::{PerTenant, Rules};
 use crate::seen::Seen;
+use crate::stable;
 use crate::tally::Tally;
 use crate::telling::Telling;
 use crate::watermark::Watermarks;
@@ -30,10 +32,12 @@ pub use rule::CLASSES;
 use rule::Rule;
 
 pub(crate) const NAME: &str = "threshold";
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 /// Deliveries of one key that are told apart.
 const DELIVERIES_MAX: usize = 1_024;
+/// Accounts of one key that are told apart within its window.
+const ACCOUNTS_MAX: usize = 1_024;
 const SECOND_MS: i64 = 1_000;
 /// How long after its window anything may still come.
 const LATE_MS: i64 = 3_600_000;
@@ -50,6 +54,8 @@ struct Counted {
     seen: Seen,
     /// How often it happened of late, by second.
     times: BTreeMap<EventTime, u32>,
+    /// To whom, where that is what counts.
+    accounts: BTreeSet<(EventTime, u64)>,
     days: BTreeMap<EventTime, Day>,
 }
 
@@ -78,6 +84,13 @@ impl Counted {
             return false;
         }
         *self.times.entry(time.floor(SECOND_MS)).or_default() += 1;
+        if rule.counts_accounts() {
+            let account = o.user_ref.as_deref().map_or_else(|| delivery(o), |user| stable::hash(&[user]));
+            self.accounts.insert((time.floor(SECOND_MS), account));
+            if self.accounts.len() > ACCOUNTS_MAX {
+                self.accounts.pop_first();
+            }
+        }
         let late = time < watermark;
         let day = self.days.entry(day_of(time, watermark)).or_default();
         let witness = std::sync::Arc::new(Witness::new(o, rule.said(o)));
@@ -96,8 +109,14 @@ impl Counted {
     fn measure(&mut self, time: EventTime, watermark: EventTime, rule: Rule) {
         let second = time.floor(SECOND_MS);
         for (&end, _) in self.times.range(second..second + rule.window_ms) {
-            let window = self.times.range(end - rule.window_ms + 1..=end);
-            let count: u64 = window.map(|(_, times)| u64::from(*times)).sum();
+            let start = end - rule.window_ms + 1;
+            let count = match rule.counts_accounts() {
+                true => {
+                    let accounts = self.accounts.range((start, 0)..=(end, u64::MAX));
+                    accounts.map(|(_, account)| account).collect::<BTreeSet<_>>().len() as u64
+                }
+                false => self.times.range(start..=end).map(|(_, times)| u64::from(*times)).sum(),
+            };
             if let Some(day) = self.days.get_mut(&day_of(end, watermark))
                 && count > day.most
             {
@@ -109,7 +128,9 @@ impl Counted {
 
     /// Forgets moments that no window can hold any more, and days that were told to their end.
     fn forget(&mut self, up_to: EventTime, rule: Rule) -> bool {
-        self.times = self.times.split_off(&(up_to - rule.window_ms - LATE_MS));
+        let from = up_to - rule.window_ms - LATE_MS;
+        self.times = self.times.split_off(&from);
+        self.accounts = self.accounts.split_off(&(from, 0));
         self.days.retain(|day, _| up_to < *day + CELL_MS);
         self.times.is_empty() && self.days.is_empty()
     }
@@ -132,11 +153,12 @@ impl Threshold {
     fn take_in(&mut self, o: &Observation<'_>, watermark: EventTime) -> Option<SlotId> {
         let (tenant, time, entity) = (o.tenant.as_deref()?, o.time?, o.entity.as_deref()?);
         let signal = Signal::from_name(o.reason.as_deref()?)?;
+        let rule = self.rules.of(tenant).rule(signal)?;
         let name = rule::key(signal, entity);
         let id = self.book.keys.find_or_insert(tenant, &name, Counted::default)?;
         self.book.keys.touch(id, time);
         let (_, counted) = self.book.keys.get_mut(id)?;
-        let is_news = counted.add(o, time, watermark, self.rules.of(tenant).rule(signal));
+        let is_news = counted.add(o, time, watermark, rule);
         self.book.totals.late += u64::from(time < watermark);
         self.book.totals.duplicates += u64::from(!is_news);
         is_news.then_some(id)

@@ -87,7 +87,7 @@ fn a_wrong_file_names_the_line_and_the_cure() {
         "proving",
         "",
         expect![
-            "rules/proving.toml: file: no detector is named proving; did you mean probing? there are token_reuse, failed_authentication, request_spike, source_health, secret_exposure, key_use, object_access, threshold, probing"
+            "rules/proving.toml: file: no detector is named proving; did you mean probing? there are token_reuse, failed_authentication, request_spike, source_health, secret_exposure, key_use, object_access, threshold, probing, token_ledger, admin_change"
         ],
     );
     refused(
@@ -100,7 +100,7 @@ fn a_wrong_file_names_the_line_and_the_cure() {
         "key_use",
         "\nhistory_mss = 1",
         expect![
-            "rules/key_use.toml:2: history_mss: key_use has no parameter of this name; did you mean history_ms? there are browser_uses_min, history_ms, history_uses, memory_ms, revoked_grace_ms, revoked_uses_min, uses_min"
+            "rules/key_use.toml:2: history_mss: key_use has no parameter of this name; did you mean history_ms? there are browser_uses_min, history_ms, history_uses, memory_ms, revoked_grace_ms, revoked_uses_min, rotation_overlap_ms, uses_min"
         ],
     );
     refused(

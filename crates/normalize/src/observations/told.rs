@@ -11,6 +11,7 @@ use crate::enrich::OUTSIDE_EGRESS;
 use crate::observe::Seen;
 use crate::probe::Probe;
 use crate::signals::signal;
+use crate::transport::transport;
 
 /// A longer id of an object is none.
 const OBJECT_BYTES_MAX: usize = 128;
@@ -23,12 +24,16 @@ pub(super) struct Told<'r> {
     pub(super) caller: Option<(ObservationKind, &'r str)>,
     /// Whether the caller is an API key that its holder used.
     pub(super) is_key_use: bool,
+    /// The API key in whose place the caller has come.
+    pub(super) replaced: Option<&'r str>,
     /// The object that the call was for.
     pub(super) object: Option<&'r str>,
     /// Whether it is a check of a credential that counts for its address.
     pub(super) by_address: bool,
     pub(super) token: Option<&'r str>,
     pub(super) signal: Option<(Signal, Cow<'r, str>)>,
+    /// That it went over a wire that anybody can read.
+    pub(super) transport: Option<(Signal, Cow<'r, str>)>,
     pub(super) probe: Option<Probe>,
     /// The client's address, where it is one.
     pub(super) src_ip: Option<&'r str>,
@@ -58,10 +63,15 @@ impl<'r> Told<'r> {
             request: is_request && row.route.is_some(),
             caller: kind.zip(account),
             is_key_use,
+            replaced: row
+                .object_id
+                .as_deref()
+                .filter(|_| is_key_use && row.action.as_deref() == Some("api_key.rotated")),
             object,
             by_address: yields(ObservationKind::AuthByAddress) && row.src_ip.is_some(),
             token: row.token_fp.as_deref().filter(|_| is_token),
             signal: signal(row, || net(src_ip)),
+            transport: transport(row),
             probe: if is_request && row.src_ip.is_some() { Probe::of(row) } else { None },
             src_ip,
             is_exposed: !seen.exposed.is_empty(),
@@ -74,6 +84,7 @@ impl<'r> Told<'r> {
             || self.by_address
             || self.token.is_some()
             || self.signal.is_some()
+            || self.transport.is_some()
             || self.probe.is_some()
             || self.is_exposed
     }

@@ -18,9 +18,10 @@ fn observed(line: &str) -> Vec<String> {
     seen
 }
 
-/// What is told of events, and not of who sent them.
+/// What is told of events, and not of who sent them; what is told of a token twice, once.
 fn events(batch: &ObservationBatch) -> impl Iterator<Item = Observation<'_>> {
-    batch.rows().filter(|row| row.kind != Some(ObservationKind::Source.code()))
+    let others = [ObservationKind::Source, ObservationKind::TokenOfTenant].map(|kind| Some(kind.code()));
+    batch.rows().filter(move |row| !others.contains(&row.kind))
 }
 
 fn sources(batch: &ObservationBatch) -> Vec<Observation<'_>> {
@@ -30,7 +31,7 @@ fn sources(batch: &ObservationBatch) -> Vec<Observation<'_>> {
 fn told(row: &Observation<'_>) -> String {
     let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().unwrap_or("-").to_owned();
     match ObservationKind::from_code(row.kind.unwrap()).unwrap() {
-        ObservationKind::Token => {
+        ObservationKind::Token | ObservationKind::TokenOfTenant => {
             format!("token {} {} {}", text(&row.action), text(&row.outcome), text(&row.src_net))
         }
         ObservationKind::AuthByAccount => {
@@ -264,7 +265,9 @@ fn every_observation_goes_where_its_key_belongs() {
                     format!("{tenant}\u{1f}{}", row.src_net.unwrap())
                 }
                 ObservationKind::Secret => format!("{tenant}\u{1f}{}", row.reason.unwrap()),
-                ObservationKind::Requests | ObservationKind::Source => tenant.to_owned(),
+                ObservationKind::Requests | ObservationKind::Source | ObservationKind::TokenOfTenant => {
+                    tenant.to_owned()
+                }
             };
             assert_eq!(partition_of(&key, 8), partition as i32);
         }

@@ -54,6 +54,7 @@ async fn a_partner_that_sends_access_logs_only_is_blind_where_nothing_is_to_be_r
     assert_eq!(
         states(&lab, "prt_web").await,
         [
+            "prt_web admin_change blind no line tells of keys made or changed, or of rights given",
             "prt_web failed_authentication armed ",
             "prt_web key_use blind no line names the API key that made a call",
             "prt_web object_access blind no line names both an account and the object that it called for",
@@ -62,6 +63,7 @@ async fn a_partner_that_sends_access_logs_only_is_blind_where_nothing_is_to_be_r
             "prt_web secret_exposure armed ",
             "prt_web source_health armed ",
             "prt_web threshold armed ",
+            "prt_web token_ledger blind no line tells of tokens issued",
             "prt_web token_reuse blind no line names a session token",
         ]
     );
@@ -82,6 +84,7 @@ async fn what_is_new_is_learning_and_what_stopped_is_blind() {
     assert_eq!(
         states(&lab, "prt_new").await,
         [
+            "prt_new admin_change blind no line tells of keys made or changed, or of rights given",
             "prt_new failed_authentication blind nothing that it reads has come for a day",
             "prt_new key_use learning less than a week is known: new places are not told yet",
             "prt_new object_access blind no line names both an account and the object that it called for",
@@ -90,6 +93,7 @@ async fn what_is_new_is_learning_and_what_stopped_is_blind() {
             "prt_new secret_exposure armed ",
             "prt_new source_health armed ",
             "prt_new threshold armed ",
+            "prt_new token_ledger blind no line tells of tokens issued",
             "prt_new token_reuse blind nothing that it reads has come for a day",
         ]
     );

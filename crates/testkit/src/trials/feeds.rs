@@ -10,6 +10,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::attack("clock_ten_minutes_ahead", &["source.clock_skew"], |cast| skewed(cast, 10 * MINUTE_MS))
         .at(Place::Own),
     Kind::attack("webhooks_forged", &["webhook.signature_failed"], |cast| webhooks(cast, 9)).at(Place::Own),
+    Kind::attack("webhook_sent_again", &["webhook.replayed"], replayed).at(Place::Own),
     Kind::attack("page_with_a_foreign_frame", &["csp.violation"], |cast| {
         reports(cast, "https://evil.example", 18)
     })
@@ -61,6 +62,15 @@ fn webhooks(cast: &mut Cast<'_>, count: i64) {
     for n in 0..count {
         let members =
             json!({"endpoint_id": "whe_1", "reason": "bad_signature", "src_ip": cast.address(9, 1)});
+        cast.say(n * 50_000, "webhook.signature_failed", members);
+    }
+}
+
+fn replayed(cast: &mut Cast<'_>) {
+    for n in 0..2 {
+        let members = json!({
+            "endpoint_id": "whe_1", "reason": "timestamp_out_of_tolerance", "src_ip": cast.address(9, 1),
+        });
         cast.say(n * 50_000, "webhook.signature_failed", members);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cast::{BACKEND, BROWSER, Cast, merge};
-use super::{DAY_MS, HOUR_MS, Kind, MINUTE_MS};
+use super::{DAY_MS, HOUR_MS, Kind, MINUTE_MS, Place};
 
 pub(super) const KINDS: &[Kind] = &[
     Kind::attack("key_in_a_new_country", &["key.new_country"], new_country),
@@ -11,9 +11,16 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::attack("key_in_a_browser", &["key.used_in_browser"], in_browser),
     Kind::attack("key_of_the_other_environment", &["key.env_mixup"], wrong_environment),
     Kind::attack("key_accepted_after_revocation", &["key.revoked_use"], revoked),
+    Kind::attack("key_used_long_after_its_rotation", &["key.rotation_overlap"], |cast| overlap(cast, 3)),
+    Kind::attack("key_over_an_old_tls", &["transport.plaintext"], |cast| over_tls(cast, "TLSv1.1")),
+    Kind::attack("keys_made_from_a_new_network", &["identity.admin_change"], |cast| keys_made(cast, 9))
+        .at(Place::Own),
     Kind::attack("key_in_a_url", &["secret.exposed"], in_url),
     Kind::near_miss("key_from_the_next_rack", next_rack),
     Kind::near_miss("key_rotated_with_stragglers", rotated),
+    Kind::near_miss("key_used_until_its_rotation_is_over", |cast| overlap(cast, 0)),
+    Kind::near_miss("key_over_tls_1_2_and_a_redirect", |cast| over_tls(cast, "TLSv1.2")),
+    Kind::near_miss("keys_made_from_the_usual_network", |cast| keys_made(cast, 1)).at(Place::Own),
     Kind::near_miss("token_in_the_embed_url", embed_url),
     Kind::near_miss("key_of_a_new_partner", new_partner),
 ];
@@ -68,7 +75,7 @@ fn next_rack(cast: &mut Cast<'_>) {
 
 /// A key that is new has been nowhere yet.
 fn new_partner(cast: &mut Cast<'_>) {
-    for n in 0..40 {
+    for n in 0..cast.end() / (5 * MINUTE_MS) {
         let place = if n % 2 == 0 { HERE } else { ABROAD };
         call(cast, n * 5 * MINUTE_MS, 1 + n % 2, place);
     }
@@ -128,6 +135,45 @@ fn rotated(cast: &mut Cast<'_>) {
     }
     for n in 0..4 {
         api_request(cast, 10 * MINUTE_MS + n * 40_000, 1, json!({}));
+    }
+}
+
+/// Another key comes in the place of one that is still used so many days later.
+fn overlap(cast: &mut Cast<'_>, days: i64) {
+    let rotated = -days * DAY_MS - 2 * HOUR_MS;
+    let members =
+        json!({"api_key_id": cast.key(2), "previous_api_key_id": cast.key(1), "actor": "support:ana"});
+    cast.say(rotated, "api_key.rotated", members);
+    cast.begin(0);
+    for n in 0..4 {
+        api_request(cast, n * 60_000, 1, json!({}));
+        api_request(cast, n * 60_000 + 9_000, 2, json!({}));
+    }
+}
+
+/// Calls with a key over this version of TLS; whoever begins with http is sent elsewhere.
+fn over_tls(cast: &mut Cast<'_>, version: &str) {
+    for n in 0..4 {
+        let path =
+            json!({"method": "GET", "path": "/v1/catalog", "status": 200, "scheme": "https", "tls": version});
+        api_request(cast, n * 60_000, 1, json!({"http": path}));
+        let redirect = json!({"method": "GET", "path": "/v1/catalog", "status": 301, "scheme": "http"});
+        api_request(cast, n * 60_000 + 9_000, 1, json!({"api_key_id": null, "http": redirect}));
+    }
+}
+
+/// A key a day for a week and more, from one network, and then one from this.
+fn keys_made(cast: &mut Cast<'_>, net: i64) {
+    for n in 0..9 {
+        let members =
+            json!({"api_key_id": cast.key(n), "user_ref": cast.user(1), "src_ip": cast.address(1, 1)});
+        cast.say((n - 9) * DAY_MS + HOUR_MS, "api_key.created", members);
+    }
+    cast.begin(0);
+    for n in 0..2 {
+        let members =
+            json!({"api_key_id": cast.key(20 + n), "user_ref": cast.user(1), "src_ip": cast.address(net, 1)});
+        cast.say(n * 60_000, "api_key.created", members);
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::attack("keys_guessed", &["auth.key_guess"], keys_guessed).also(ELSEWHERE),
     Kind::attack("accounts_guessed_by_one_address", &["auth.bruteforce.address"], by_address).also(ELSEWHERE),
     Kind::attack("logins_from_a_botnet", &["auth.rate_anomaly"], botnet).at(Place::OwnOnce),
+    Kind::attack("accounts_locked_one_after_another", &["auth.lockout_wave"], |cast| locked(cast, 4))
+        .at(Place::Own),
+    Kind::near_miss("account_locked_again_and_again", |cast| locked(cast, 1)).at(Place::Own),
     Kind::near_miss("six_failures_and_then_in", six_failures),
     Kind::near_miss("password_changed_on_a_phone", old_password_on_a_phone),
     Kind::near_miss("monday_in_an_office_behind_nat", monday),
@@ -28,6 +31,14 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::near_miss("job_with_an_expired_key", expired_key),
     Kind::near_miss("two_keys_mistaken", two_keys),
 ];
+
+/// Locks of so many accounts within two hours.
+fn locked(cast: &mut Cast<'_>, accounts: i64) {
+    for n in 0..8 {
+        let members = json!({"user_ref": cast.user(n % accounts)});
+        cast.say(n * 15 * MINUTE_MS, "user.locked", members);
+    }
+}
 
 const HOME: i64 = 1;
 const LAIR: i64 = 9;

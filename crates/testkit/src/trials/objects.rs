@@ -10,11 +10,13 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::attack("objects_walked_and_one_given", &["authz.bola_probe"], walk_with_a_find)
         .also(&["scan.enumeration"]),
     Kind::attack("object_of_another_partner", &["authz.cross_partner"], cross_partner),
+    Kind::attack("objects_of_other_partners_asked_for", &["authz.cross_partner"], |cast| of_others(cast, 2)),
     Kind::attack("paths_guessed", &["scan.enumeration"], enumeration),
     Kind::attack("holes_looked_for", &["scan.probing", "scan.enumeration"], probing),
     Kind::attack("limit_ignored", &["abuse.rate_limit"], rate_limit),
     Kind::near_miss("objects_read_in_order", read_in_order),
     Kind::near_miss("objects_that_were_deleted", deleted),
+    Kind::near_miss("objects_of_one_partner_mistaken", |cast| of_others(cast, 1)),
     Kind::near_miss("crawler_within_bounds", crawler),
     Kind::near_miss("deploy_that_breaks_a_path", broken_deploy),
     Kind::near_miss("limit_met_and_heeded", rate_limit_heeded),
@@ -48,6 +50,18 @@ fn cross_partner(cast: &mut Cast<'_>) {
     });
     cast.say(0, "api.request", members.clone());
     cast.say(30_000, "api.request", members);
+}
+
+/// A handful of objects of so many other partners, all of them refused.
+fn of_others(cast: &mut Cast<'_>, partners: i64) {
+    for n in 0..5 {
+        let members = json!({
+            "api_key_id": cast.key(1), "src_ip": cast.address(1, 1), "user_agent": BACKEND,
+            "object_id": format!("ord_{}", 4_700 + n * 31), "object_owner": format!("prt_other{}", n % partners),
+            "http": {"method": "GET", "path": format!("/v1/orders/ord_{}", 4_700 + n * 31), "status": 403},
+        });
+        cast.say(n * 45_000, "api.request", members);
+    }
 }
 
 /// An export.

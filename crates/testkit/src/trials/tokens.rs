@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cast::{BACKEND, BROWSER, Cast, PHONE, merge};
-use super::{Kind, MINUTE_MS, SECOND_MS};
+use super::{HOUR_MS, Kind, MINUTE_MS, Place, SECOND_MS};
 use crate::traffic::Line;
 
 pub(super) const KINDS: &[Kind] = &[
@@ -19,6 +19,11 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::attack("token_stored", &["token.reuse.same_origin"], stored),
     Kind::attack("tokens_that_are_none", &["token.malformed"], malformed).also(&["auth.rate_anomaly"]),
     Kind::attack("tokens_harvested", &["user.token_flood"], harvested),
+    Kind::attack("tokens_made_up", &["token.never_issued"], made_up).at(Place::Own),
+    Kind::attack("tokens_issued_and_not_redeemed", &["token.issue_without_redeem"], |cast| {
+        redeemed_share(cast, 0)
+    })
+    .at(Place::Own),
     Kind::near_miss("token_used_in_its_last_seconds", last_seconds),
     Kind::near_miss("token_clicked_twice", clicked_twice),
     Kind::near_miss("token_refused_to_a_slow_user", slow_user),
@@ -27,6 +32,8 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::near_miss("tokens_used_on_two_networks", two_networks),
     Kind::near_miss("tokens_of_a_busy_user", busy_user),
     Kind::near_miss("tokens_cut_by_a_mail_program", few_malformed),
+    Kind::near_miss("tokens_issued_moments_after_their_use", issued_after).at(Place::Own),
+    Kind::near_miss("tokens_issued_and_some_not_redeemed", |cast| redeemed_share(cast, 4)).at(Place::Own),
 ];
 
 const HOME: i64 = 1;
@@ -164,6 +171,51 @@ fn malformed(cast: &mut Cast<'_>) {
         });
         cast.say(n * 6_000, "session_token.rejected", members);
     }
+}
+
+/// Tokens are issued and redeemed, one a minute and to the end.
+fn issuing(cast: &mut Cast<'_>, from: i64) {
+    issuing_until(cast, from, cast.end());
+}
+
+fn issuing_until(cast: &mut Cast<'_>, from: i64, until: i64) {
+    for n in from / MINUTE_MS..until / MINUTE_MS {
+        issue(cast, 10_000 + n, n * MINUTE_MS);
+        redeem(cast, 10_000 + n, n * MINUTE_MS + 3_000);
+    }
+}
+
+/// Somebody presents tokens that nobody issued, while others are issued.
+fn made_up(cast: &mut Cast<'_>) {
+    issuing(cast, -HOUR_MS);
+    cast.begin(0);
+    for n in 0..8 {
+        present(cast, n, n * 9_000, (LAIR, PHONE), Some("unknown"), json!({"user_ref": null}));
+    }
+}
+
+/// The pages' clocks are ten seconds behind the issuer's, which does not know its tokens yet when they first come.
+fn issued_after(cast: &mut Cast<'_>) {
+    issuing(cast, -HOUR_MS);
+    cast.begin(0);
+    for n in 0..8 {
+        issue(cast, n, n * 9_000 + 10_000);
+        present(cast, n, n * 9_000, (HOME, BROWSER), Some("unknown"), json!({}));
+    }
+}
+
+/// An hour in which of ten tokens so many are redeemed, after eight in which all were.
+fn redeemed_share(cast: &mut Cast<'_>, of_ten: i64) {
+    let hour = HOUR_MS - cast.start.millis().rem_euclid(HOUR_MS);
+    issuing_until(cast, hour - 8 * HOUR_MS, hour);
+    cast.begin(hour);
+    for n in 0..60 {
+        issue(cast, n, hour + n * MINUTE_MS);
+        if n % 10 < of_ten {
+            redeem(cast, n, hour + n * MINUTE_MS + 3_000);
+        }
+    }
+    issuing(cast, hour + HOUR_MS);
 }
 
 fn harvested(cast: &mut Cast<'_>) {

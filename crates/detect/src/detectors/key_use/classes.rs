@@ -14,6 +14,7 @@ pub(super) enum Class {
     UsedInBrowser,
     EnvMixup,
     RevokedUse,
+    RotationOverlap,
 }
 
 impl Class {
@@ -77,6 +78,14 @@ pub const CLASSES: &[ClassInfo] = &[
         owasp_api: Some("API2"),
         owasp_event: Some("authn_token_reuse"),
     },
+    ClassInfo {
+        class: "key.rotation_overlap",
+        severity: Severity::Low,
+        description: "An API key was still accepted more than a day after another was issued in its place.",
+        techniques: &[],
+        owasp_api: Some("API9"),
+        owasp_event: None,
+    },
 ];
 
 #[cfg(test)]
@@ -92,6 +101,7 @@ mod tests {
             (Class::UsedInBrowser, "key.used_in_browser"),
             (Class::EnvMixup, "key.env_mixup"),
             (Class::RevokedUse, "key.revoked_use"),
+            (Class::RotationOverlap, "key.rotation_overlap"),
         ] {
             assert_eq!(class.info().class, name);
         }

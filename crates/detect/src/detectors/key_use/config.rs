@@ -22,6 +22,8 @@ pub struct KeyUseConfig {
     pub revoked_grace_ms: i64,
     /// How many refused uses of a revoked key on one day are worth more than a note.
     pub revoked_uses_min: u64,
+    /// How long after another came in its place a key may still be used: a day, within which a deployment is over.
+    pub rotation_overlap_ms: i64,
     /// After how long without a use a place, or a key, is forgotten.
     pub memory_ms: i64,
 }
@@ -35,6 +37,7 @@ impl Default for KeyUseConfig {
             browser_uses_min: 3,
             revoked_grace_ms: 300_000,
             revoked_uses_min: 10,
+            rotation_overlap_ms: 86_400_000,
             memory_ms: 30 * 86_400_000,
         }
     }
@@ -50,6 +53,7 @@ impl Parameters for KeyUseConfig {
         in_range("key_use.browser_uses_min", self.browser_uses_min as i64, 1, 100_000)?;
         in_range("key_use.revoked_grace_ms", self.revoked_grace_ms, 0, 86_400_000)?;
         in_range("key_use.revoked_uses_min", self.revoked_uses_min as i64, 1, 1_000_000)?;
+        in_range("key_use.rotation_overlap_ms", self.rotation_overlap_ms, 600_000, 90 * 86_400_000)?;
         in_range("key_use.memory_ms", self.memory_ms, 2 * 86_400_000, 400 * 86_400_000)
     }
 }

@@ -69,6 +69,15 @@ pub(super) fn daily(
                 finding.accepted
             ),
         ),
+        Class::RotationOverlap => (
+            format!("key {name} is still used although it was rotated"),
+            format!(
+                "Another API key came in the place of {name}, and more than {} later {uses} of the old one on this day \
+                 were accepted{from}. Some client was forgotten: the addresses say which. Change it, then revoke the old \
+                 key; as long as both work, whoever has the old one gets in.",
+                text::duration(config.rotation_overlap_ms),
+            ),
+        ),
         _ if finding.accepted > 0 => (
             format!("key {name} is accepted although it was revoked"),
             format!(

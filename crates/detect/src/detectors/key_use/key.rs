@@ -39,6 +39,8 @@ const BROWSERS: [&str; 14] = [
 /// What happens to keys begins with this.
 const OF_KEYS: &str = "api_key.";
 const REVOKED: &str = "api_key.revoked";
+/// What normalization tells of the key in whose place another has come.
+const REPLACED: &str = "api_key.replaced";
 
 /// So many uses wait until what they mean is certain; of more, what is known then has to do.
 const UNSURE_MAX: usize = 512;
@@ -51,6 +53,8 @@ pub(super) struct Use {
     pub(super) accepted: bool,
     /// It was revoked, not used.
     revokes: bool,
+    /// Another came in its place; it was not used.
+    replaces: bool,
     reason: Option<Box<str>>,
     env: Option<Box<str>>,
     pub(super) country: Option<Box<str>>,
@@ -70,13 +74,13 @@ impl Use {
     /// Whether an observation tells of a use. That a key was made, or changed, is none.
     pub(super) fn is_one(o: &Observation<'_>) -> bool {
         let action = o.action.as_deref().unwrap_or_default();
-        !action.starts_with(OF_KEYS) || matches!(action, REVOKED | "api_key.auth_failed")
+        !action.starts_with(OF_KEYS) || matches!(action, REVOKED | REPLACED | "api_key.auth_failed")
     }
 
     /// What an observation tells.
     pub(super) fn new(o: &Observation<'_>, time: EventTime, watermark: EventTime) -> Self {
         let action = o.action.as_deref().unwrap_or("use");
-        let revokes = action == REVOKED;
+        let (revokes, replaces) = (action == REVOKED, action == REPLACED);
         let reason = o.reason.as_deref();
         let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(Box::from);
         let outcome = o.outcome.as_deref().unwrap_or_default();
@@ -84,8 +88,9 @@ impl Use {
         Self {
             witness: Arc::new(Witness::new(o, format!("{action} {outcome} {}", reason.unwrap_or_default()))),
             ingested_at: o.ingest_time.unwrap_or_default(),
-            accepted: outcome == "success" && !revokes,
+            accepted: outcome == "success" && !revokes && !replaces,
             revokes,
+            replaces,
             reason: text(&o.reason),
             env: text(&o.env),
             country: text(&o.src_country),
@@ -136,6 +141,8 @@ pub(super) struct ApiKey {
     since: BTreeMap<EventTime, u32>,
     last: EventTime,
     revoked_at: Option<EventTime>,
+    /// When another came in its place.
+    replaced_at: Option<EventTime>,
     places: Places,
     /// Accepted uses of which it is not certain yet what they mean.
     unsure: Vec<Use>,
@@ -177,6 +184,7 @@ impl ApiKey {
             && !is_by_browser(o)
             && self.uses >= config.history_uses
             && self.revoked_at.is_none()
+            && self.replaced_at.is_none()
             && watermark >= time - config.revoked_grace_ms;
         if !is_plain || !is_of_home || (o.key_use != Some(DECLARED) && !self.places.knows(o, time)) {
             return false;
@@ -190,6 +198,10 @@ impl ApiKey {
         self.last = self.last.max(found.time());
         if found.revokes {
             self.revoked_at = Some(self.revoked_at.map_or(found.time(), |known| known.min(found.time())));
+            return;
+        }
+        if found.replaces {
+            self.replaced_at = Some(self.replaced_at.map_or(found.time(), |known| known.min(found.time())));
             return;
         }
         if found.by_browser {
@@ -244,6 +256,8 @@ impl ApiKey {
         }
         if self.revoked_at.is_some_and(|revoked_at| revoked_at <= allowed) {
             self.finding(Class::RevokedUse, found);
+        } else if self.replaced_at.is_some_and(|at| at + config.rotation_overlap_ms <= found.time()) {
+            self.finding(Class::RotationOverlap, found);
         }
         if let (Some((_, home)), Some(env)) = (&self.home, &found.env)
             && home != env

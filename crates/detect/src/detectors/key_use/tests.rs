@@ -11,6 +11,22 @@ const PAST: &str = "00:00:00 used api_key=k1 env=production src_ip=203.0.113.7 c
      00:30:00 used api_key=k1 env=production src_ip=203.0.112.7 country=DE asn=64500 agent=acme-backend x120 every 7200s";
 
 #[test]
+fn a_key_that_is_used_more_than_a_day_after_it_was_rotated_is_told_each_day_and_one_within_it_is_not() {
+    check(
+        "09:00:00 used api_key=key_1 x10 every 60s
+         09:10:00 used action=api_key.replaced api_key=key_1
+         09:12:00 used api_key=key_1 x20 every 3600s
+         +1d 09:05:00 used api_key=key_1
+         +1d 09:20:00 used api_key=key_1 x3 every 3600s
+         +2d 10:00:00 used api_key=key_1",
+        expect![[r#"
+            key.rotation_overlap low key_1 count=3 09:20:00 to 11:20:00
+            key.rotation_overlap low key_1 count=1 10:00:00 to 10:00:00
+        "#]],
+    );
+}
+
+#[test]
 fn a_country_that_a_key_was_never_used_from_is_told_once_and_covers_what_lies_in_it() {
     check(
         &format!(
@@ -198,7 +214,7 @@ fn while_event_time_stands_still_a_busy_key_takes_no_more_memory() {
 
 /// Uses of few keys from few places, within hours, of which one more or less often decides.
 fn uses() -> impl Strategy<Value = String> {
-    let line = (0..9_u8, 0..20_000_i64, 1..9_i64, prop_oneof![1..90_i64, 1_000..4_000_i64], 0..3_u8);
+    let line = (0..10_u8, 0..20_000_i64, 1..9_i64, prop_oneof![1..90_i64, 1_000..4_000_i64], 0..3_u8);
     let lines = proptest::collection::vec(line, 1..24);
     lines.prop_map(|lines| {
         let line = |(kind, start, times, every, n): (u8, i64, i64, i64, u8)| {
@@ -211,6 +227,7 @@ fn uses() -> impl Strategy<Value = String> {
                 5 => "action=api_key.revoked".to_owned(),
                 6 => "outcome=failure reason=revoked_key".to_owned(),
                 7 => "outcome=failure reason=wrong_env env=sandbox".to_owned(),
+                8 => "action=api_key.replaced".to_owned(),
                 _ => "env=production".to_owned(),
             };
             let clock = format!("{:02}:{:02}:{:02}", start / 3_600 + 18, start / 60 % 60, start % 60);
@@ -227,7 +244,12 @@ proptest! {
     fn the_same_uses_end_in_the_same_alerts(
         text in uses(), cut in cuts(),
     ) {
-        let key_use = KeyUseConfig { history_ms: 3_600_000, history_uses: 5, ..KeyUseConfig::default() };
+        let key_use = KeyUseConfig {
+            history_ms: 3_600_000,
+            history_uses: 5,
+            rotation_overlap_ms: 600_000,
+            ..KeyUseConfig::default()
+        };
         let config = DetectConfig { key_use, ..DetectConfig::default() };
         check_any_way(&config, &text, cut);
     }

@@ -42,6 +42,8 @@ pub(super) struct Fact {
     pub(super) object: u64,
     /// A hash of the route and of the object's name without its number.
     pub(super) kind: u64,
+    /// A hash of the partner whose it is, where that is another.
+    pub(super) owner: Option<u64>,
     /// The number at the end of the object's name.
     pub(super) number: Option<u64>,
     pub(super) day: EventTime,
@@ -83,6 +85,7 @@ impl Call {
             answer,
             object: stable::hash(&[route, object]),
             kind: stable::hash(&[route, name]),
+            owner: o.object_owner.as_deref().filter(|_| is_anothers).map(|owner| stable::hash(&[owner])),
             number: number.parse().ok(),
             day,
             is_found: false,

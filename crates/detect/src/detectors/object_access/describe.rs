@@ -31,7 +31,11 @@ fn class(what: What) -> &'static ClassInfo {
 
 /// How bad it is.
 pub(super) fn severity(what: What, day: &Day) -> Severity {
-    if what == What::Walk && !day.given.is_empty() { Severity::Critical } else { class(what).severity }
+    match what {
+        What::Walk if !day.given.is_empty() => Severity::Critical,
+        What::Another if day.given.is_empty() => Severity::High,
+        _ => class(what).severity,
+    }
 }
 
 /// The alert of an account's day.
@@ -79,6 +83,14 @@ pub(super) fn alert(
                 plural(day.objects.len() as u64, "different object"),
             ),
         ),
+        What::Another if day.given.is_empty() => (
+            format!("{}: {said} {name} asks for objects of other partners", key.tenant),
+            format!(
+                "{said} {name} asked for {} on this day that the log says are other partners', and was refused. It knows \
+                 ids that it should not: ask the partner what it does, and where it has them from.",
+                plural(day.refused.len() as u64, "object"),
+            ),
+        ),
         What::Another => (
             format!("{}: {said} {name} was given {given} of another partner", key.tenant),
             format!(
@@ -94,6 +106,7 @@ pub(super) fn alert(
     alert.count = day.tally.count;
     (alert.observed, alert.threshold) = match what {
         What::Walk => (day.objects.len() as f64, config.forbidden_min as f64),
+        What::Another if day.given.is_empty() => (day.refused.len() as f64, config.others_objects_min as f64),
         What::Another => (day.given.len() as f64, 1.0),
     };
     alert.parameters = parameters(config);
@@ -101,6 +114,7 @@ pub(super) fn alert(
         ("objects".to_owned(), json!(day.objects.len())),
         ("forbidden".to_owned(), json!(day.forbidden)),
         ("given".to_owned(), json!(day.given.len())),
+        ("refused_of_others".to_owned(), json!(day.refused.len())),
     ]);
     alert.evidence = day.tally.evidence();
     let condition = format!("{column} = {} AND status IN (200, 403, 404)", text::sql(account));

@@ -59,6 +59,20 @@ fn another_partners_object_that_is_given_is_critical_at_once() {
 }
 
 #[test]
+fn three_objects_of_two_other_partners_are_high_though_all_were_refused_and_three_of_one_are_not() {
+    check(
+        "09:00:00 called user_ref=a object=o{n} owner=prt_globex status=403 x2 every 60s
+         09:04:00 called user_ref=a object=p1 owner=prt_initech status=404
+         09:00:00 called user_ref=b object=o{n} owner=prt_globex status=403 x5 every 60s
+         09:00:00 called user_ref=c object=o{n} owner=prt_globex status=403 x2 every 60s
+         09:12:00 called user_ref=c object=p1 owner=prt_initech status=404",
+        expect![[r#"
+            authz.cross_partner high page a count=3 09:00:00 to 09:04:00
+        "#]],
+    );
+}
+
+#[test]
 fn a_walk_is_told_with_the_tenth_object() {
     let mut bench = Bench::new(&DetectConfig::default());
     for (n, fact) in
@@ -89,7 +103,7 @@ fn a_day_of_very_many_objects_takes_no_more_memory_and_says_that_it_is_counted_r
 }
 
 fn calls() -> impl Strategy<Value = String> {
-    let line = (0..6_u8, 0..9_000_i64, 1..9_i64, prop_oneof![1..60_i64, 200..900_i64], 0..3_u8);
+    let line = (0..8_u8, 0..9_000_i64, 1..9_i64, prop_oneof![1..60_i64, 200..900_i64], 0..3_u8);
     let lines = proptest::collection::vec(line, 1..20);
     lines.prop_map(|lines| {
         let line = |(kind, start, times, every, n): (u8, i64, i64, i64, u8)| {
@@ -98,7 +112,8 @@ fn calls() -> impl Strategy<Value = String> {
                 2 => format!("object=o{n}{{n}} status=404"),
                 3 => format!("object=o{n}4 status=200"),
                 4 => format!("object=o{{n}}{n} status=200"),
-                _ => format!("object=p{n} status=200 owner=prt_{n}"),
+                5 => format!("object=p{n} status=200 owner=prt_{n}"),
+                _ => format!("object=q{n}{{n}} status=403 owner=prt_{n}"),
             };
             let clock = format!("{:02}:{:02}:{:02}", start / 3_600 + 21, start / 60 % 60, start % 60);
             format!("{clock} called user_ref=u{} {what} x{times} every {every}s\n", n % 2)

@@ -36,6 +36,8 @@ pub(super) struct Day {
     pub(super) forbidden: u64,
     /// Objects that were given and should not have been.
     pub(super) given: BTreeSet<u64>,
+    /// Objects of other partners that were asked for and refused.
+    pub(super) refused: BTreeSet<u64>,
     /// Whether it is plain that there is something to tell.
     is_plain: bool,
     pub(super) ingested_at: EventTime,
@@ -82,6 +84,11 @@ impl Account {
                 day.add(&call);
                 keep(&mut day.objects, call.fact.object);
                 day.forbidden += u64::from(call.fact.answer == Answer::Forbidden);
+                if call.fact.owner.is_some() {
+                    let day = self.days.entry((What::Another, call.day)).or_default();
+                    day.add(&call);
+                    keep(&mut day.refused, call.fact.object);
+                }
                 insert(&mut self.refused, at, call.fact, REFUSED_MAX);
                 self.judge(at.0, config);
             }
@@ -106,24 +113,35 @@ impl Account {
         for ((end, delivery), day) in ends {
             let window = self.refused.range((end - config.window_ms, 0)..=(end, delivery));
             let (mut forbidden, mut all) = (BTreeSet::new(), BTreeSet::new());
+            let (mut of_others, mut others) = (BTreeSet::new(), BTreeSet::new());
             for fact in window.map(|(_, fact)| fact) {
                 all.insert(fact.object);
                 if fact.answer == Answer::Forbidden {
                     forbidden.insert(fact.object);
                 }
-            }
-            if (forbidden.len() >= config.forbidden_min || all.len() >= config.missing_min)
-                && let Some(day) = self.days.get_mut(&(What::Walk, day))
-            {
-                if !day.is_plain {
-                    day.told.has_news();
+                if let Some(owner) = fact.owner {
+                    of_others.insert(fact.object);
+                    others.insert(owner);
                 }
-                day.is_plain = true;
+            }
+            if of_others.len() >= config.others_objects_min && others.len() >= config.others_partners_min {
+                self.note_plain((What::Another, day));
+            }
+            if forbidden.len() >= config.forbidden_min || all.len() >= config.missing_min {
+                self.note_plain((What::Walk, day));
             }
         }
         let near = self.given.range((time - config.window_ms, 0)..until).map(|(at, _)| *at);
         for at in near.collect::<Vec<_>>() {
             self.find(at, config);
+        }
+    }
+
+    /// There is something to tell of a day.
+    fn note_plain(&mut self, of: (What, EventTime)) {
+        if let Some(day) = self.days.get_mut(&of).filter(|day| !day.is_plain) {
+            day.told.has_news();
+            day.is_plain = true;
         }
     }
 

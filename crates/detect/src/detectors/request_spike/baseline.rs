@@ -135,6 +135,16 @@ impl Baseline {
         })
     }
 
+    /// The least that is usual at this hour of the week, an hour more or less, where all three are known.
+    pub(super) fn least_of_hour_of_week(&self, now: EventTime, zone_offset_ms: i64) -> Option<f64> {
+        let hour = hour_of_week(now, zone_offset_ms);
+        let near = [hour + HOURS_OF_WEEK - 1, hour, hour + 1];
+        near.into_iter().try_fold(f64::INFINITY, |least, hour| {
+            let slot = self.slots.get(hour % HOURS_OF_WEEK).filter(|slot| slot.weeks > 0)?;
+            Some(least.min(f64::from(slot.median)))
+        })
+    }
+
     /// One hour of the day over all the days that had it.
     fn mean_of_days(&self, hour_of_day: usize) -> Option<Slot> {
         let days: Vec<_> =

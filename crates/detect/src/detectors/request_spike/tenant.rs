@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Setting;
 use super::baseline::{DAY_MS, HOUR_MS};
 use super::describe::{Subject, describe};
+use super::lull::Lull;
 use super::minute::{Endpoint, MINUTE_MS, Minute};
 use super::refusals::Refusals;
 use super::series::{Series, Spike};
@@ -37,6 +38,7 @@ pub(super) struct TenantTraffic {
     endpoints: BTreeMap<Endpoint, Series>,
     whole: Series,
     refusals: Refusals,
+    lull: Lull,
     /// Minutes that got rows since floods were last looked for.
     touched: BTreeSet<EventTime>,
     open_endpoints: BTreeSet<Endpoint>,
@@ -112,6 +114,7 @@ impl TenantTraffic {
         self.active_hours = self.active_hours.split_off(&(minute.floor(HOUR_MS) - 7 * DAY_MS));
         let total = requests.total();
         alerts.extend(self.refusals.close_minute(minute, total.clone(), setting));
+        alerts.extend(self.lull.close_minute(minute, &total, &self.whole.history, setting));
         self.whole.close_whole_minute(minute, total, setting);
         let mut bad = Vec::new();
         let mut excess_by_route: Vec<(Box<str>, f64)> = Vec::new();
@@ -182,6 +185,7 @@ impl TenantTraffic {
 
     fn end_episodes(&mut self, closed_to: EventTime, setting: Setting<'_>, alerts: &mut AlertChanges) {
         alerts.extend(self.refusals.end(closed_to, setting));
+        alerts.extend(self.lull.end(closed_to, setting));
         let gap_ms = setting.config.episode_gap_ms;
         if let Some(spike) = self.whole.take_over(closed_to, gap_ms) {
             tell_spike(&mut self.whole, &spike, None, false, closed_to, setting, alerts);
@@ -233,7 +237,7 @@ impl TenantTraffic {
     }
 
     pub(super) fn open_episodes(&self) -> u64 {
-        let others = [self.whole.open.is_some(), self.refusals.is_open()];
+        let others = [self.whole.open.is_some(), self.refusals.is_open(), self.lull.is_open()];
         (self.open_endpoints.len() + others.iter().filter(|open| **open).count()) as u64
     }
 }

@@ -18,6 +18,40 @@ fn contract(rate: f64) -> DetectConfig {
 }
 
 #[test]
+fn a_quarter_of_an_hour_with_a_fifth_of_the_usual_requests_is_a_lull_and_ten_minutes_are_not() {
+    let past = days(15, 60);
+    check(
+        &format!(
+            "{past}+15d 00:00:00 requests route=/v1/sessions count=60 x240 every 60s
+             +15d 04:00:00 requests route=/v1/sessions count=9 x10 every 60s
+             +15d 04:10:00 requests route=/v1/sessions count=60 x110 every 60s
+             +15d 06:00:00 requests route=/v1/sessions count=9 x20 every 60s
+             +15d 06:20:00 requests route=/v1/sessions count=60 x60 every 60s"
+        ),
+        expect![[r#"
+            traffic.drop medium prt_acme count=180 06:00:00 to 06:19:00
+        "#]],
+    );
+}
+
+#[test]
+fn a_silence_and_a_new_partners_lull_are_no_drop() {
+    check(
+        &format!(
+            "{}+15d 00:00:00 requests route=/v1/sessions count=60 x60 every 60s
+             +15d 01:30:00 requests route=/v1/sessions count=5
+             +15d 01:31:00 requests route=/v1/sessions count=60 x60 every 60s",
+            days(15, 60)
+        ),
+        expect![""],
+    );
+    check(
+        &format!("{}+3d 00:00:00 requests route=/v1/sessions count=5 x60 every 60s", days(3, 60)),
+        expect![""],
+    );
+}
+
+#[test]
 fn after_hours_of_history_three_bad_minutes_of_five_are_a_spike() {
     check(
         "00:00:00 requests route=/v1/sessions count=30 x180 every 60s

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{Alert, EventTime, Severity, Signal};
+use event::{Alert, EventTime, LogTopic, Severity, Signal};
 use serde_json::json;
 
 use super::rule::{self, Rule};
@@ -12,6 +12,10 @@ use crate::episode::EpisodeId;
 use crate::keyed::Key;
 use crate::text::{self, word};
 
+/// What a call is that anybody can read on its way, about.
+const PLAIN: &str = "(scheme = 'http' OR tls_version NOT IN ('TLSv1.2', 'TLSv1.3'))";
+/// What alerts of calls without an accepted credential are known by.
+const PLAIN_CALL: &str = "transport.plaintext.call";
 /// So many times as many refused calls as are told of are worse.
 const MUCH_WORSE: u64 = 10;
 
@@ -19,6 +23,7 @@ const MUCH_WORSE: u64 = 10;
 pub(super) fn severity(rule: Rule, day: &Day) -> Severity {
     match rule.signal {
         _ if !day.is_real => Severity::Low,
+        Signal::PlainCall => Severity::Low,
         Signal::RateLimited if day.most >= MUCH_WORSE * rule.count => Severity::Medium,
         _ => rule.info().severity,
     }
@@ -29,18 +34,19 @@ pub(super) fn alert(key: &Key, rule: Rule, start: EventTime, day: &Day, is_open:
     let (info, entity) = (rule.info(), rule::entity(&key.name));
     let label = EpisodeId { cell: start, ordinal: 0 }.label();
     let entity_type = match rule.signal {
-        Signal::WebhookSignature | Signal::CspViolation => "feed",
+        Signal::WebhookSignature | Signal::CspViolation | Signal::WebhookReplayed | Signal::PlainCall => {
+            "feed"
+        }
         Signal::TokenIssued => "user",
         Signal::RateLimited => "caller",
+        Signal::AccountLocked | Signal::AdminChange => "partner",
+        Signal::PlainCredential if entity.starts_with(LogTopic::PREFIX) => "feed",
+        Signal::PlainCredential => "api_key",
     };
-    let subject = Subject {
-        detector: NAME,
-        tenant: &key.tenant,
-        family: info.class,
-        entity_type,
-        entity,
-        episode: Some(&label),
-    };
+    // A feed may have both: calls whose tokens were accepted, and others.
+    let family = if rule.signal == Signal::PlainCall { PLAIN_CALL } else { info.class };
+    let subject =
+        Subject { detector: NAME, tenant: &key.tenant, family, entity_type, entity, episode: Some(&label) };
     let mut alert = subject.alert(info, severity(rule, day));
     let (who, most, within) = (word(entity), day.most, text::duration(rule.window_ms));
     let (title, description) = said(rule.signal, &who, most, &within);
@@ -98,6 +104,38 @@ fn said(signal: Signal, who: &str, most: u64, within: &str) -> (String, String) 
                  it is told to has far fewer: have it mended, or block it where it does nothing else."
             ),
         ),
+        Signal::AccountLocked => (
+            format!("{most} accounts are locked"),
+            format!(
+                "{most} different accounts were locked within {within} because logins failed. One is forgetful; of \
+                 several somebody tries passwords. See from where the failures before the locks came, and whether any \
+                 login from there succeeded, before unlocking them."
+            ),
+        ),
+        Signal::WebhookReplayed => (
+            format!("webhooks of {who} are sent again"),
+            format!(
+                "{most} webhooks within {within} had a good signature and a stamp that is too old. Somebody who has seen \
+                 them sends them again: see from which address, and whether what they ask for was done twice. If all of \
+                 them are late, the receiver's clock is wrong or the sender's queue is stuck."
+            ),
+        ),
+        Signal::PlainCredential => (
+            format!("{who} is given away over an unencrypted wire"),
+            format!(
+                "{most} calls within {within} that carried the credential of {who} were accepted over http, or over TLS \
+                 before 1.2. Anybody on the way may have it: have the client use https, replace the credential, and \
+                 refuse such calls at the edge."
+            ),
+        ),
+        Signal::PlainCall | Signal::AdminChange => (
+            format!("{who} takes calls over an unencrypted wire"),
+            format!(
+                "{most} calls within {within} that name a user or carry a credential came over http, or over TLS before \
+                 1.2. Redirect to https before anything is asked for, and have the clients changed that still begin \
+                 with http."
+            ),
+        ),
     }
 }
 
@@ -106,6 +144,16 @@ fn condition(signal: Signal, entity: &str) -> String {
     match signal {
         Signal::WebhookSignature => format!("kafka_topic = {entity} AND action = 'webhook.signature_failed'"),
         Signal::CspViolation => format!("kafka_topic = {entity} AND action = 'csp.violation'"),
+        Signal::AccountLocked | Signal::AdminChange => {
+            "(action = 'login.blocked_account' OR owasp_event = 'authn_login_lock')".to_owned()
+        }
+        Signal::WebhookReplayed => {
+            format!("kafka_topic = {entity} AND action = 'webhook.signature_failed'")
+        }
+        Signal::PlainCredential => {
+            format!("coalesce(api_key_id, api_key_fp, kafka_topic) = {entity} AND {PLAIN}")
+        }
+        Signal::PlainCall => format!("kafka_topic = {entity} AND {PLAIN}"),
         Signal::TokenIssued => format!("user_ref = {entity} AND action = 'session_token.issued'"),
         Signal::RateLimited => {
             let caller = match is_network {

@@ -13,7 +13,7 @@ pub(super) struct Rule {
     pub(super) window_ms: i64,
 }
 
-/// Every class, in the order of the signals.
+/// Every class.
 pub const CLASSES: &[ClassInfo] = &[
     ClassInfo {
         class: "webhook.signature_failed",
@@ -49,11 +49,53 @@ pub const CLASSES: &[ClassInfo] = &[
         owasp_api: Some("API4"),
         owasp_event: Some("excess_rate_limit_exceeded"),
     },
+    ClassInfo {
+        class: "auth.lockout_wave",
+        severity: Severity::Medium,
+        description: "Several accounts of one partner were locked for failed logins within hours: somebody tries a list \
+                      on them, slowly enough for every other rule.",
+        techniques: &["T1110"],
+        owasp_api: Some("API2"),
+        owasp_event: Some("authn_login_lock"),
+    },
+    ClassInfo {
+        class: "webhook.replayed",
+        severity: Severity::High,
+        description: "A webhook had a good signature and a stamp that is too old: somebody sends again what was sent \
+                      before.",
+        techniques: &["T1565.001", "T1557"],
+        owasp_api: Some("API10"),
+        owasp_event: Some("input_validation_fail"),
+    },
+    ClassInfo {
+        class: "transport.plaintext",
+        severity: Severity::High,
+        description: "A call with an API key or a token that was accepted went over http, or over TLS before 1.2: anybody \
+                      on the way could read the credential. Low where it was not accepted, or only the user is named.",
+        techniques: &["T1040", "T1557"],
+        owasp_api: Some("API8"),
+        owasp_event: None,
+    },
 ];
 
 impl Rule {
     pub(super) fn info(self) -> &'static ClassInfo {
-        &CLASSES[self.signal as usize]
+        let place = match self.signal {
+            Signal::WebhookSignature => 0,
+            Signal::CspViolation => 1,
+            Signal::TokenIssued => 2,
+            Signal::RateLimited => 3,
+            Signal::AccountLocked => 4,
+            Signal::WebhookReplayed => 5,
+            Signal::PlainCredential | Signal::PlainCall | Signal::AdminChange => 6,
+        };
+        &CLASSES[place]
+    }
+
+    /// Whether different accounts are counted, and not how often. Several controllers tell of one lock, and a
+    /// job with an old password locks its account again and again.
+    pub(super) fn counts_accounts(self) -> bool {
+        self.signal == Signal::AccountLocked
     }
 
     /// What happened, for the evidence.
@@ -65,6 +107,12 @@ impl Rule {
             (Signal::CspViolation, None) => "policy stopped a load".to_owned(),
             (Signal::TokenIssued, _) => "session token issued".to_owned(),
             (Signal::RateLimited, _) => "refused for too many calls".to_owned(),
+            (Signal::AccountLocked, _) => "account locked".to_owned(),
+            (Signal::WebhookReplayed, _) => "webhook with a stamp that is too old refused".to_owned(),
+            (Signal::PlainCredential, _) => "accepted over a wire that anybody can read".to_owned(),
+            (Signal::PlainCall | Signal::AdminChange, _) => {
+                "called over a wire that anybody can read".to_owned()
+            }
         }
     }
 }
@@ -84,7 +132,7 @@ pub(super) fn entity(key: &str) -> &str {
 
 /// The rule that a key is counted by.
 pub(super) fn of(key: &str, config: &ThresholdConfig) -> Option<Rule> {
-    Signal::from_name(key.split_once(BETWEEN)?.0).map(|signal| config.rule(signal))
+    config.rule(Signal::from_name(key.split_once(BETWEEN)?.0)?)
 }
 
 #[cfg(test)]
@@ -93,10 +141,21 @@ mod tests {
 
     #[test]
     fn a_signal_has_its_own_class() {
-        let classes = Signal::ALL.map(|signal| ThresholdConfig::default().rule(signal).info().class);
+        let config = ThresholdConfig::default();
+        let rules = Signal::ALL.into_iter().filter_map(|signal| config.rule(signal));
+        let classes: Vec<_> = rules.map(|rule| rule.info().class).collect();
         assert_eq!(
             classes,
-            ["webhook.signature_failed", "csp.violation", "user.token_flood", "abuse.rate_limit"]
+            [
+                "webhook.signature_failed",
+                "csp.violation",
+                "user.token_flood",
+                "abuse.rate_limit",
+                "auth.lockout_wave",
+                "webhook.replayed",
+                "transport.plaintext",
+                "transport.plaintext",
+            ]
         );
     }
 }

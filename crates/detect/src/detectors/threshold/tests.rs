@@ -78,15 +78,49 @@ fn a_signal_of_a_newer_version_is_left_alone() {
     check("09:00:00 signal reason=mood entity=f x100 every 1s", expect![""]);
 }
 
+#[test]
+fn three_accounts_that_are_locked_within_three_hours_are_a_wave_and_one_that_is_again_and_again_is_not() {
+    check(
+        "09:00:00 signal reason=account_locked entity=prt_acme user_ref=u{n} x3 every 3600s
+         09:00:00 signal reason=account_locked entity=prt_b tenant=prt_b user_ref=job x9 every 900s
+         09:00:00 signal reason=account_locked entity=prt_c tenant=prt_c user_ref=u{n} x3 every 5600s",
+        expect![[r#"
+            auth.lockout_wave medium prt_acme count=3 09:00:00 to 11:00:00
+        "#]],
+    );
+}
+
+#[test]
+fn one_webhook_that_comes_again_is_enough() {
+    check(
+        "09:00:00 signal reason=webhook_replayed entity=logs.prt_acme.api",
+        expect![[r#"
+            webhook.replayed high page logs.prt_acme.api count=1 09:00:00 to 09:00:00
+        "#]],
+    );
+}
+
+#[test]
+fn a_key_over_a_wire_that_anybody_can_read_wakes_somebody_and_a_users_call_does_not() {
+    check(
+        "09:00:00 signal reason=plain_credential entity=key_1 api_key=key_1 x3 every 60s
+         09:00:00 signal reason=plain_call entity=logs.prt_acme.web user_ref=u{n} x9 every 60s",
+        expect![[r#"
+            transport.plaintext high page key_1 count=3 09:00:00 to 09:02:00
+            transport.plaintext low logs.prt_acme.web count=9 09:00:00 to 09:08:00
+        "#]],
+    );
+}
+
 fn signals() -> impl Strategy<Value = String> {
-    let line = (0..4_usize, 0..9_000_i64, 1..30_i64, prop_oneof![1..60_i64, 200..900_i64], 0..3_u8);
+    let line = (0..8_usize, 0..9_000_i64, 1..30_i64, prop_oneof![1..60_i64, 200..900_i64], 0..3_u8);
     let lines = proptest::collection::vec(line, 1..16);
     lines.prop_map(|lines| {
         let line = |(signal, start, times, every, n): (usize, i64, i64, i64, u8)| {
             let name = event::Signal::ALL[signal].name();
             let clock = format!("{:02}:{:02}:{:02}", start / 3_600 + 21, start / 60 % 60, start % 60);
             let env = if n == 2 { " env=sandbox" } else { "" };
-            format!("{clock} signal reason={name} entity=e{}{env} x{times} every {every}s\n", n % 2)
+            format!("{clock} signal reason={name} entity=e{} user_ref=u{start}_{{n}}{env} x{times} every {every}s\n", n % 2)
         };
         lines.into_iter().map(line).collect()
     })
