@@ -48,10 +48,17 @@ impl Run {
         read.max(1) as f64 / 1e6
     }
 
-    /// CPU seconds per million of what does not run on a stage's own thread.
+    /// CPU seconds per million of the Kafka client's threads: they compress, check and carry.
+    pub(crate) fn cpu_of_kafka_client(&self) -> f64 {
+        let threads = self.measured.cpu_seconds_by_thread.iter();
+        threads.filter(|(name, _)| name.starts_with("rdk:")).map(|(_, seconds)| seconds).sum::<f64>()
+            / self.millions()
+    }
+
+    /// CPU seconds per million of what runs neither on a stage's own thread nor on the Kafka client's.
     pub(crate) fn cpu_beside_stages(&self) -> f64 {
         let stages: f64 = self.stages.values().map(|stage| stage.cpu_seconds).sum();
-        (self.measured.cpu_seconds - stages).max(0.0) / self.millions()
+        ((self.measured.cpu_seconds - stages) / self.millions() - self.cpu_of_kafka_client()).max(0.0)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Processes under measurement, by what Linux counts for them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,14 +9,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 
 /// What one process used from its start to its end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub(crate) cpu_seconds: f64,
+    /// Of which by the threads of each name, as it was seen last before they ended.
+    pub(crate) cpu_seconds_by_thread: BTreeMap<String, f64>,
     pub(crate) wall_seconds: f64,
     pub(crate) resident_bytes_max: u64,
 }
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
+/// Threads are many and are looked at every so many samples.
+const THREADS_EVERY: u32 = 10;
 
 /// Runs a program to its end. CPU is what the kernel has in its account when it has ended and was
 /// not yet waited for, with the children that it waited for, so nothing of it is missed and nothing
@@ -23,8 +28,9 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 pub(crate) fn measure(mut command: Command) -> anyhow::Result<Measured> {
     let began = Instant::now();
     let mut child = command.spawn().with_context(|| format!("start {command:?}"))?;
-    let mut resident_bytes_max = 0;
+    let (mut resident_bytes_max, mut threads) = (0, Threads::default());
     let (status, cpu_seconds) = loop {
+        threads.look(child.id());
         resident_bytes_max = resident_bytes_max.max(high_water_mark(child.id()));
         if has_ended(child.id())? {
             let cpu_seconds = cpu_seconds_with_children(child.id())?;
@@ -35,7 +41,42 @@ pub(crate) fn measure(mut command: Command) -> anyhow::Result<Measured> {
         pause();
     };
     ensure!(status.success(), "{command:?}: {status}");
-    Ok(Measured { cpu_seconds, wall_seconds: began.elapsed().as_secs_f64(), resident_bytes_max })
+    let wall_seconds = began.elapsed().as_secs_f64();
+    Ok(Measured { cpu_seconds, cpu_seconds_by_thread: threads.by_name(), wall_seconds, resident_bytes_max })
+}
+
+/// The threads of a process, also those that have ended: name and hundredths of a second by number.
+#[derive(Default)]
+struct Threads {
+    looks: u32,
+    seen: BTreeMap<String, (String, u64)>,
+}
+
+impl Threads {
+    /// Looks at them, if it is time to. One that ends meanwhile keeps what it had.
+    fn look(&mut self, pid: u32) {
+        self.looks += 1;
+        if self.looks % THREADS_EVERY != 1 {
+            return;
+        }
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        for task in tasks {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            let named = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
+            let Some((name, rest)) = named else { continue };
+            let fields = rest.split_whitespace().skip(11).take(2);
+            let ticks = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+            self.seen.insert(task.file_name().to_string_lossy().into_owned(), (name.to_owned(), ticks));
+        }
+    }
+
+    fn by_name(self) -> BTreeMap<String, f64> {
+        let mut by_name = BTreeMap::new();
+        for (name, ticks) in self.seen.into_values() {
+            *by_name.entry(name).or_default() += ticks as f64 / 100.0;
+        }
+        by_name
+    }
 }
 
 #[expect(
@@ -171,6 +212,7 @@ mod tests {
         let measured = measure(sh(BUSY)).unwrap();
         assert!(measured.cpu_seconds > 0.0 && measured.cpu_seconds <= measured.wall_seconds + 0.02);
         assert!(measured.resident_bytes_max > 100_000);
+        assert!(measured.cpu_seconds_by_thread.contains_key("sh"), "{measured:?}");
     }
 
     #[test]

@@ -40,7 +40,12 @@ fn costs(runs: &[Run], text: &mut String) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "| … of which other threads (Kafka client, table files, database, runtime) | {:.2} |",
+        "| … of which the Kafka client's threads (compression, checksums, network) | {:.2} |",
+        of(Run::cpu_of_kafka_client)
+    )?;
+    writeln!(
+        text,
+        "| … of which other threads (table files, database, runtime) | {:.2} |",
         of(Run::cpu_beside_stages)
     )?;
     writeln!(
@@ -113,7 +118,15 @@ mod tests {
 
     fn run(cpu_seconds: f64, found: u64) -> Run {
         Run {
-            measured: Measured { cpu_seconds, wall_seconds: 4.0, resident_bytes_max: 300 << 20 },
+            measured: Measured {
+                cpu_seconds,
+                cpu_seconds_by_thread: BTreeMap::from([
+                    ("rdk:main".to_owned(), 1.0),
+                    ("other".to_owned(), 9.0),
+                ]),
+                wall_seconds: 4.0,
+                resident_bytes_max: 300 << 20,
+            },
             stages: BTreeMap::from([(
                 "normalize".to_owned(),
                 Stage { records: 2_000_000, cpu_seconds: 3.0 },
@@ -136,7 +149,8 @@ mod tests {
         assert!(table.contains("| 3.50 (3.00 to 4.00) |"), "{table}");
         assert!(table.contains("| … of which normalize | 1.50 |"), "{table}");
         assert!(
-            table.contains("runtime) | 2.00 |")
+            table.contains("network) | 0.50 |")
+                && table.contains("runtime) | 1.50 |")
                 && table.contains("| 500000 |")
                 && table.contains("| 300 MiB |")
                 && table.contains("| 45 bytes a line |")
