@@ -1,7 +1,6 @@
 //! Killed at any point, the rows and the alerts are those of an undisturbed run.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use crate::harness::{Home, Server, partner, watchfire};
 
@@ -182,11 +181,8 @@ fn a_stop_finishes_what_it_is_at_and_says_what_it_did() {
 fn a_second_server_on_the_same_data_is_refused_with_the_reason() {
     let mut home = Home::new("");
     let server = home.start();
-    let second = Command::new(env!("CARGO_BIN_EXE_watchfire"))
-        .args(["serve", "--config"])
-        .arg(home.dir.path().join("watchfire.toml"))
-        .output()
-        .unwrap();
+    let second =
+        watchfire().args(["serve", "--config"]).arg(home.dir.path().join("watchfire.toml")).output().unwrap();
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(!second.status.success() && said.contains("in use"), "{said}");
     server.stop();

@@ -10,7 +10,8 @@ use super::Config;
 
 const PREFIX: &str = "WATCHFIRE_";
 /// Variables that begin like configuration but are something else.
-const OTHERS: [&str; 4] = ["WATCHFIRE_CONFIG", "WATCHFIRE_TOKEN", "WATCHFIRE_URL", "WATCHFIRE_TEST_DATA"];
+const OTHERS: [&str; 5] =
+    ["WATCHFIRE_CONFIG", "WATCHFIRE_TOKEN", "WATCHFIRE_URL", "WATCHFIRE_TEST_DATA", "WATCHFIRE_PYTHON"];
 
 /// What flags and variables say, each under its dotted key.
 #[derive(Debug, Default)]
