@@ -1,18 +1,13 @@
-//! Takes connections and serves each in a task of its own, until asked to stop.
+//! The server: what its connections share, and how many there may be.
 
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use alerting::{Control, WrongTokens};
-use listener::{ByToken, Tls, TlsError};
+use listener::{ByToken, Tls, TlsError, accept_all};
 use query::QueryEngine;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::prepared::PreparedStatements;
 use crate::{FlightConfig, FlightMetrics, connection};
@@ -69,48 +64,17 @@ pub fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<impl Future<Output = ()> + Send, TlsError> {
     let shared = Arc::new(Shared::new(state)?);
-    Ok(accept_all(listener, shared, shutdown))
-}
-
-async fn accept_all(listener: TcpListener, shared: Arc<Shared>, shutdown: impl Future<Output = ()> + Send) {
-    let (close, closing) = watch::channel(false);
     let places = Arc::new(Semaphore::new(shared.config.connections_max));
-    let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let next = tokio::select! {
-            () = &mut shutdown => break,
-            next = accept(&listener) => next,
-        };
-        while connections.try_join_next().is_some() {}
-        let (stream, peer) = match next {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::warn!(%error, "could not take a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+    let grace = shared.config.shutdown_grace;
+    Ok(accept_all(listener, shutdown, grace, move |stream, peer, closing| {
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             shared.metrics.refused("too_many");
-            continue;
+            return None;
         };
-        let serving = connection::serve(stream, peer, Arc::clone(&shared), closing.clone());
-        connections.spawn(async move {
+        let serving = connection::serve(stream, peer, Arc::clone(&shared), closing);
+        Some(async move {
             serving.await;
             drop(place);
-        });
-    }
-    drop(listener);
-    close.send_replace(true);
-    let all_ended = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(shared.config.shutdown_grace, all_ended).await.is_err() {
-        tracing::warn!(connections = connections.len(), "ended connections that did not end by themselves");
-    }
-}
-
-async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    let (stream, peer) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, peer))
+        })
+    }))
 }

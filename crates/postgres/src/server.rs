@@ -1,18 +1,13 @@
-//! Takes connections and serves each in a task of its own, until asked to stop.
+//! The server: what its connections share, and how many there may be.
 
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use alerting::{Control, WrongTokens};
-use listener::{ByToken, Tls, TlsError};
+use listener::{ByToken, Tls, TlsError, accept_all};
 use query::QueryEngine;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::cancel::Cancels;
 use crate::{PostgresConfig, PostgresMetrics, catalog, startup};
@@ -72,47 +67,16 @@ pub fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<impl Future<Output = ()> + Send, TlsError> {
     let shared = Arc::new(Shared::new(state)?);
-    Ok(accept_all(listener, shared, shutdown))
-}
-
-async fn accept_all(listener: TcpListener, shared: Arc<Shared>, shutdown: impl Future<Output = ()> + Send) {
-    let (close, closing) = watch::channel(false);
     let places = Arc::new(Semaphore::new(shared.config.connections_max));
     let spare = Arc::new(Semaphore::new(SPARE));
-    let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let next = tokio::select! {
-            () = &mut shutdown => break,
-            next = accept(&listener) => next,
-        };
-        while connections.try_join_next().is_some() {}
-        let (stream, peer) = match next {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::warn!(%error, "could not take a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+    let grace = shared.config.shutdown_grace;
+    Ok(accept_all(listener, shutdown, grace, move |stream, peer, closing| {
         let Some(place) = Place::take(&places, &spare) else {
             shared.metrics.refused("too_many");
-            continue;
+            return None;
         };
-        connections.spawn(startup::connection(stream, peer, place, Arc::clone(&shared), closing.clone()));
-    }
-    drop(listener);
-    close.send_replace(true);
-    let all_ended = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(shared.config.shutdown_grace, all_ended).await.is_err() {
-        tracing::warn!(connections = connections.len(), "ended connections that did not end by themselves");
-    }
-}
-
-async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    let (stream, peer) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, peer))
+        Some(startup::connection(stream, peer, place, Arc::clone(&shared), closing))
+    }))
 }
 
 /// A connection's place, while it lives.
