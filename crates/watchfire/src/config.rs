@@ -2,12 +2,11 @@
 //! and in `watchfire.example.toml`, which a test compares with it.
 
 mod broker;
-mod flight;
 mod layers;
 mod normalize;
 mod partners;
-mod postgres;
 mod secrets;
+mod sql_listener;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,11 +16,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::normalize::{Enrich, Normalize};
 pub(crate) use broker::Broker;
-pub(crate) use flight::Flight;
 pub(crate) use layers::{Overrides, load};
 pub(crate) use partners::Partner;
-pub(crate) use postgres::Postgres;
 pub(crate) use secrets::{destinations, fingerprinter, kept_fingerprinter, variable, write_private};
+pub(crate) use sql_listener::SqlListener;
 
 /// The whole file: each part's section side by side.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,8 +34,8 @@ pub(crate) struct Config {
     pub(crate) detect: Detect,
     pub(crate) store: Store,
     pub(crate) query: Query,
-    pub(crate) postgres: Postgres,
-    pub(crate) flight: Flight,
+    pub(crate) postgres: SqlListener,
+    pub(crate) flight: SqlListener,
     pub(crate) alerting: Alerting,
     pub(crate) log: Log,
     /// What is agreed with each partner, by partner id.

@@ -34,8 +34,8 @@ pub(crate) fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> 
     crate::telemetry::start(&config.log)?;
     check_listen(&config)?;
     check_roles(&config.server.roles)?;
-    config.postgres.server()?;
-    config.flight.server()?;
+    config.postgres.postgres()?;
+    config.flight.flight()?;
     if args.demo {
         demo::add_partners(&mut config);
     }

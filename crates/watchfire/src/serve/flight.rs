@@ -15,7 +15,7 @@ pub(super) async fn start(
     parts: &Parts,
     stop: CancellationToken,
 ) -> anyhow::Result<Option<(SocketAddr, JoinHandle<anyhow::Result<()>>)>> {
-    let Some((listen, server)) = config.flight.server()? else { return Ok(None) };
+    let Some((listen, server)) = config.flight.flight()? else { return Ok(None) };
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .with_context(|| format!("listen on {listen} (another address: flight.listen)"))?;
