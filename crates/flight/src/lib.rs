@@ -1,4 +1,4 @@
-//! SQL over Arrow Flight SQL: for Python's ADBC, JDBC and what else wants whole columns.
+//! SQL over Arrow Flight SQL: for Python's ADBC and what else wants whole columns.
 //!
 //! Start at `server.rs`, which takes connections, and `connection.rs`, one of them; `access.rs` says who
 //! may ask, `service.rs` what can be asked for. Rows are sent in `rows.rs`, prepared statements kept in
