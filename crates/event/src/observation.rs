@@ -172,3 +172,22 @@ impl SourceProgress {
         Self { at_end: true, ..Self::announced(source) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_could_not_be_read_is_no_event_and_neither_is_what_has_no_place() {
+        let line = |kind: ObservationKind, topic: Option<&'static str>, delay_ms| Observation {
+            kind: Some(kind.code()),
+            kafka_topic: topic.map(Into::into),
+            delay_ms,
+            ..Observation::default()
+        };
+        assert!(line(ObservationKind::Source, Some("logs.a.b"), Some(0)).is_of_event());
+        assert!(!line(ObservationKind::Source, Some("logs.a.b"), None).is_of_event());
+        assert!(line(ObservationKind::Token, Some("logs.a.b"), None).is_of_event());
+        assert!(!line(ObservationKind::Token, None, None).is_of_event());
+    }
+}
