@@ -57,6 +57,13 @@ fn on_call_is_paged_once_though_the_receiver_fails_hangs_and_pushes_back() {
         !accepted(&pagerduty).is_empty() && !accepted(&webhook).is_empty()
     });
 
+    // What was answered and not yet noted is sent again after a kill, under its key: only then is it once.
+    server.until("the outbox has noted it", |server| {
+        let outbox: serde_json::Value = serde_json::from_str(&server.get_text("/v1/outbox")).unwrap();
+        let destinations = outbox["destinations"].as_array().expect("both destinations");
+        destinations.len() == 2 && destinations.iter().all(|one| one["pending"] == 0)
+    });
+
     // A kill does not page again.
     server.kill();
     let server = home.start();
