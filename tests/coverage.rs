@@ -9,7 +9,7 @@ use crate::harness::{Home, partner};
 #[test]
 fn what_detectors_see_of_a_partner_is_told_with_what_they_do_not() {
     let partner = partner("seen");
-    let mut home = Home::new("");
+    let mut home = Home::new("[detect]\ncoverage_interval_seconds = 1\n");
     let mut server = home.start();
     let token = "9f2c4e7a1b8d3f60c5a7e9120d4b6f83a1c9e5d7240b8f6e3a7c1d905f2b4e68";
     server.send(&partner, "handshake", &stolen_token(&partner, Utc::now() - Duration::seconds(30), 1, token));
@@ -36,5 +36,18 @@ fn what_detectors_see_of_a_partner_is_told_with_what_they_do_not() {
     let (_, catalogue) = server.get("/v1/detectors");
     let names = catalogue.as_array().or_else(|| catalogue["detectors"].as_array()).unwrap();
     assert_eq!(matrix.len(), names.len(), "{catalogue}");
+
+    let sight = |detector: &str, state: &str, is: u8| {
+        format!("watchfire_coverage{{tenant=\"{partner}\",detector=\"{detector}\",state=\"{state}\"}} {is}")
+    };
+    let shown = [
+        sight("token_reuse", "armed", 1),
+        sight("token_reuse", "blind", 0),
+        sight("request_spike", "blind", 1),
+    ];
+    server.until("the matrix is a metric", |server| {
+        let served = server.get_text("/metrics");
+        shown.iter().all(|line| served.lines().any(|served| served == line))
+    });
     server.stop();
 }

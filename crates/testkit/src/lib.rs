@@ -9,6 +9,7 @@
 //! This crate reads no clock, no environment and no network; it knows no crate of ours but `event`.
 
 pub mod dashboards;
+pub mod escapes;
 pub mod load;
 pub mod oracle;
 pub mod quality;

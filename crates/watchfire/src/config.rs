@@ -189,6 +189,8 @@ pub(crate) struct Detect {
     pub(crate) rules_dir: String,
     /// How often it is looked at for changes; 0 never.
     pub(crate) reload_interval_ms: u64,
+    /// How often the metric `watchfire_coverage` is brought up to date, in seconds; 0 never.
+    pub(crate) coverage_interval_seconds: u64,
     /// The detectors' own parameters, below those of the files.
     pub(crate) detectors: detect::DetectConfig,
 }
@@ -201,6 +203,7 @@ impl Default for Detect {
             snapshots_url: String::new(),
             rules_dir: String::new(),
             reload_interval_ms: 2_000,
+            coverage_interval_seconds: 300,
             detectors: detect::DetectConfig::default(),
         }
     }

@@ -10,6 +10,7 @@ mod partners;
 mod parts;
 mod postgres;
 mod reload;
+mod sight;
 mod snapshots;
 mod terminal;
 mod threads;
@@ -64,6 +65,7 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     let outbox = parts.run_outbox(&config, stop_api.clone())?;
     let outbox_handle = outbox.abort_handle();
     let mut lasting = vec![watched("outbox", outbox, stop_api.clone(), ended.clone())];
+    let sight = sight::start(&config, &parts, stop_api.clone())?;
     let mut addresses = terminal::Addresses::default();
     if config.server.roles.contains(&Role::Api) {
         if let Some((listen, serving)) = postgres::start(&config, &parts, stop_api.clone()).await? {
@@ -101,6 +103,7 @@ async fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
     }
     failures.extend(threads.stop().await);
     upkeep.await.context("stop upkeep")?;
+    sight.await.context("stop looking at what detectors see")?;
     terminal.await.context("stop the terminal")?;
     terminal::farewell(&config, args, &parts, &threads).await?;
     broker.stop().await?;

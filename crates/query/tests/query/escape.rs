@@ -3,6 +3,7 @@
 
 use event::{EventRow, Scope};
 use query::QueryError;
+use testkit::escapes::Escapes;
 
 use crate::coverage;
 use crate::support::{ACME, Lab, RIVAL, SECRET, scope};
@@ -180,6 +181,36 @@ fn check(sql: &str, answer: Result<Vec<String>, QueryError>, foreign: &str, fold
         assert!(!text.contains(foreign), "{sql}\nanswers {text}");
         assert!(!text.contains(folder) && !text.contains(".parquet"), "{sql}\nnames a file: {text}");
     }
+}
+
+/// Statements made up for each side, unless WATCHFIRE_ESCAPES says how many.
+const MADE_UP: usize = 100;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_made_up_only_own_rows_are_answered() {
+    let lab = Lab::new().await;
+    tokio::join!(try_to_see(&lab, ACME, RIVAL, SECRET), try_to_see(&lab, RIVAL, ACME, "acme"));
+}
+
+async fn try_to_see(lab: &Lab, own: &str, other: &str, foreign: &str) {
+    let tables = ["events", "alert_changes", "alerts", "rejects"];
+    let made_up = std::env::var("WATCHFIRE_ESCAPES").map_or(MADE_UP, |n| n.parse().expect("a number"));
+    let (mut answered, mut rows) = (0, 0);
+    for sql in Escapes::new(1, own, other, &tables).take(made_up) {
+        let told = match lab.ask(&scope(own), &sql).await {
+            Ok(answer) => {
+                answered += 1;
+                rows += answer.lines.len();
+                answer.lines.join("\n").to_lowercase()
+            }
+            // What was asked may be named in what is wrong with it.
+            Err(error) => error.to_string().replace(other, ""),
+        };
+        assert!(!told.contains(foreign), "{sql}\nanswers {told}");
+    }
+    println!("{own}: {answered} of {made_up} answered, {rows} rows, none of {other}");
+    assert!(answered * 10 >= made_up * 9, "most of it can be asked: {answered}");
+    assert!(rows > made_up, "there is something to see: {rows}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
