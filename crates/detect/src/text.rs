@@ -2,6 +2,9 @@
 
 /// Removes control and direction-changing characters and cuts to `chars_max` characters.
 pub(crate) fn clean(text: &str, chars_max: usize) -> String {
+    if text.len() <= chars_max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let harmless = |c: &char| {
         !c.is_control()
             && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')

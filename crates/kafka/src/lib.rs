@@ -13,6 +13,7 @@ mod lag;
 mod offsets;
 mod plain;
 mod producer;
+mod served;
 mod source;
 mod starts;
 pub mod tail;

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use event::Positions;
 use pipeline::{OutRecord, SinkError, StartAt};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::debug;
 
 use crate::Connection;
 use crate::context::Context;
+use crate::served::Served;
 
 /// How long one step of a delivery may take before the stage starts again.
 pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -22,7 +23,7 @@ const TIMEOUT_MS: u32 = 10_000;
 
 /// The producer of one stage.
 pub(crate) struct StageProducer {
-    pub(crate) inner: ThreadedProducer<ProducerSide>,
+    pub(crate) inner: Served<ProducerSide>,
 }
 
 pub(crate) struct ProducerSide {
@@ -65,7 +66,7 @@ impl StageProducer {
         }
         let side =
             ProducerSide { context: Context::new(name, StartAt::Committed, false), failure: OnceLock::new() };
-        let inner: ThreadedProducer<ProducerSide, NoCustomPartitioner> = config
+        let producer: BaseProducer<ProducerSide> = config
             .set("enable.idempotence", "true")
             .set("compression.type", "lz4")
             .set("linger.ms", "0")
@@ -74,6 +75,8 @@ impl StageProducer {
             .set("max.in.flight.requests.per.connection", "5")
             .create_with_context(side)
             .map_err(|error| SinkError::Misconfigured(format!("create producer: {error}")))?;
+        let inner = Served::start(producer)
+            .map_err(|error| SinkError::Interrupted(format!("start the producer's thread: {error}")))?;
         Ok(Self { inner })
     }
 

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use crate::Connection;
+use crate::served::Served;
 
 /// How often a wait for the broker looks whether it makes sense to wait on.
 const FLUSH_STEP: Duration = Duration::from_millis(200);
@@ -114,7 +115,7 @@ const PATIENCE_MS: &str = "30000";
 /// Appends records to any topic.
 #[derive(Clone)]
 pub struct LogWriter {
-    producer: Arc<ThreadedProducer<Side>>,
+    producer: Arc<Served<Side>>,
     deliveries: Arc<Deliveries>,
 }
 
@@ -123,7 +124,7 @@ impl LogWriter {
     pub fn new(connection: &Connection, name: &str) -> Result<Self, WriteError> {
         let deliveries = Arc::new(Deliveries::default());
         let patience = connection.properties.get("delivery.timeout.ms").map_or(PATIENCE_MS, String::as_str);
-        let producer = connection
+        let producer: BaseProducer<Side> = connection
             .client(name)
             .set("enable.idempotence", "true")
             .set("acks", "all")
@@ -136,6 +137,8 @@ impl LogWriter {
             .set("delivery.timeout.ms", patience)
             .create_with_context(Side(Arc::clone(&deliveries)))
             .map_err(|error| WriteError::from(&error))?;
+        let producer = Served::start(producer)
+            .map_err(|error| WriteError::Unavailable(format!("start the producer's thread: {error}")))?;
         Ok(Self { producer: Arc::new(producer), deliveries })
     }
 

@@ -1,6 +1,6 @@
 //! Gathers one batch: as much as the budget allows, as far as the assignment stays the same.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pipeline::SourceError;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -23,7 +23,7 @@ pub(super) fn gather<'a>(
     let mut deadline = Instant::now() + budget.wait;
     loop {
         let before_change = messages.len();
-        let polled = consumer.poll(deadline.saturating_duration_since(Instant::now()));
+        let polled = consumer.poll(whole_millis(deadline.saturating_duration_since(Instant::now())));
         let changes = consumer.context().take_changes();
         let nothing_waits = polled.is_none();
         match polled {
@@ -44,10 +44,15 @@ pub(super) fn gather<'a>(
     }
 }
 
+/// librdkafka waits for whole milliseconds, and its wrapper spends what is left of a broken one asking without end.
+fn whole_millis(wait: Duration) -> Duration {
+    Duration::from_millis(wait.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(u64::MAX))
+}
+
 /// What a record takes of a batch's budget. However short a line is, it becomes a row.
 fn weight(payload: &[u8]) -> usize {
     const LINE_BYTES: usize = 64;
-    let count = |wanted: u8| payload.iter().filter(|&&byte| byte == wanted).count();
+    let count = |wanted: u8| memchr::memchr_iter(wanted, payload).count();
     let is_array = payload.trim_ascii_start().first() == Some(&b'[');
     let elements = if is_array { count(b'{') } else { 0 };
     payload.len() + LINE_BYTES * (1 + count(b'\n') + elements)
