@@ -13,6 +13,7 @@ mod lulls;
 mod objects;
 mod shops;
 mod tokens;
+mod travels;
 
 use event::{Alert, EventTime, Severity};
 
@@ -197,6 +198,7 @@ impl Trials {
             feeds::KINDS,
             shops::KINDS,
             lulls::KINDS,
+            travels::KINDS,
         ];
         let kinds: Vec<&Kind> = groups.into_iter().flatten().collect();
         let mut all = Self::default();
