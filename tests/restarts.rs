@@ -38,7 +38,7 @@ pub(crate) fn traffic(events: usize, per_second: u32) -> Vec<(String, String, St
 }
 
 /// Whose alerts stay open: tokens' until somebody has looked, the others' until the day of event time ends.
-const STAY_OPEN: [&str; 8] = [
+const STAY_OPEN: [&str; 9] = [
     "token_reuse",
     "secret_exposure",
     "probing",
@@ -47,6 +47,7 @@ const STAY_OPEN: [&str; 8] = [
     "threshold",
     "token_ledger",
     "admin_change",
+    "impossible_travel",
 ];
 
 /// What a run leaves: rows by place, and alerts by what they are about.

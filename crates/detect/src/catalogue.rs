@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::class::ClassInfo;
 use crate::detectors::{
-    admin_change, failed_authentication, key_use, object_access, probing, request_spike, secret_exposure,
-    source_health, threshold, token_ledger, token_reuse,
+    admin_change, failed_authentication, impossible_travel, key_use, object_access, probing, request_spike,
+    secret_exposure, source_health, threshold, token_ledger, token_reuse,
 };
 use crate::rules::Rules;
 
@@ -126,6 +126,15 @@ pub fn catalogue(rules: impl Into<Rules>) -> Vec<DetectorInfo> {
             reads: "what changes keys and rights, by partner",
             classes: admin_change::CLASSES.to_vec(),
             parameters: rules.parameters(admin_change::NAME),
+        },
+        DetectorInfo {
+            name: impossible_travel::NAME,
+            version: version(impossible_travel::NAME),
+            description: "A user who is let in at two places between which nobody can travel in that time.",
+            reads: "logins and redeemed session tokens of users, with the places of their addresses (which need \
+                    enrich.databases, where the log does not tell them)",
+            classes: impossible_travel::CLASSES.to_vec(),
+            parameters: rules.parameters(impossible_travel::NAME),
         },
     ]
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detectors::admin_change::AdminChangeConfig;
 use crate::detectors::failed_authentication::FailedAuthenticationConfig;
+use crate::detectors::impossible_travel::ImpossibleTravelConfig;
 use crate::detectors::key_use::KeyUseConfig;
 use crate::detectors::object_access::ObjectAccessConfig;
 use crate::detectors::probing::ProbingConfig;
@@ -41,6 +42,8 @@ pub struct DetectConfig {
     pub token_ledger: TokenLedgerConfig,
     /// Keys and rights that are changed from where or when they never are.
     pub admin_change: AdminChangeConfig,
+    /// Users who are at two places between which nobody can travel in that time.
+    pub impossible_travel: ImpossibleTravelConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -63,6 +66,7 @@ impl Default for DetectConfig {
             probing: ProbingConfig::default(),
             token_ledger: TokenLedgerConfig::default(),
             admin_change: AdminChangeConfig::default(),
+            impossible_travel: ImpossibleTravelConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -140,7 +144,8 @@ impl DetectConfig {
         self.threshold.validate()?;
         self.probing.validate()?;
         self.token_ledger.validate()?;
-        self.admin_change.validate()
+        self.admin_change.validate()?;
+        self.impossible_travel.validate()
     }
 }
 

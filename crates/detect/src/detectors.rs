@@ -5,6 +5,7 @@ pub mod key_use;
 pub mod object_access;
 
 pub mod admin_change;
+pub mod impossible_travel;
 pub mod probing;
 pub mod request_spike;
 pub mod secret_exposure;
@@ -18,7 +19,7 @@ use crate::detector::Detector;
 use crate::rules::Rules;
 
 /// Their names.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     token_reuse::NAME,
     failed_authentication::NAME,
     request_spike::NAME,
@@ -30,6 +31,7 @@ pub(crate) const NAMES: [&str; 11] = [
     probing::NAME,
     token_ledger::NAME,
     admin_change::NAME,
+    impossible_travel::NAME,
 ];
 
 /// What a detector of this name can find; nothing where there is none.
@@ -46,6 +48,7 @@ pub(crate) fn classes(detector: &str) -> &'static [ClassInfo] {
         probing::NAME => probing::CLASSES,
         token_ledger::NAME => token_ledger::CLASSES,
         admin_change::NAME => admin_change::CLASSES,
+        impossible_travel::NAME => impossible_travel::CLASSES,
         _ => &[],
     }
 }
@@ -64,5 +67,6 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Detector>> {
         Box::new(probing::Probing::new(rules)),
         Box::new(token_ledger::TokenLedger::new(rules)),
         Box::new(admin_change::AdminChange::new(rules)),
+        Box::new(impossible_travel::ImpossibleTravel::new(rules)),
     ]
 }

@@ -28,6 +28,7 @@ use crate::config::DetectConfig;
 use crate::detectors;
 use crate::detectors::admin_change::AdminChangeConfig;
 use crate::detectors::failed_authentication::FailedAuthenticationConfig;
+use crate::detectors::impossible_travel::ImpossibleTravelConfig;
 use crate::detectors::key_use::KeyUseConfig;
 use crate::detectors::object_access::ObjectAccessConfig;
 use crate::detectors::probing::ProbingConfig;
@@ -56,6 +57,7 @@ pub struct Rules {
     pub(crate) probing: PerTenant<ProbingConfig>,
     pub(crate) token_ledger: PerTenant<TokenLedgerConfig>,
     pub(crate) admin_change: PerTenant<AdminChangeConfig>,
+    pub(crate) impossible_travel: PerTenant<ImpossibleTravelConfig>,
     /// Those of files.
     examples: Arc<Vec<Example>>,
 }
@@ -79,11 +81,12 @@ impl Rules {
             probing: files.resolve(&config.probing)?,
             token_ledger: files.resolve(&config.token_ledger)?,
             admin_change: files.resolve(&config.admin_change)?,
+            impossible_travel: files.resolve(&config.impossible_travel)?,
         })
     }
 
     /// The rules of every detector, in the order of [`crate::detectors::all`].
-    fn each(&self) -> [&dyn AnyRules; 11] {
+    fn each(&self) -> [&dyn AnyRules; 12] {
         [
             &self.token_reuse,
             &self.failed_authentication,
@@ -96,6 +99,7 @@ impl Rules {
             &self.probing,
             &self.token_ledger,
             &self.admin_change,
+            &self.impossible_travel,
         ]
     }
 

@@ -96,6 +96,10 @@ fn observe(time: EventTime, verb: &str, fields: &[&str], id: &str, n: i64) -> Ve
             o.action = Some("api.request".into());
             &[ObservationKind::Access]
         }
+        "let_in" => {
+            (o.action, o.outcome) = (Some("login".into()), Some("success".into()));
+            &[ObservationKind::UserUse]
+        }
         "used" => {
             (o.action, o.outcome) = (Some("api.request".into()), Some("success".into()));
             o.key_use = Some(1);
@@ -151,6 +155,8 @@ fn set(o: &mut Owned, name: &str, value: String) {
         "owner" => o.object_owner = Some(value.into()),
         "use" => o.key_use = value.parse().ok(),
         "country" => o.src_country = Some(value.into()),
+        "lat" => o.src_lat = value.parse().ok(),
+        "lon" => o.src_lon = value.parse().ok(),
         "asn" => o.src_asn = value.parse().ok(),
         "agent" => o.ua_family = Some(value.into()),
         "shipper" => o.shipper_id = Some(value.into()),

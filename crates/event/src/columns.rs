@@ -7,7 +7,7 @@
 mod kinds;
 mod sparse;
 
-pub(crate) use kinds::{Hash, Id, Int, List, Long, Text, Time, Word};
+pub(crate) use kinds::{Float, Hash, Id, Int, List, Long, Text, Time, Word};
 
 use std::sync::Arc;
 

@@ -50,6 +50,8 @@ columns! {
     src_as_name: Text, I, "src_endpoint.autonomous_system.name", "Its name.";
     src_country: Text, I, "src_endpoint.location.country", "Country of the client's address, ISO 3166-1 alpha-2: as the source says, else as the databases do.";
     src_city: Text, I, "src_endpoint.location.city", "City of the client's address.";
+    src_lat: Float, I, "src_endpoint.location.lat", "Latitude of the client's address in degrees, south negative: as the source says, else as the databases do, where they know it to within 500 km.";
+    src_lon: Float, I, "src_endpoint.location.long", "Longitude, west negative; there where the latitude is.";
     user_agent: Text, P, "http_request.user_agent", "As the client says.";
     ua_fp: Text, I, "unmapped.ua_fp", "The first 16 hex digits of the user agent's SHA-256.";
     ua_family: Text, I, "unmapped.ua_family", "The user agent's family, e.g. Firefox, curl, okhttp; no version.";

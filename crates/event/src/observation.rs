@@ -35,6 +35,8 @@ pub enum ObservationKind {
     /// The same fact about a session token as `Token`, seen from its partner: told of every token of a tenant in
     /// one place, where what was issued is compared with what is presented. Key: tenant.
     TokenOfTenant,
+    /// A user was let in, by a login or with a session token, from a place that is known. Key: tenant and user.
+    UserUse,
 }
 
 impl ObservationKind {
@@ -52,6 +54,7 @@ impl ObservationKind {
             Self::Access => 9,
             Self::Signal => 10,
             Self::TokenOfTenant => 11,
+            Self::UserUse => 12,
         }
     }
 
@@ -69,6 +72,7 @@ impl ObservationKind {
             9 => Some(Self::Access),
             10 => Some(Self::Signal),
             11 => Some(Self::TokenOfTenant),
+            12 => Some(Self::UserUse),
             _ => None,
         }
     }
@@ -109,8 +113,10 @@ columns! {
     count: Long, I, "", "For requests and sources: how many.";
     shipper_id: Word, S, "", "For sources: the shipper that the lines name.";
     key_use: Int, I, "", "1 where the holder of the API key made this call, 2 from an address that its partner declared, 3 from one that it did not declare although it declared some; none where somebody else's call names the key.";
-    src_asn: Long, I, "", "For uses of a key: autonomous system of the client's address.";
-    src_country: Word, I, "", "For uses of a key: country of the client's address.";
+    src_asn: Long, I, "", "For uses of a key and by a user: autonomous system of the client's address.";
+    src_country: Word, I, "", "For uses of a key and by a user: country of the client's address.";
+    src_lat: Float, I, "", "For uses by a user: latitude of the client's address in degrees.";
+    src_lon: Float, I, "", "For uses by a user: longitude.";
     ua_family: Word, I, "", "For uses of a key: the user agent's family.";
     object: Text, I, "", "Where an account called for one object: its id, as the path or the event names it.";
     object_owner: Word, S, "", "Whose object it is.";

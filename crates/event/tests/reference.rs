@@ -47,6 +47,8 @@ const ECS: &[(&str, &str)] = &[
     ("src_as_name", "source.as.organization.name"),
     ("src_country", "source.geo.country_iso_code"),
     ("src_city", "source.geo.city_name"),
+    ("src_lat", "source.geo.location.lat"),
+    ("src_lon", "source.geo.location.lon"),
     ("user_agent", "user_agent.original"),
     ("ua_family", "user_agent.name"),
     ("ja4", "tls.client.ja4"),
@@ -169,7 +171,9 @@ fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) => format!("Timestamp(µs, {zone})"),
         DataType::List(item) => format!("List({})", type_name(item.data_type())),
-        DataType::Utf8 | DataType::Int32 | DataType::Int64 | DataType::Binary => data_type.to_string(),
+        DataType::Utf8 | DataType::Int32 | DataType::Int64 | DataType::Float64 | DataType::Binary => {
+            data_type.to_string()
+        }
         other => panic!("say how {other} is called in the reference"),
     }
 }

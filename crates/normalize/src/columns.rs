@@ -20,6 +20,7 @@ pub(crate) enum Cell {
     Text(TextOf),
     Int(Of<Option<i32>>),
     Long(Of<Option<i64>>),
+    Float(Of<Option<f64>>),
     Time(Of<Option<EventTime>>),
 }
 
@@ -45,6 +46,7 @@ pub(crate) const FILLABLE: &[Column] = columns! {
         object_owner;
     Int: class_uid activity_id severity src_port status latency_ms;
     Long: seq bytes_in bytes_out src_asn;
+    Float: src_lat src_lon;
     Time: logged_time transmit_time token_issued_at token_expires_at;
 };
 
@@ -68,6 +70,7 @@ impl Column {
             Cell::Text(of) => of(row).is_some(),
             Cell::Int(of) => of(row).is_some(),
             Cell::Long(of) => of(row).is_some(),
+            Cell::Float(of) => of(row).is_some(),
             Cell::Time(of) => of(row).is_some(),
         }
     }

@@ -20,6 +20,9 @@ pub use partners::PartnerFacts;
 pub(crate) use places::Known;
 pub use places::{BadPlaces, Places};
 
+/// The flag of an address that does not tell where its user is: a hosting company's, a VPN's, a proxy's or Tor's.
+pub(crate) const VEILED_ADDRESS: &str = "veiled_address";
+
 /// All of it.
 #[derive(Debug, Default)]
 pub struct Enrichment {
@@ -45,6 +48,13 @@ impl Enrichment {
                 row.enriched_by = Some(Cow::Owned(self.places.versions().to_owned()));
             }
             row.src_asn = row.src_asn.or(place.asn);
+            row.flags.extend(place.is_veiled.then_some(Cow::Borrowed(VEILED_ADDRESS)));
+            let said = row.src_country.as_deref();
+            // Where the line names another country the database is wrong about the place, too.
+            let agrees = said.is_none() || said == place.country.as_deref();
+            if let (None, None, true) = (row.src_lat, row.src_lon, agrees) {
+                (row.src_lat, row.src_lon) = place.degrees.unzip();
+            }
             for (column, found) in [
                 (&mut row.src_as_name, &place.as_name),
                 (&mut row.src_country, &place.country),

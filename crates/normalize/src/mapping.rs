@@ -210,6 +210,11 @@ impl<'a> Draft<'_, 'a> {
                     *of(&mut self.row) = Some(number);
                 }
             }
+            Converted::Float(number) => {
+                if let Cell::Float(of) = rule.column.cell {
+                    *of(&mut self.row) = Some(number);
+                }
+            }
             Converted::Time(time) => {
                 if let Cell::Time(of) = rule.column.cell {
                     *of(&mut self.row) = Some(time);

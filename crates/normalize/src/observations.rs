@@ -79,6 +79,7 @@ impl Observations {
             ..of_row(row)
         };
         self.send_caller(&told, row, seen, &mut observation);
+        self.send_user(&told, row, &mut observation);
         self.send_by_network(&told, net.as_deref(), &mut observation);
         self.send_token(&told, row, seen, &mut observation);
         self.send_others(&told, seen, &mut observation);
@@ -113,6 +114,22 @@ impl Observations {
         (observation.object, observation.object_owner) = (None, None);
         (observation.key_use, observation.src_asn) = (None, None);
         (observation.src_country, observation.ua_family) = (None, None);
+    }
+
+    /// What is told of the user who was let in, and from where.
+    fn send_user<'r>(
+        &mut self,
+        told: &'r Told<'_>,
+        row: &'r EventRow<'_>,
+        observation: &mut Observation<'r>,
+    ) {
+        let Some(user) = told.user else { return };
+        observation.kind = Some(ObservationKind::UserUse.code());
+        (observation.src_lat, observation.src_lon) = (row.src_lat, row.src_lon);
+        (observation.src_asn, observation.src_country) = (row.src_asn, lent(&row.src_country));
+        self.send(observation, user);
+        (observation.src_lat, observation.src_lon) = (None, None);
+        (observation.src_asn, observation.src_country) = (None, None);
     }
 
     /// What is told of the network that a call came from.

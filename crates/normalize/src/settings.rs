@@ -95,7 +95,7 @@ impl Table {
             On::Column(column) => match column.cell {
                 Cell::Text(of) => self.cases.get(of(row).as_deref()?),
                 Cell::Int(of) => self.case_of(of(row).as_ref().copied()?),
-                Cell::Long(_) | Cell::Time(_) => None,
+                Cell::Long(_) | Cell::Float(_) | Cell::Time(_) => None,
             },
         }
     }

@@ -28,7 +28,7 @@ struct Need {
     partly: Option<(&'static str, &'static str)>,
 }
 
-const NEEDS: [Need; 11] = [
+const NEEDS: [Need; 12] = [
     Need {
         detector: "token_reuse",
         last: "token",
@@ -114,6 +114,13 @@ const NEEDS: [Need; 11] = [
         learns: Some((7, "less than a week is known: no network is new yet")),
         partly: None,
     },
+    Need {
+        detector: "impossible_travel",
+        last: "placed",
+        missing: "no line tells of a user who was let in from a place that is known: name a database of cities in enrich.databases",
+        learns: None,
+        partly: None,
+    },
     Need { detector: "threshold", last: "any", missing: "nothing was ever sent", learns: None, partly: None },
 ];
 
@@ -167,6 +174,11 @@ fn sql() -> String {
         last("requests", "observed LIKE '%requests%' AND route IS NOT NULL"),
         last("key_use", "observed LIKE '%key_use%' AND coalesce(api_key_id, api_key_fp) IS NOT NULL"),
         last("located", "src_country IS NOT NULL"),
+        last(
+            "placed",
+            "user_ref IS NOT NULL AND src_lat IS NOT NULL AND outcome = 'success' \
+             AND (observed LIKE '%auth_by_account%' OR observed LIKE '%token%')",
+        ),
         last(
             "object",
             "coalesce(api_key_id, api_key_fp, user_ref) IS NOT NULL AND status IS NOT NULL \

@@ -9,9 +9,11 @@ mod cast;
 mod feeds;
 mod keys;
 mod logins;
+mod lulls;
 mod objects;
 mod shops;
 mod tokens;
+mod travels;
 
 use event::{Alert, EventTime, Severity};
 
@@ -26,7 +28,7 @@ pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 /// From the day's midnight on everything takes so long.
 pub const LENGTH_MS: i64 = 30 * HOUR_MS;
 /// The past of what needs one begins so long before the day.
-pub const PAST_MS: i64 = 9 * DAY_MS;
+pub const PAST_MS: i64 = 16 * DAY_MS;
 
 /// What to play.
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ pub struct TrialsConfig {
     pub seed: u64,
     /// How often each kind is played.
     pub rounds: usize,
-    /// Midnight of a Monday; what needs a past has it in the week before.
+    /// Midnight of a Monday; what needs a past has it in the weeks before.
     pub day: EventTime,
     /// Partners in whose logs they are played.
     pub tenants: Vec<String>,
@@ -188,7 +190,16 @@ pub struct Trials {
 impl Trials {
     /// Plays every kind, one after another within the day.
     pub fn new(config: &TrialsConfig) -> Self {
-        let groups = [tokens::KINDS, logins::KINDS, keys::KINDS, objects::KINDS, feeds::KINDS, shops::KINDS];
+        let groups = [
+            tokens::KINDS,
+            logins::KINDS,
+            keys::KINDS,
+            objects::KINDS,
+            feeds::KINDS,
+            shops::KINDS,
+            lulls::KINDS,
+            travels::KINDS,
+        ];
         let kinds: Vec<&Kind> = groups.into_iter().flatten().collect();
         let mut all = Self::default();
         let count = kinds.len() * config.rounds.max(1);

@@ -32,7 +32,7 @@ use minute::MINUTE_MS;
 use tenant::{Arrival, TenantTraffic};
 
 pub(crate) const NAME: &str = "request_spike";
-const STATE_VERSION: u32 = 4;
+const STATE_VERSION: u32 = 5;
 
 /// Every class.
 pub const CLASSES: &[ClassInfo] = &[

@@ -58,7 +58,8 @@ const CLOCK_SKEW: ClassInfo = ClassInfo {
 pub struct SourceHealthConfig {
     /// A feed is silent after so long, in hours at which it usually has something to say ...
     pub silent_after_ms: i64,
-    /// ... and so many times the longest of its last 200 pauses.
+    /// ... and so many times the longest of its last 200 pauses; where fewer are known, the longest that is to be
+    /// expected of so many.
     pub silent_pause_ratio: f64,
     /// Before so many pauses (minutes in which lines come) are known, nothing is said of a feed.
     pub pauses_min: usize,

@@ -14,6 +14,7 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = files! {
     "token_reuse" "failed_authentication" "request_spike" "source_health" "secret_exposure" "key_use"
     "object_access" "threshold" "probing" "token_ledger" "admin_change"
+    "impossible_travel"
 };
 
 /// The files that the binary brings with it, one for each detector: a place to begin one's own from.

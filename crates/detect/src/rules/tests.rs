@@ -87,7 +87,7 @@ fn a_wrong_file_names_the_line_and_the_cure() {
         "proving",
         "",
         expect![
-            "rules/proving.toml: file: no detector is named proving; did you mean probing? there are token_reuse, failed_authentication, request_spike, source_health, secret_exposure, key_use, object_access, threshold, probing, token_ledger, admin_change"
+            "rules/proving.toml: file: no detector is named proving; did you mean probing? there are token_reuse, failed_authentication, request_spike, source_health, secret_exposure, key_use, object_access, threshold, probing, token_ledger, admin_change, impossible_travel"
         ],
     );
     refused(
@@ -266,9 +266,10 @@ fn scaled(percent: i64) -> Rules {
     for detector in detectors::NAMES {
         let mut text = String::new();
         for (name, value) in default.parameters(detector) {
-            let line = match value.as_i64() {
-                Some(whole) => format!("{name} = {}\n", whole + whole * percent / 100),
-                None => format!("{name} = {:?}\n", value.as_f64().unwrap() * (100 + percent) as f64 / 100.0),
+            let line = match (value.as_i64(), value.as_f64()) {
+                (Some(whole), _) => format!("{name} = {}\n", whole + whole * percent / 100),
+                (None, Some(number)) => format!("{name} = {:?}\n", number * (100 + percent) as f64 / 100.0),
+                (None, None) => continue,
             };
             if read(detector, &format!("{text}{line}")).is_ok() {
                 text += &line;

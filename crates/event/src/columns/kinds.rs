@@ -7,7 +7,9 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, DictionaryArray, FixedSizeBinaryArray, ListArray,
     PrimitiveArray, StringArray, StringBuilder,
 };
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Field, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
 
 use super::Column;
 use super::sparse::{Ids, Lists, Numbers, Sparse, Words};
@@ -21,6 +23,8 @@ pub enum Word {}
 pub enum Int {}
 /// A 64-bit number.
 pub enum Long {}
+/// A number with a fraction.
+pub enum Float {}
 /// A moment, microseconds in UTC (Delta tables know no milliseconds).
 pub enum Time {}
 /// A SHA-256.
@@ -117,6 +121,27 @@ impl Column for Long {
         builder.finish(&Self::data_type(), rows)
     }
     fn get(array: &Self::Array, i: usize) -> Option<i64> {
+        array.is_valid(i).then(|| array.value(i))
+    }
+}
+
+impl Column for Float {
+    type Value<'a> = Option<f64>;
+    type Builder = Sparse<Numbers<Float64Type>>;
+    type Array = PrimitiveArray<Float64Type>;
+    fn data_type() -> DataType {
+        DataType::Float64
+    }
+    #[inline]
+    fn append(builder: &mut Sparse<Numbers<Float64Type>>, row: usize, value: &Option<f64>) {
+        if let Some(value) = value {
+            builder.at(row).push(*value);
+        }
+    }
+    fn finish(builder: &mut Sparse<Numbers<Float64Type>>, rows: usize) -> ArrayRef {
+        builder.finish(&Self::data_type(), rows)
+    }
+    fn get(array: &Self::Array, i: usize) -> Option<f64> {
         array.is_valid(i).then(|| array.value(i))
     }
 }

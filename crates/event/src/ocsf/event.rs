@@ -139,6 +139,9 @@ impl Maker<'_, '_> {
             network.set("number", row.src_asn).set("name", row.src_as_name.as_deref());
             let mut location = Object::default();
             location.set("country", row.src_country.as_deref()).set("city", row.src_city.as_deref());
+            // A location is one that has a name.
+            let place = if location.0.is_empty() { &mut self.unmapped } else { &mut location };
+            place.set("lat", row.src_lat).set("long", row.src_lon);
             source
                 .set("port", row.src_port.filter(is_port))
                 .nest("proxy_endpoint", proxy)
@@ -391,6 +394,28 @@ mod tests {
         assert!(object.get("tls").is_none());
         let http = of_event(&EventRow { class_uid: Some(4002), ..row });
         assert_eq!(http["tls"]["version"], "TLSv1.3");
+    }
+
+    #[test]
+    fn where_an_address_is_stands_with_the_name_of_the_place_and_else_beside_it() {
+        let row = EventRow {
+            src_ip: Some("203.0.113.9".into()),
+            src_country: Some("DE".into()),
+            src_lat: Some(52.52),
+            src_lon: Some(13.4),
+            ..row(3002, 1)
+        };
+        let object = of_event(&row);
+        assert_eq!(
+            object["src_endpoint"]["location"],
+            serde_json::json!({"country": "DE", "lat": 52.52, "long": 13.4})
+        );
+        let nameless = of_event(&EventRow { src_country: None, ..row });
+        assert_eq!(nameless["src_endpoint"].get("location"), None);
+        assert_eq!(
+            (&nameless["unmapped"]["lat"], &nameless["unmapped"]["long"]),
+            (&52.52.into(), &13.4.into())
+        );
     }
 
     #[test]

@@ -8,9 +8,13 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use maxminddb::Reader;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// How many addresses a reader remembers.
 const KNOWN_MAX: usize = 65_536;
+
+/// What is known less exactly is not where somebody is, but the middle of a country.
+const ACCURACY_KM_MAX: u16 = 500;
 
 /// A name that is longer is none.
 const NAME_BYTES_MAX: usize = 128;
@@ -40,13 +44,17 @@ impl std::fmt::Debug for Places {
 }
 
 /// What is known of an address.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Place {
     pub(super) asn: Option<i64>,
     pub(super) as_name: Option<Arc<str>>,
     /// ISO 3166-1 alpha-2.
     pub(super) country: Option<Arc<str>>,
     pub(super) city: Option<Arc<str>>,
+    /// Latitude and longitude.
+    pub(super) degrees: Option<(f64, f64)>,
+    /// It is where a hosting company, a VPN, a proxy or Tor lets others out.
+    pub(super) is_veiled: bool,
 }
 
 impl Place {
@@ -106,6 +114,8 @@ impl Places {
                 continue;
             };
             place.asn = place.asn.or(record.asn());
+            place.degrees = place.degrees.or(record.degrees());
+            place.is_veiled |= record.is_veiled();
             for (known, said) in [
                 (&mut place.as_name, record.as_name()),
                 (&mut place.country, record.country()),
@@ -137,6 +147,27 @@ struct Record<'a> {
     as_name: Option<&'a str>,
     #[serde(borrow)]
     country_code: Option<&'a str>,
+    location: Option<Location>,
+    traits: Option<Veil>,
+    is_anonymous: bool,
+    is_hosting_provider: bool,
+}
+
+/// Where it is, and how exactly that is known.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Location {
+    Degrees { latitude: f64, longitude: f64, accuracy_radius: Option<u16> },
+    Other(IgnoredAny),
+}
+
+/// What MaxMind tells of those who let others out, beside other things or in a database of its own: the first is
+/// said where anything of a VPN, a proxy, Tor or a hosting company is.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Veil {
+    is_anonymous: bool,
+    is_hosting_provider: bool,
 }
 
 /// A country as an object, or as a code or name of its own.
@@ -180,6 +211,20 @@ impl<'a> Record<'a> {
     fn asn(&self) -> Option<i64> {
         let number = self.autonomous_system_number.or_else(|| self.asn?.strip_prefix("AS")?.parse().ok());
         number.map(i64::from)
+    }
+
+    fn degrees(&self) -> Option<(f64, f64)> {
+        let Some(Location::Degrees { latitude, longitude, accuracy_radius }) = self.location else {
+            return None;
+        };
+        let is_exact = accuracy_radius.is_none_or(|km| km <= ACCURACY_KM_MAX);
+        let is_on_earth = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+        (is_exact && is_on_earth).then_some((latitude, longitude))
+    }
+
+    fn is_veiled(&self) -> bool {
+        let of_traits = self.traits.is_some_and(|veil| veil.is_anonymous || veil.is_hosting_provider);
+        self.is_anonymous || self.is_hosting_provider || of_traits
     }
 
     fn as_name(&self) -> Option<&'a str> {

@@ -31,6 +31,10 @@ pub(crate) enum Convert {
     Country,
     /// The number of an autonomous system, also written `AS64500`, for a column of numbers.
     Asn,
+    /// Degrees from the equator, north positive.
+    Latitude,
+    /// Degrees from Greenwich, east positive.
+    Longitude,
     /// The host of an origin or URL, in lower case.
     Host,
     /// The path of a request target or URL.
@@ -55,12 +59,14 @@ pub(crate) enum Convert {
 
 impl Convert {
     /// The names that descriptions use; those of time stamps come on top.
-    pub(crate) const NAMES: [(&'static str, Convert); 14] = [
+    pub(crate) const NAMES: [(&'static str, Convert); 16] = [
         ("ip", Self::Ip),
         ("endpoint_ip", Self::EndpointIp),
         ("endpoint_port", Self::EndpointPort),
         ("country", Self::Country),
         ("asn", Self::Asn),
+        ("latitude", Self::Latitude),
+        ("longitude", Self::Longitude),
         ("host", Self::Host),
         ("path", Self::Path),
         ("query", Self::Query),
@@ -82,12 +88,29 @@ impl Convert {
         }
     }
 
+    /// Whether it makes a number or a time, which no column of text can hold.
+    pub(crate) fn is_of_numbers(self) -> bool {
+        matches!(
+            self,
+            Self::Seconds
+                | Self::EndpointPort
+                | Self::Asn
+                | Self::Latitude
+                | Self::Longitude
+                | Self::Stamp(_)
+        )
+    }
+
     /// Reads a value for a column of text.
     pub(super) fn text<'a>(self, text: Cow<'a, str>, fingerprinter: &Fingerprinter) -> Converted<'a> {
         match self {
-            Self::Plain | Self::Seconds | Self::EndpointPort | Self::Asn | Self::Stamp(_) => {
-                Converted::Text(text)
-            }
+            Self::Plain => Converted::Text(text),
+            Self::Seconds
+            | Self::EndpointPort
+            | Self::Asn
+            | Self::Latitude
+            | Self::Longitude
+            | Self::Stamp(_) => Converted::Text(text),
             Self::Ip => ip(text),
             Self::EndpointIp => ip(part(&text, |text| endpoint(text).0)),
             Self::Country => country(&text),
@@ -131,6 +154,8 @@ impl Convert {
             (Cell::Int(_), Self::Seconds) => {
                 seconds_ms(value).and_then(|millis| i32::try_from(millis).ok()).map_or(unfit, Converted::Int)
             }
+            (Cell::Float(_), Self::Latitude) => degrees(value, 90.0).map_or(unfit, Converted::Float),
+            (Cell::Float(_), _) => degrees(value, 180.0).map_or(unfit, Converted::Float),
             (Cell::Long(_), Self::Asn) => asn(value).map_or(unfit, Converted::Long),
             (Cell::Int(_), _) => {
                 long(value).and_then(|number| i32::try_from(number).ok()).map_or(unfit, Converted::Int)
@@ -149,6 +174,7 @@ pub(super) enum Converted<'a> {
     Text(Cow<'a, str>),
     Int(i32),
     Long(i64),
+    Float(f64),
     Time(EventTime),
     /// The value must not be kept; this is.
     Secret {
@@ -260,13 +286,21 @@ fn long(value: &Value<'_>) -> Option<i64> {
 }
 
 fn seconds_ms(value: &Value<'_>) -> Option<i64> {
-    let seconds = match value {
-        Value::Int(number) => *number as f64,
-        Value::Float(number) => *number,
-        Value::Text(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
+    let seconds = fraction(value)?;
     (0.0..1e9).contains(&seconds).then_some((seconds * 1_000.0).round() as i64)
+}
+
+fn degrees(value: &Value<'_>, most: f64) -> Option<f64> {
+    fraction(value).filter(|degrees| degrees.abs() <= most)
+}
+
+fn fraction(value: &Value<'_>) -> Option<f64> {
+    match value {
+        Value::Int(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        Value::Text(text) => text.trim().parse().ok(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

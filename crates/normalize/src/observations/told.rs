@@ -7,7 +7,7 @@ use event::{EventRow, ObservationKind, Signal};
 
 use crate::address;
 use crate::client::EDGE_ADDRESS;
-use crate::enrich::OUTSIDE_EGRESS;
+use crate::enrich::{OUTSIDE_EGRESS, VEILED_ADDRESS};
 use crate::observe::Seen;
 use crate::probe::Probe;
 use crate::signals::signal;
@@ -28,6 +28,8 @@ pub(super) struct Told<'r> {
     pub(super) replaced: Option<&'r str>,
     /// The object that the call was for.
     pub(super) object: Option<&'r str>,
+    /// The user who was let in from a place that is known.
+    pub(super) user: Option<&'r str>,
     /// Whether it is a check of a credential that counts for its address.
     pub(super) by_address: bool,
     pub(super) token: Option<&'r str>,
@@ -68,6 +70,10 @@ impl<'r> Told<'r> {
                 .as_deref()
                 .filter(|_| is_key_use && row.action.as_deref() == Some("api_key.rotated")),
             object,
+            user: row.user_ref.as_deref().filter(|_| {
+                let is_check = yields(ObservationKind::AuthByAccount) || yields(ObservationKind::Token);
+                is_check && src_ip.is_some() && !has(VEILED_ADDRESS) && is_let_in(row)
+            }),
             by_address: yields(ObservationKind::AuthByAddress) && row.src_ip.is_some(),
             token: row.token_fp.as_deref().filter(|_| is_token),
             signal: signal(row, || net(src_ip)),
@@ -81,6 +87,7 @@ impl<'r> Told<'r> {
     /// Whether more is told than that there was a request.
     pub(super) fn is_more(&self) -> bool {
         self.caller.is_some()
+            || self.user.is_some()
             || self.by_address
             || self.token.is_some()
             || self.signal.is_some()
@@ -101,6 +108,17 @@ fn net(address: Option<&str>) -> Option<String> {
 
 fn key_of<'r>(row: &'r EventRow<'_>) -> Option<&'r str> {
     row.api_key_id.as_deref().or(row.api_key_fp.as_deref())
+}
+
+/// Whether a user, and no server with an API key, was let in from a place that is known: by a login, or with a
+/// session token. A place without degrees is written as zeros by some.
+fn is_let_in(row: &EventRow<'_>) -> bool {
+    let is_entry = match row.action.as_deref() {
+        Some(action) if action.starts_with("session_token.") => action == "session_token.redeemed",
+        _ => true,
+    };
+    let is_somewhere = row.src_lat.zip(row.src_lon).is_some_and(|place| place != (0.0, 0.0));
+    is_entry && is_somewhere && key_of(row).is_none() && row.outcome.as_deref() == Some("success")
 }
 
 /// Whose call it was: the API key's, or else the user's.

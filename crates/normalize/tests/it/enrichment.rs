@@ -21,9 +21,23 @@ fn cities() -> Vec<u8> {
                 Value::Map(vec![("en", Value::Text("Berlin")), ("de", Value::Text("Berlin"))]),
             )]),
         ),
+        ("location", location(52.52, 13.405, 20)),
     ]);
-    let somewhere = Value::Map(vec![("country", Value::Map(vec![("iso_code", Value::Text("FR"))]))]);
+    let somewhere = Value::Map(vec![
+        ("country", Value::Map(vec![("iso_code", Value::Text("FR"))])),
+        ("location", location(48.86, 2.34, 1_000)),
+        ("traits", Value::Map(vec![("is_anonymous", Value::True)])),
+    ]);
     database("GeoLite2-City", &[("203.0.113.0", 24, berlin), ("2001:db8::", 32, somewhere)])
+}
+
+fn location(latitude: f64, longitude: f64, accuracy_km: u16) -> Value {
+    Value::Map(vec![
+        ("latitude", Value::Degrees(latitude)),
+        ("longitude", Value::Degrees(longitude)),
+        ("accuracy_radius", Value::Short(accuracy_km)),
+        ("time_zone", Value::Text("Europe/Berlin")),
+    ])
 }
 
 fn networks() -> Vec<u8> {
@@ -107,9 +121,36 @@ fn an_address_has_its_country_city_and_network() {
 }
 
 #[test]
+fn an_address_is_where_a_database_says_unless_it_only_knows_the_middle_of_a_country() {
+    let event = from("203.0.113.9");
+    assert_eq!((&event["src_lat"], &event["src_lon"]), (&52.52.into(), &13.405.into()));
+    assert_eq!(event.get("flags"), None);
+    let event = from("2001:db8::7");
+    assert_eq!((event.get("src_lat"), event.get("src_lon")), (None, None));
+    assert_eq!(event["flags"], serde_json::json!(["veiled_address", "unexpected_country"]));
+}
+
+#[test]
+fn a_line_that_names_another_country_than_the_database_is_not_where_the_database_says() {
+    let line = |country: &str, place: &str| {
+        format!(
+            r#"{{"ClientCountry":"{country}","ClientIP":"203.0.113.9","ClientRequestHost":"a.example","ClientRequestMethod":"GET","ClientRequestURI":"/","EdgeResponseStatus":200,"EdgeStartTimestamp":"2026-03-14T09:27:11Z","RayID":"86409c3f5e2d0a1b"{place}}}"#
+        )
+    };
+    let place = |country, place| {
+        let event = enriched(&line(country, place));
+        (event.get("src_lat").cloned(), event.get("src_lon").cloned())
+    };
+    assert_eq!(place("de", ""), (Some(52.52.into()), Some(13.405.into())));
+    assert_eq!(place("us", ""), (None, None));
+    let said = r#","ClientLatitude":"40.7","ClientLongitude":"-74.01""#;
+    assert_eq!(place("us", said), (Some(40.7.into()), Some((-74.01).into())));
+}
+
+#[test]
 fn what_no_database_knows_stays_unknown() {
     let event = from("192.0.2.1");
-    for column in ["src_country", "src_city", "src_asn", "src_as_name", "enriched_by"] {
+    for column in ["src_country", "src_city", "src_lat", "src_lon", "src_asn", "src_as_name", "enriched_by"] {
         assert_eq!(event.get(column), None, "{column}");
     }
 }

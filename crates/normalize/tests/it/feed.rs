@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use event::{EventTime, LogTopic, RawLog};
 use normalize::{Fingerprinter, Normalized, Normalizer, Options, Schemas};
@@ -120,6 +120,7 @@ fn cell(column: &ArrayRef, row: usize) -> Option<Value> {
         DataType::Utf8 => Value::from(column.as_string::<i32>().value(row)),
         DataType::Int32 => Value::from(column.as_primitive::<Int32Type>().value(row)),
         DataType::Int64 => Value::from(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Float64 => Value::from(column.as_primitive::<Float64Type>().value(row)),
         DataType::Dictionary(..) => {
             let words = column.as_dictionary::<Int32Type>();
             return cell(words.values(), words.key(row)?);

@@ -8,6 +8,8 @@ pub(crate) enum Value {
     Number(u32),
     Short(u16),
     Long(u64),
+    Degrees(f64),
+    True,
     Map(Vec<(&'static str, Value)>),
     /// An array with nothing in it.
     NoList,
@@ -100,6 +102,11 @@ fn write(value: &Value, out: &mut Vec<u8>) {
             out.extend([8, 2]);
             out.extend(number.to_be_bytes());
         }
+        Value::Degrees(number) => {
+            control(3, 8, out);
+            out.extend(number.to_be_bytes());
+        }
+        Value::True => out.extend([1, 7]),
         Value::NoList => out.extend([0, 4]),
         Value::Map(members) => {
             control(7, members.len(), out);

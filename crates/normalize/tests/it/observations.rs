@@ -47,6 +47,9 @@ fn told(row: &Observation<'_>) -> String {
         ObservationKind::Access => {
             format!("access {} {} {}", text(&row.user_ref), text(&row.object), row.status.unwrap_or(0))
         }
+        ObservationKind::UserUse => {
+            format!("user {} at {} {}", text(&row.user_ref), row.src_lat.unwrap(), row.src_lon.unwrap())
+        }
         ObservationKind::Signal => format!("signal {} of {}", text(&row.reason), text(&row.entity)),
         ObservationKind::KeyUse => {
             format!("key {} {} {}", text(&row.api_key), text(&row.action), text(&row.outcome))
@@ -241,6 +244,32 @@ fn requests_are_folded_by_route_minute_and_status() {
     assert!(read.observations[0].row(1).is_of_event());
 }
 
+/// A line of an issuer that writes OCSF, which tells of the place of its client.
+fn at_a_place(more: &str, place: &str) -> String {
+    format!(
+        r#"{{"activity_id":1,"class_uid":3002,"time":1773480600000,"status_id":1,"user":{{"uid":"u1"}},"src_endpoint":{{"ip":"192.0.2.9","location":{{"country":"DE"{place}}}}},"metadata":{{"version":"1.8.0","uid":"e1"}}{more}}}"#
+    )
+}
+
+#[test]
+fn a_user_who_is_let_in_from_a_place_that_is_known_is_told_with_it() {
+    const PLACE: &str = r#","lat":52.52,"long":13.405"#;
+    let users = |line: &str| -> Vec<String> {
+        observed(line).into_iter().filter(|told| told.starts_with("user ")).collect()
+    };
+    assert_eq!(users(&at_a_place("", PLACE)), ["user u1 at 52.52 13.405"]);
+    let none: [String; 0] = [];
+    assert_eq!(users(&at_a_place("", "")), none, "nobody knows where");
+    assert_eq!(users(&at_a_place("", r#","lat":0.0,"long":0.0"#)), none, "zeros are no place");
+    assert_eq!(
+        users(&at_a_place("", PLACE).replace(r#""status_id":1"#, r#""status_id":2"#)),
+        none,
+        "refused"
+    );
+    let key = r#","session":{"credential_uid":"key_1"}"#;
+    assert_eq!(users(&at_a_place(key, PLACE)), none, "a server with a key");
+}
+
 #[test]
 fn every_observation_goes_where_its_key_belongs() {
     let mut normalizer = normalizer(8, &[]);
@@ -256,7 +285,7 @@ fn every_observation_goes_where_its_key_belongs() {
             let tenant = row.tenant.as_deref().unwrap();
             let key = match ObservationKind::from_code(row.kind.unwrap()).unwrap() {
                 ObservationKind::Token => format!("{tenant}\u{1f}{}", row.token_fp.unwrap()),
-                ObservationKind::AuthByAccount | ObservationKind::Access => {
+                ObservationKind::AuthByAccount | ObservationKind::Access | ObservationKind::UserUse => {
                     format!("{tenant}\u{1f}{}", row.user_ref.unwrap())
                 }
                 ObservationKind::Signal => format!("{tenant}\u{1f}{}", row.entity.unwrap()),

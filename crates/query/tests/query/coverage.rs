@@ -56,6 +56,7 @@ async fn a_partner_that_sends_access_logs_only_is_blind_where_nothing_is_to_be_r
         [
             "prt_web admin_change blind no line tells of keys made or changed, or of rights given",
             "prt_web failed_authentication armed ",
+            "prt_web impossible_travel blind no line tells of a user who was let in from a place that is known: name a database of cities in enrich.databases",
             "prt_web key_use blind no line names the API key that made a call",
             "prt_web object_access blind no line names both an account and the object that it called for",
             "prt_web probing armed ",
@@ -86,6 +87,7 @@ async fn what_is_new_is_learning_and_what_stopped_is_blind() {
         [
             "prt_new admin_change blind no line tells of keys made or changed, or of rights given",
             "prt_new failed_authentication blind nothing that it reads has come for a day",
+            "prt_new impossible_travel blind no line tells of a user who was let in from a place that is known: name a database of cities in enrich.databases",
             "prt_new key_use learning less than a week is known: new places are not told yet",
             "prt_new object_access blind no line names both an account and the object that it called for",
             "prt_new probing blind no line tells of a request and the address of its client",

@@ -47,7 +47,7 @@ fn last_arrived(o: &Observation<'_>) -> EventTime {
 }
 
 /// A pause between two minutes with lines is too long if it is longer than ten minutes and three
-/// times the longest that was not.
+/// times the longest that is to be expected of those that were not.
 fn silences(tenant: &str, topic: &str, lines: &[&Observation<'static>], up_to: EventTime) -> Vec<Verdict> {
     let mut minutes: BTreeMap<EventTime, (EventTime, EventTime)> = BTreeMap::new();
     for line in lines {
@@ -89,7 +89,10 @@ fn silences(tenant: &str, topic: &str, lines: &[&Observation<'static>], up_to: E
 fn longest(pauses: &[i64]) -> Option<i64> {
     let counted = &pauses[pauses.len().saturating_sub(*PAUSES.end())..];
     let longest = counted.iter().max().filter(|_| counted.len() >= *PAUSES.start())?;
-    Some((3 * longest).max(10 * MINUTE_MS))
+    // The longest of 200 is the 99.5th percentile; of fewer it is that of a smaller number of chances.
+    let chances = |count: usize| (count as f64).ln();
+    let usual = *longest as f64 * 3.0 * (chances(*PAUSES.end()) / chances(counted.len()));
+    Some((usual as i64).max(10 * MINUTE_MS))
 }
 
 /// What arrived in ten minutes, or in more where ten hold too little.

@@ -17,14 +17,20 @@ pub(super) fn shop(cast: &mut Cast<'_>) {
     for minute in -4 * 24 * 60..LENGTH_MS / MINUTE_MS {
         let hour = minute.rem_euclid(24 * 60) / 60;
         let usual = if (9..11).contains(&hour) { OPEN_PER_MINUTE } else { 1 };
-        calls(cast, midnight + minute * MINUTE_MS, usual);
+        about(cast, midnight + minute * MINUTE_MS, usual);
     }
 }
 
-/// So many calls in one minute, give or take what chance gives and takes.
-fn calls(cast: &mut Cast<'_>, minute: i64, mean: i64) {
+/// About so many calls in one minute: half of them at least, half as many more at most.
+fn about(cast: &mut Cast<'_>, minute: i64, mean: i64) {
+    let count = cast.dice.between(mean / 2, mean * 3 / 2);
+    calls(cast, minute, count);
+}
+
+/// So many calls in one minute.
+pub(super) fn calls(cast: &mut Cast<'_>, minute: i64, count: i64) {
     const PATHS: [&str; 3] = ["/v1/catalog", "/v1/rewards", "/v1/catalog"];
-    for _ in 0..cast.dice.between(mean / 2, mean * 3 / 2) {
+    for _ in 0..count {
         let (at, host, path) =
             (cast.dice.between(0, 59_999), cast.dice.between(0, 4_999), *cast.dice.pick(&PATHS));
         let from = cast.address(host / 250, host);
@@ -38,6 +44,6 @@ fn surge(cast: &mut Cast<'_>, times: i64, minutes: i64) {
     let began = (cast.config.day + 9 * HOUR_MS) - cast.start + cast.dice.between(20, 50) * MINUTE_MS;
     cast.begin(began);
     for minute in 0..minutes {
-        calls(cast, began + minute * MINUTE_MS, OPEN_PER_MINUTE * (times - 1));
+        about(cast, began + minute * MINUTE_MS, OPEN_PER_MINUTE * (times - 1));
     }
 }

@@ -5,9 +5,10 @@
 //! 3 KB a key. A robust median needs no clean data; a slow ramp still cannot teach it much,
 //! because one week may at most double what the weeks before had found.
 //!
-//! The minutes of an episode teach nothing, except that they were: what was odd in the same hour
-//! of two earlier weeks, and about as high, is a habit, such as a weekly batch job, and no longer
-//! odd in the third. Attacks of different heights are none, and a habit that pauses is forgotten.
+//! The minutes of an episode teach nothing, except that they were: what was odd in the same hour of the
+//! week before is a habit, such as a weekly batch job, and no longer odd where it comes again about as
+//! high. That is so for requests that were answered. What was mostly refused is a habit only after two
+//! weeks of about one height, because attackers are refused and jobs are not. A habit that pauses is forgotten.
 
 use event::EventTime;
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,10 @@ const HOURS_OF_WEEK: usize = 168;
 const MINUTES_MIN: usize = 10;
 /// After so many weeks the oldest no longer count.
 const WEEKS_MAX: u8 = 4;
-/// What was odd in so many weeks is a habit.
-const HABIT_WEEKS: u8 = 2;
+/// What was odd in so many weeks is a habit ...
+const HABIT_WEEKS: u8 = 1;
+/// ... and what was mostly refused, in so many.
+const REFUSED_HABIT_WEEKS: u8 = 2;
 /// Whose height differs by no more than this factor is the same job.
 const HABIT_RATIO_MAX: f32 = 1.5;
 /// Weeks between two runs of one job, at most.
@@ -32,16 +35,32 @@ const MAD_TO_SIGMA: f32 = 1.4826;
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Slot {
     weeks: u8,
-    odd_weeks: u8,
     minutes: u16,
     median: f32,
     sigma: f32,
     max: f32,
-    /// The height of what was odd in `odd_weeks` weeks before `odd_week`.
-    odd_max: f32,
-    /// The last week in which anything was odd, and its height so far.
+    /// What was odd before `odd_week`.
+    odd_before: Odd,
+    /// The last week in which anything was odd, and what so far.
     odd_week: i32,
-    odd_week_max: f32,
+    odd_now: Odd,
+}
+
+/// What was odd in one hour of so many weeks.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Odd {
+    weeks: u8,
+    height: f32,
+    /// Whether most of any of its minutes was refused.
+    is_refused: bool,
+}
+
+impl Odd {
+    /// How high it is where it is a habit, else nothing.
+    fn habit(self) -> f32 {
+        let needed = if self.is_refused { REFUSED_HABIT_WEEKS } else { HABIT_WEEKS };
+        if self.weeks >= needed { self.height } else { 0.0 }
+    }
 }
 
 /// What is usual at a moment.
@@ -76,17 +95,18 @@ impl Baseline {
     }
 
     /// Notes that a minute was out of the ordinary, instead of learning it.
-    pub(super) fn note_odd(&mut self, minute: EventTime, count: u64, zone_offset_ms: i64) {
+    pub(super) fn note_odd(&mut self, minute: EventTime, count: u64, is_refused: bool, zone_offset_ms: i64) {
         if self.slots.is_empty() {
             return;
         }
         let week = week_of(minute, zone_offset_ms);
         let slot = &mut self.slots[hour_of_week(minute, zone_offset_ms)];
         if slot.odd_week != week {
-            (slot.odd_weeks, slot.odd_max) = slot.odd_before(week);
-            (slot.odd_week, slot.odd_week_max) = (week, 0.0);
+            slot.odd_before = slot.odd_before(week);
+            (slot.odd_week, slot.odd_now) = (week, Odd { weeks: 1, ..Odd::default() });
         }
-        slot.odd_week_max = slot.odd_week_max.max(count as f32);
+        slot.odd_now.height = slot.odd_now.height.max(count as f32);
+        slot.odd_now.is_refused |= is_refused;
     }
 
     /// How long this key has been watched.
@@ -110,18 +130,15 @@ impl Baseline {
         let hour = hour_of_week(now, zone_offset_ms);
         let near = [hour + 23, hour, hour + 1];
         let days = near.into_iter().filter_map(|hour| self.mean_of_days(hour % 24));
-        widest(days)
+        let usual = widest(days)?;
+        Some(Usual { past_max: usual.past_max.max(self.habit(now, zone_offset_ms)), ..usual })
     }
 
     /// What is usual at this hour of the week, an hour more or less; with little history drawn
     /// towards the hour of the day.
     pub(super) fn of_hour_of_week(&self, now: EventTime, zone_offset_ms: i64) -> Option<Usual> {
         let hour = hour_of_week(now, zone_offset_ms);
-        let near = [hour + HOURS_OF_WEEK - 1, hour, hour + 1];
-        let slots = near.into_iter().filter_map(|hour| self.slots.get(hour % HOURS_OF_WEEK));
-        let week = week_of(now, zone_offset_ms);
-        let slots: Vec<Slot> =
-            slots.filter(|slot| slot.weeks > 0).map(|slot| slot.with_habit(week)).collect();
+        let slots: Vec<Slot> = self.near(hour).filter(|slot| slot.weeks > 0).copied().collect();
         let minutes = slots.iter().map(|slot| f64::from(slot.minutes)).fold(0.0, f64::max);
         let day = self.of_hour_of_day(now, zone_offset_ms);
         let Some(week) = widest(slots.into_iter()) else { return day };
@@ -131,8 +148,21 @@ impl Baseline {
         Some(Usual {
             median: mix(week.median, day.median),
             sigma: mix(week.sigma, day.sigma),
-            past_max: week.past_max,
+            past_max: week.past_max.max(self.habit(now, zone_offset_ms)),
         })
+    }
+
+    /// How high what is odd by habit is at this hour of the week, an hour more or less.
+    fn habit(&self, now: EventTime, zone_offset_ms: i64) -> f64 {
+        let week = week_of(now, zone_offset_ms);
+        let near = self.near(hour_of_week(now, zone_offset_ms));
+        f64::from(near.map(|slot| slot.odd_before(week).habit()).fold(0.0, f32::max))
+    }
+
+    /// An hour of the week and its neighbours.
+    fn near(&self, hour: usize) -> impl Iterator<Item = &Slot> {
+        let near = [hour + HOURS_OF_WEEK - 1, hour, hour + 1];
+        near.into_iter().filter_map(|hour| self.slots.get(hour % HOURS_OF_WEEK))
     }
 
     /// The least that is usual at this hour of the week, an hour more or less, where all three are known.
@@ -175,13 +205,8 @@ impl Baseline {
 impl Slot {
     fn add(&mut self, hour: Slot) {
         if self.weeks == 0 {
-            *self = Slot {
-                odd_weeks: self.odd_weeks,
-                odd_max: self.odd_max,
-                odd_week: self.odd_week,
-                odd_week_max: self.odd_week_max,
-                ..hour
-            };
+            *self =
+                Slot { odd_before: self.odd_before, odd_week: self.odd_week, odd_now: self.odd_now, ..hour };
             return;
         }
         let median = hour.median.min(2.0 * self.median + 60.0);
@@ -192,26 +217,22 @@ impl Slot {
         self.max = hour.max.max(0.9 * self.max);
     }
 
-    /// In how many of the weeks before this one the hour was odd, and how high: those that lie
-    /// close enough together and are about as high as each other.
-    fn odd_before(&self, week: i32) -> (u8, f32) {
+    /// What was odd in the weeks before this one: in those that lie close enough together and are about as
+    /// high as each other.
+    fn odd_before(&self, week: i32) -> Odd {
         if self.odd_week == week {
-            return (self.odd_weeks, self.odd_max);
+            return self.odd_before;
         }
-        if self.odd_week_max == 0.0 || week - self.odd_week > HABIT_GAP_WEEKS {
-            return (0, 0.0);
+        let (before, now) = (self.odd_before, self.odd_now);
+        if now.weeks == 0 || week - self.odd_week > HABIT_GAP_WEEKS {
+            return Odd::default();
         }
-        let (low, high) = (self.odd_max.min(self.odd_week_max), self.odd_max.max(self.odd_week_max));
-        if self.odd_weeks > 0 && high <= HABIT_RATIO_MAX * low {
-            return (self.odd_weeks.saturating_add(1), high);
+        let (low, high) = (before.height.min(now.height), before.height.max(now.height));
+        if before.weeks == 0 || high > HABIT_RATIO_MAX * low {
+            return now;
         }
-        (1, self.odd_week_max)
-    }
-
-    /// The same, with what is odd by habit taken for usual.
-    fn with_habit(&self, week: i32) -> Self {
-        let (weeks, height) = self.odd_before(week);
-        Self { max: if weeks >= HABIT_WEEKS { self.max.max(height) } else { self.max }, ..*self }
+        let is_refused = before.is_refused || now.is_refused;
+        Odd { weeks: before.weeks.saturating_add(1), height: high, is_refused }
     }
 }
 
@@ -286,34 +307,43 @@ mod tests {
 
     /// A quiet key whose first hour of the week was odd in these weeks, each with this height:
     /// the highest minute that is usual there in week 9.
-    fn past_max(odd: &[(i64, u64)]) -> f64 {
+    fn past_max(odd: &[(i64, u64)], is_refused: bool) -> f64 {
         let mut baseline = Baseline::default();
         for week in 0..9 {
             let monday = EventTime((7 * week + 4) * DAY_MS);
             (0..60).for_each(|n| baseline.learn(monday + n * 60_000, 100, 0));
             baseline.learn(monday + HOUR_MS, 0, 0);
             if let Some((_, height)) = odd.iter().find(|(odd, _)| *odd == week) {
-                baseline.note_odd(monday, *height, 0);
+                baseline.note_odd(monday, *height, is_refused, 0);
             }
         }
         baseline.of_hour_of_week(EventTime((7 * 9 + 4) * DAY_MS), 0).unwrap().past_max
     }
 
     #[test]
-    fn what_was_odd_in_two_weeks_at_one_height_is_a_habit() {
-        assert_eq!(past_max(&[(7, 1_000), (8, 1_100)]), 1_100.0);
-        assert_eq!(past_max(&[(6, 1_000), (8, 1_100)]), 1_100.0);
+    fn what_was_odd_and_answered_a_week_or_two_ago_is_a_habit() {
+        assert_eq!(past_max(&[(8, 1_000)], false), 1_000.0);
+        assert_eq!(past_max(&[(7, 1_000)], false), 1_000.0);
+        assert_eq!(past_max(&[(7, 1_000), (8, 1_100)], false), 1_100.0);
+        assert_eq!(past_max(&[(6, 1_000)], false), 100.0);
     }
 
     #[test]
-    fn two_attacks_of_different_heights_are_no_habit() {
-        assert_eq!(past_max(&[(7, 1_000), (8, 5_000)]), 100.0);
-        assert_eq!(past_max(&[(7, 5_000), (8, 1_000)]), 100.0);
+    fn what_was_refused_is_a_habit_after_two_weeks_at_one_height() {
+        assert_eq!(past_max(&[(8, 1_000)], true), 100.0);
+        assert_eq!(past_max(&[(7, 1_000), (8, 1_100)], true), 1_100.0);
+        assert_eq!(past_max(&[(6, 1_000), (8, 1_100)], true), 1_100.0);
+    }
+
+    #[test]
+    fn two_refused_attacks_of_different_heights_are_no_habit() {
+        assert_eq!(past_max(&[(7, 1_000), (8, 5_000)], true), 100.0);
+        assert_eq!(past_max(&[(7, 5_000), (8, 1_000)], true), 100.0);
     }
 
     #[test]
     fn a_habit_that_pauses_is_forgotten_with_its_height() {
-        assert_eq!(past_max(&[(0, 9_000), (1, 9_000), (7, 1_000), (8, 1_000)]), 1_000.0);
-        assert_eq!(past_max(&[(0, 9_000), (1, 9_000)]), 100.0);
+        assert_eq!(past_max(&[(0, 9_000), (1, 9_000), (7, 1_000), (8, 1_000)], false), 1_000.0);
+        assert_eq!(past_max(&[(0, 9_000), (1, 9_000)], false), 100.0);
     }
 }

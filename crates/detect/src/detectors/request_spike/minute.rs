@@ -14,6 +14,8 @@ use crate::witness::{self, Witness};
 pub(super) const MINUTE_MS: i64 = 60_000;
 const DELIVERIES_MAX: usize = 16_384;
 const ENDPOINTS_MAX: usize = 4_096;
+/// Statuses that say: you may not, or there is nothing.
+pub(super) const REFUSALS: [i32; 4] = [401, 403, 404, 429];
 /// Longer names are cut.
 pub(super) const NAME_BYTES_MAX: usize = 256;
 /// Stands for every route over the bound.
@@ -89,6 +91,12 @@ impl Counts {
         if self.witness.as_ref().is_none_or(|known| witness < *known) {
             self.witness = Some(witness);
         }
+    }
+
+    /// Whether more than half of them got nothing.
+    pub(super) fn is_mostly_refused(&self) -> bool {
+        let refused: u64 = REFUSALS.iter().filter_map(|status| self.by_status.get(status)).sum();
+        2 * refused > self.total
     }
 
     fn merge(&mut self, other: &Counts) {

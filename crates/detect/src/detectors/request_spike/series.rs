@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Setting;
 use super::baseline::{Baseline, HOUR_MS, Usual};
-use super::minute::{Counts, MINUTE_MS};
+use super::minute::{Counts, MINUTE_MS, REFUSALS};
 use super::rule::{Excess, judge, judge_flood, usual_at};
 use crate::episode::{Announced, Cells, EpisodeId, announce, is_certain};
 use crate::tally::Tally;
@@ -15,8 +15,6 @@ use crate::tally::Tally;
 const WINDOW: usize = 5;
 /// A key that was away for longer than this has no minutes in between that are worth filling in.
 const AWAY_MS_MAX: i64 = 7 * 86_400_000;
-/// Statuses that say: you may not, or there is nothing.
-const REFUSALS: [i32; 4] = [401, 403, 404, 429];
 
 /// One key: an endpoint, or a whole tenant.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -145,7 +143,8 @@ impl Series {
 
     fn learn(&mut self, old: Closed, setting: Setting<'_>) {
         if old.frozen {
-            self.history.note_odd(old.minute, old.counts.total, setting.zone_offset_ms);
+            let (count, is_refused) = (old.counts.total, old.counts.is_mostly_refused());
+            self.history.note_odd(old.minute, count, is_refused, setting.zone_offset_ms);
             return;
         }
         self.history.learn(old.minute, old.counts.total, setting.zone_offset_ms);

@@ -70,7 +70,14 @@ impl Cadence {
     /// The longest pause that is nothing unusual; `None` where too little is known.
     pub(super) fn pause_max_ms(&self, config: &SourceHealthConfig) -> Option<i64> {
         let longest = self.pauses.iter().max().filter(|_| self.pauses.len() >= config.pauses_min)?;
-        Some(config.silent_after_ms.max((*longest as f64 * config.silent_pause_ratio) as i64))
+        let too_long_ms = *longest as f64 * config.silent_pause_ratio * self.few_pauses_ratio();
+        Some(config.silent_after_ms.max(too_long_ms as i64))
+    }
+
+    /// By how much the longest of so few pauses falls short of their 99.5th percentile. Lines that come by chance
+    /// make pauses whose longest grows as the logarithm of their number.
+    fn few_pauses_ratio(&self) -> f64 {
+        (PAUSES_MAX as f64).ln() / (self.pauses.len().clamp(2, PAUSES_MAX) as f64).ln()
     }
 
     /// The first lines came.

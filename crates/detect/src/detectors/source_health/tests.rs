@@ -239,7 +239,7 @@ fn a_feed_that_speaks_once_an_hour_is_not_silent_in_between() {
     assert_eq!(watch.told(), []);
     let watch = watch.until(3 * DAY_MS + 4 * HOUR_MS, &every("batch", HOUR_MS, 10 * DAY_MS, 10 * DAY_MS + 1));
     watch.check(expect![[r#"
-        source.silent medium logs.prt_acme.batch count=1 23:00:00 to 02:00:00
+        source.silent medium logs.prt_acme.batch count=1 23:00:00 to 02:43:43
     "#]]);
 }
 

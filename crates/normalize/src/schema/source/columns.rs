@@ -104,16 +104,15 @@ fn conversion(entry: Entry<'_>, column: Column) -> Result<Convert, SchemaError> 
     let convert = entry.one_of("conversion", &names)?;
     let fits = match (column.cell, convert) {
         (Cell::Time(_), Convert::Stamp(_)) | (Cell::Int(_), Convert::Seconds | Convert::EndpointPort) => true,
-        (Cell::Long(_), Convert::Asn) => true,
-        (Cell::Text(_), Convert::Stamp(_) | Convert::Seconds | Convert::EndpointPort | Convert::Asn) => false,
-        (Cell::Text(_), _) => true,
+        (Cell::Long(_), Convert::Asn) | (Cell::Float(_), Convert::Latitude | Convert::Longitude) => true,
+        (Cell::Text(_), convert) => !convert.is_of_numbers(),
         _ => false,
     };
     match fits {
         true => Ok(convert),
         false => Err(entry.wrong(
             format!("it makes nothing that column `{}` can hold", column.name),
-            "use a time format for times, `seconds` for milliseconds, `endpoint_port` for ports, `asn` for numbers of networks, the others for text",
+            "use a time format for times, `seconds` for milliseconds, `endpoint_port` for ports, `asn` for numbers of networks, `latitude` and `longitude` for degrees, the others for text",
         )),
     }
 }

@@ -26,8 +26,9 @@ pub(super) fn settings(entry: Entry<'_>) -> Result<Settings, SchemaError> {
                 let constant = match column.cell {
                     Cell::Text(_) => Constant::Text(value.text()?),
                     Cell::Int(_) | Cell::Long(_) => Constant::Number(value.number()?),
-                    Cell::Time(_) => {
-                        return Err(value.wrong("a time cannot be a constant", "map it under `columns`"));
+                    Cell::Time(_) | Cell::Float(_) => {
+                        let problem = "a time or a place cannot be a constant";
+                        return Err(value.wrong(problem, "map it under `columns`"));
                     }
                 };
                 settings.constants.push((column, constant));
@@ -91,7 +92,7 @@ pub(super) fn table(entry: Entry<'_>, paths: &Paths) -> Result<Table, SchemaErro
     let mut cases = HashMap::new();
     members.get("cases", |entry| {
         let kind = if let On::Column(column) = &on { Some(column.cell) } else { None };
-        if let Some(Cell::Long(_) | Cell::Time(_)) = kind {
+        if let Some(Cell::Long(_) | Cell::Float(_) | Cell::Time(_)) = kind {
             return Err(entry.wrong("cases are for texts and small numbers", "say what `missing` means"));
         }
         entry.members()?.each(|value, case| {
