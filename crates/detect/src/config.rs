@@ -15,6 +15,7 @@ use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::threshold::ThresholdConfig;
 use crate::detectors::token_ledger::TokenLedgerConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
+use crate::risk::RiskConfig;
 use crate::rules::Parameters;
 
 /// Everything the detectors can be told.
@@ -41,6 +42,8 @@ pub struct DetectConfig {
     pub token_ledger: TokenLedgerConfig,
     /// Keys and rights that are changed from where or when they never are.
     pub admin_change: AdminChangeConfig,
+    /// What alerts of several detectors amount to, of a partner, key, user or network.
+    pub risk: RiskConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -63,6 +66,7 @@ impl Default for DetectConfig {
             probing: ProbingConfig::default(),
             token_ledger: TokenLedgerConfig::default(),
             admin_change: AdminChangeConfig::default(),
+            risk: RiskConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -140,7 +144,8 @@ impl DetectConfig {
         self.threshold.validate()?;
         self.probing.validate()?;
         self.token_ledger.validate()?;
-        self.admin_change.validate()
+        self.admin_change.validate()?;
+        self.risk.validate()
     }
 }
 

@@ -15,10 +15,11 @@ pub mod token_reuse;
 
 use crate::class::ClassInfo;
 use crate::detector::Detector;
+use crate::risk;
 use crate::rules::Rules;
 
-/// Their names.
-pub(crate) const NAMES: [&str; 11] = [
+/// Their names; the last is that of what reads the alerts of the others ([`crate::risk`]).
+pub(crate) const NAMES: [&str; 12] = [
     token_reuse::NAME,
     failed_authentication::NAME,
     request_spike::NAME,
@@ -30,6 +31,7 @@ pub(crate) const NAMES: [&str; 11] = [
     probing::NAME,
     token_ledger::NAME,
     admin_change::NAME,
+    risk::NAME,
 ];
 
 /// What a detector of this name can find; nothing where there is none.
@@ -46,11 +48,12 @@ pub(crate) fn classes(detector: &str) -> &'static [ClassInfo] {
         probing::NAME => probing::CLASSES,
         token_ledger::NAME => token_ledger::CLASSES,
         admin_change::NAME => admin_change::CLASSES,
+        risk::NAME => risk::CLASSES,
         _ => &[],
     }
 }
 
-/// Every detector there is.
+/// Every detector that reads observations.
 pub fn all(rules: &Rules) -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(token_reuse::TokenReuse::new(rules)),

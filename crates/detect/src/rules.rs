@@ -37,6 +37,7 @@ use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::threshold::ThresholdConfig;
 use crate::detectors::token_ledger::TokenLedgerConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
+use crate::risk::RiskConfig;
 use file::Files;
 use per_tenant::AnyRules;
 
@@ -56,6 +57,7 @@ pub struct Rules {
     pub(crate) probing: PerTenant<ProbingConfig>,
     pub(crate) token_ledger: PerTenant<TokenLedgerConfig>,
     pub(crate) admin_change: PerTenant<AdminChangeConfig>,
+    pub(crate) risk: PerTenant<RiskConfig>,
     /// Those of files.
     examples: Arc<Vec<Example>>,
 }
@@ -79,11 +81,12 @@ impl Rules {
             probing: files.resolve(&config.probing)?,
             token_ledger: files.resolve(&config.token_ledger)?,
             admin_change: files.resolve(&config.admin_change)?,
+            risk: files.resolve(&config.risk)?,
         })
     }
 
-    /// The rules of every detector, in the order of [`crate::detectors::all`].
-    fn each(&self) -> [&dyn AnyRules; 11] {
+    /// The rules of every detector, in the order of their names.
+    fn each(&self) -> [&dyn AnyRules; 12] {
         [
             &self.token_reuse,
             &self.failed_authentication,
@@ -96,6 +99,7 @@ impl Rules {
             &self.probing,
             &self.token_ledger,
             &self.admin_change,
+            &self.risk,
         ]
     }
 

@@ -162,7 +162,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 6 9638 bytes ad8e5f1299ea1650"].assert_eq(&golden);
+    expect!["version 7 9698 bytes 1ddf57ee5383b124"].assert_eq(&golden);
 }
 
 #[test]
