@@ -38,7 +38,7 @@ pub(crate) fn traffic(events: usize, per_second: u32) -> Vec<(String, String, St
 }
 
 /// Whose alerts stay open: tokens' until somebody has looked, the others' until the day of event time ends.
-const STAY_OPEN: [&str; 8] = [
+const STAY_OPEN: [&str; 9] = [
     "token_reuse",
     "secret_exposure",
     "probing",
@@ -47,6 +47,7 @@ const STAY_OPEN: [&str; 8] = [
     "threshold",
     "token_ledger",
     "admin_change",
+    "risk",
 ];
 
 /// What a run leaves: rows by place, and alerts by what they are about.
@@ -91,7 +92,7 @@ fn run(lines: &[(String, String, String)], kill: bool) -> Left {
     server.until("every line stored", |server| server.count(&stored) >= sent);
     server.until("detectors at the end", |server| {
         let metrics = server.get_text("/metrics");
-        ["normalize", "detect", "alerting"]
+        ["normalize", "detect", "risk", "alerting"]
             .iter()
             .all(|stage| metrics.contains(&format!("watchfire_stage_lag_records{{stage=\"{stage}\"}} 0")))
     });

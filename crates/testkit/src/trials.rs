@@ -10,6 +10,7 @@ mod feeds;
 mod keys;
 mod logins;
 mod objects;
+mod risks;
 mod shops;
 mod tokens;
 
@@ -188,7 +189,15 @@ pub struct Trials {
 impl Trials {
     /// Plays every kind, one after another within the day.
     pub fn new(config: &TrialsConfig) -> Self {
-        let groups = [tokens::KINDS, logins::KINDS, keys::KINDS, objects::KINDS, feeds::KINDS, shops::KINDS];
+        let groups = [
+            tokens::KINDS,
+            logins::KINDS,
+            keys::KINDS,
+            objects::KINDS,
+            feeds::KINDS,
+            shops::KINDS,
+            risks::KINDS,
+        ];
         let kinds: Vec<&Kind> = groups.into_iter().flatten().collect();
         let mut all = Self::default();
         let count = kinds.len() * config.rounds.max(1);
