@@ -64,8 +64,8 @@ fn several_things_about_one_key_are_one_page_and_a_kill_makes_it_no_second_one()
     assert_eq!((&risk["severity"], &risk["entity"]), (&json!("high"), &json!("key_live_1")), "{risk:#?}");
     assert_eq!((&risk["page"], risk["count"].as_i64()), (&json!(true), Some(3)), "{risk:#?}");
     assert_eq!(risk["details"]["detectors"].as_object().unwrap().len(), 3, "{risk:#?}");
-    let led_there = server.sql(risk["query_sql"].as_str().unwrap());
-    assert_eq!(led_there.len(), 3, "the alert's own query finds what led there");
+    let sql = risk["query_sql"].as_str().unwrap();
+    server.until("what led there by the alert's own query", |server| server.sql(sql).len() == 3);
     let evidence = risk["evidence"].as_array().unwrap();
     assert!(evidence.iter().all(|seen| seen["api_key"] == "key_live_1"), "{evidence:#?}");
 
@@ -81,6 +81,7 @@ fn several_things_about_one_key_are_one_page_and_a_kill_makes_it_no_second_one()
     assert_eq!(after[0]["alert_id"], risk["alert_id"]);
     let told = format!("SELECT count(*) AS n FROM alert_changes WHERE alert_id = {}", risk["alert_id"])
         .replace('"', "'");
+    server.until("its changes", |server| server.count(&told) >= 2);
     let revisions = told.replace("count(*)", "count(DISTINCT revision)");
     assert_eq!(server.count(&told), server.count(&revisions), "no change is told twice");
     server.stop();

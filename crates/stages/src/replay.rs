@@ -106,7 +106,7 @@ impl Replay {
     pub fn finish(mut self) -> Vec<AlertChange> {
         let mut changes = self.batch().changes;
         let nothing = ObservationBatchBuilder::default().finish();
-        let progress: Vec<_> = self.sources.into_iter().map(SourceProgress::at_end).collect();
+        let progress: Vec<_> = self.sources.iter().cloned().map(SourceProgress::at_end).collect();
         for step in 1..=STEPS {
             let at = EventTime(self.read_at.millis() + step * STEP_MS);
             let closed = self.engine.on_record(&nothing, &progress, at);

@@ -53,6 +53,17 @@ impl Day {
         Some(if self.has_news { told.minute + MINUTE_MS } else { self.news_at + DAY_MS })
     }
 
+    /// Whether there may be something to tell: news, or its end.
+    pub(super) fn wants_a_look(&self, now: EventTime) -> bool {
+        self.has_news || self.is_told() && !self.is_open(now)
+    }
+
+    /// Nothing of it is to be told, or no more.
+    pub(super) fn leave_untold(&mut self, now: EventTime) {
+        self.has_news = false;
+        self.is_over = self.is_told() && !self.is_open(now);
+    }
+
     /// Whether its state may be told now.
     pub(super) fn is_due(&self, severity: Severity, now: EventTime) -> bool {
         let Some(told) = self.told else { return true };

@@ -101,23 +101,18 @@ impl Entity {
         let forgotten_at = self.forget(now, config)?;
         let is_partner = self.subject.kind == Kind::Partner;
         for (&start, day) in self.days.iter_mut().filter(|(_, day)| !day.is_over) {
-            let is_open = day.is_open(now);
-            if !day.has_news && (is_open || !day.is_told()) {
+            if !day.wants_a_look(now) {
                 continue;
             }
-            match look(start, &self.signals, is_partner, config) {
-                Some(found) => {
-                    let severity =
-                        if found.worst.is_twice(config) { Severity::Critical } else { Severity::High };
-                    let (subject, approx) = (&self.subject, self.forgot);
-                    if day.is_due(severity, now) {
-                        let about = About { tenant, subject, start, severity, is_open, approx };
-                        day.tell(describe::alert(&about, &found, config), now)
-                            .into_iter()
-                            .for_each(|change| alerts.push(change));
-                    }
-                }
-                None => (day.has_news, day.is_over) = (false, day.is_told() && !is_open),
+            let Some(found) = look(start, &self.signals, is_partner, config) else {
+                day.leave_untold(now);
+                continue;
+            };
+            let severity = if found.worst.is_twice(config) { Severity::Critical } else { Severity::High };
+            if day.is_due(severity, now) {
+                let (subject, is_open, approx) = (&self.subject, day.is_open(now), self.forgot);
+                let about = About { tenant, subject, start, severity, is_open, approx };
+                alerts.extend(day.tell(describe::alert(&about, &found, config), now));
             }
         }
         Some(self.days.values().filter_map(Day::wakes_at).fold(forgotten_at, EventTime::min))

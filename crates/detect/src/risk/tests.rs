@@ -57,7 +57,9 @@ fn alerts_for_the_record_add_up_with_others() {
              09:20 failed_authentication T1110 medium user=u1
              09:20 object_access T1087 medium user=u1"
         ),
-        expect![""],
+        expect![[r#"
+            risk.entity high page u1 count=12 09:00:00 to 09:20:00
+        "#]],
     );
 }
 
@@ -200,8 +202,8 @@ fn it_says_what_led_there_and_what_to_do() {
     );
     expect![[r#"
         prt_acme/risk.api_key/k1/20260316T0000
-        prt_acme: API key k1 has 113 points of risk from 3 detectors
-        Points add up to 113, where 100 are told: object_access.class (40 from 1 alert), probing.class (37 from 1 alert), key_use.class (36 from 1 alert). That is discovery, initial access, reconnaissance. Read the alerts one after the other. Unless the partner can explain all of them, revoke the key and issue another.
+        prt_acme: API key k1 has 115 points of risk from 3 detectors
+        Points add up to 115, where 100 are told: object_access.class (40 from 1 alert), probing.class (38 from 1 alert), key_use.class (37 from 1 alert). That is discovery, initial access, reconnaissance. Read the alerts one after the other. Unless the partner can explain all of them, revoke the key and issue another.
         SELECT triggered_at, detector, class, severity, entity_type, entity, title, alert_id FROM alerts WHERE tenant = 'prt_acme' AND alert_id IN ('alr_a', 'alr_b', 'alr_c') ORDER BY triggered_at, alert_id
         {
           "alerts": [
@@ -215,14 +217,14 @@ fn it_says_what_led_there_and_what_to_do() {
             {
               "alert_id": "alr_b",
               "class": "probing.class",
-              "points": 37,
+              "points": 38,
               "severity": "medium",
               "triggered_at": "2026-03-16T10:00:00.000Z"
             },
             {
               "alert_id": "alr_a",
               "class": "key_use.class",
-              "points": 36,
+              "points": 37,
               "severity": "medium",
               "triggered_at": "2026-03-16T09:00:00.000Z"
             }
@@ -230,7 +232,7 @@ fn it_says_what_led_there_and_what_to_do() {
           "detectors": {
             "key_use": {
               "alerts": 1,
-              "points": 36
+              "points": 37
             },
             "object_access": {
               "alerts": 1,
@@ -238,10 +240,10 @@ fn it_says_what_led_there_and_what_to_do() {
             },
             "probing": {
               "alerts": 1,
-              "points": 37
+              "points": 38
             }
           },
-          "points": 113,
+          "points": 115,
           "tactics": {
             "discovery": 1,
             "initial access": 1,
