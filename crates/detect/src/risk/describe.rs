@@ -157,11 +157,11 @@ fn details(score: &Score<'_>) -> BTreeMap<String, serde_json::Value> {
     ])
 }
 
-/// The first event of each alert, those worth most before others, and the last ones where there is room.
+/// The first event of each alert, those worth most before others, and then the second of each, and the third.
 fn evidence(alerts: &[Counted<'_>]) -> Vec<Evidence> {
     let nth = |n: usize| alerts.iter().filter_map(move |counted| counted.signal.witnesses.get(n));
     let mut shown = Vec::new();
-    for witness in nth(0).chain(nth(1)) {
+    for witness in nth(0).chain(nth(1)).chain(nth(2)) {
         if shown.len() < EVIDENCE_MAX && !shown.contains(&witness) {
             shown.push(witness);
         }

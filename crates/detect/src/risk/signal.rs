@@ -12,6 +12,9 @@ use crate::witness::Witness;
 /// the day before; no detector moves it twice.
 const FIRSTS_MAX: usize = 3;
 
+/// So many events of an alert may be shown.
+const WITNESSES_MAX: usize = 3;
+
 pub(super) const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 
@@ -29,7 +32,7 @@ pub(super) struct Signal {
     /// Of the last event that counts, to the minute.
     pub(super) last: EventTime,
     pub(super) ingested_at: EventTime,
-    /// Its earliest and its latest event.
+    /// Its earliest events: the latest would be news with each change.
     pub(super) witnesses: Vec<Witness>,
     /// Whose words these are.
     revision: u32,
@@ -47,9 +50,7 @@ impl Signal {
         let techniques: Vec<Box<str>> =
             alert.techniques.iter().map(|technique| technique.v18.as_str().into()).collect();
         tactic(techniques.first()?)?;
-        let ends = [alert.evidence.first(), alert.evidence.last()];
-        let mut witnesses: Vec<_> = ends.into_iter().flatten().map(Witness::of).collect();
-        witnesses.dedup();
+        let witnesses = alert.evidence.iter().take(WITNESSES_MAX).map(Witness::of).collect();
         Some(Self {
             detector: alert.detector.as_str().into(),
             class: alert.class.as_str().into(),

@@ -3,16 +3,13 @@
 use serde_json::{Value, json};
 
 use super::cast::{BACKEND, BROWSER, Cast, merge};
-use super::{HOUR_MS, Kind, MINUTE_MS};
+use super::{HOUR_MS, Kind, MINUTE_MS, Place};
 
 pub(super) const KINDS: &[Kind] = &[
-    Kind::attack("key_that_does_a_little_of_everything", &["risk.entity"], little_of_everything).also(&[
-        "key.env_mixup",
-        "scan.enumeration",
-        "authz.cross_partner",
-        "authz.bola_probe",
-    ]),
-    Kind::near_miss("user_who_clicks_twice_all_day", |cast| clicks(cast, 36)),
+    Kind::attack("key_that_does_a_little_of_everything", &["risk.entity"], little_of_everything)
+        .also(&["key.env_mixup", "scan.enumeration", "authz.cross_partner", "authz.bola_probe"])
+        .at(Place::Own),
+    Kind::near_miss("user_who_clicks_twice_for_hours", |cast| clicks(cast, 34)),
     Kind::near_miss("user_of_whom_little_is_on_record", on_record),
 ];
 
@@ -57,7 +54,7 @@ const WORDS: [&str; 10] =
 /// So many tokens, each of them sent twice by an impatient browser.
 fn clicks(cast: &mut Cast<'_>, times: i64) {
     for n in 0..times {
-        let at = n * 25 * MINUTE_MS;
+        let at = n * 8 * MINUTE_MS;
         let (issued, expires) = (cast.start + at, cast.start + at + 5 * MINUTE_MS);
         let user = cast.user(1);
         let issue = json!({
