@@ -26,6 +26,7 @@ mod real_logs;
 mod redrive;
 mod replay;
 mod restarts;
+mod risk;
 mod rules;
 mod secrets;
 mod tokens;

@@ -38,7 +38,7 @@ pub(crate) fn traffic(events: usize, per_second: u32) -> Vec<(String, String, St
 }
 
 /// Whose alerts stay open: tokens' until somebody has looked, the others' until the day of event time ends.
-const STAY_OPEN: [&str; 9] = [
+const STAY_OPEN: [&str; 10] = [
     "token_reuse",
     "secret_exposure",
     "probing",
@@ -48,6 +48,7 @@ const STAY_OPEN: [&str; 9] = [
     "token_ledger",
     "admin_change",
     "impossible_travel",
+    "risk",
 ];
 
 /// What a run leaves: rows by place, and alerts by what they are about.
@@ -92,7 +93,7 @@ fn run(lines: &[(String, String, String)], kill: bool) -> Left {
     server.until("every line stored", |server| server.count(&stored) >= sent);
     server.until("detectors at the end", |server| {
         let metrics = server.get_text("/metrics");
-        ["normalize", "detect", "alerting"]
+        ["normalize", "detect", "risk", "alerting"]
             .iter()
             .all(|stage| metrics.contains(&format!("watchfire_stage_lag_records{{stage=\"{stage}\"}} 0")))
     });

@@ -9,6 +9,7 @@ use crate::detectors::{
     admin_change, failed_authentication, impossible_travel, key_use, object_access, probing, request_spike,
     secret_exposure, source_health, threshold, token_ledger, token_reuse,
 };
+use crate::risk;
 use crate::rules::Rules;
 
 /// One detector, described.
@@ -135,6 +136,16 @@ pub fn catalogue(rules: impl Into<Rules>) -> Vec<DetectorInfo> {
                     enrich.databases, where the log does not tell them)",
             classes: impossible_travel::CLASSES.to_vec(),
             parameters: rules.parameters(impossible_travel::NAME),
+        },
+        DetectorInfo {
+            name: risk::NAME,
+            version: version(risk::NAME),
+            description: "A partner, API key, user or network of which several detectors have told within days: what \
+                          none of them would wake somebody for may together be an attack.",
+            reads: "the alerts of all other detectors but source_health, those for the record too, by partner and by \
+                    the key, user or network that all their evidence names",
+            classes: risk::CLASSES.to_vec(),
+            parameters: rules.parameters(risk::NAME),
         },
     ]
 }

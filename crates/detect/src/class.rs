@@ -26,38 +26,44 @@ pub struct ClassInfo {
     pub owasp_event: Option<&'static str>,
 }
 
-/// Id in ATT&CK v18, id in v19, name. The split of Defense Evasion gave the disabling of logs another.
-const TECHNIQUES: &[(&str, &str, &str)] = &[
-    ("T1040", "T1040", "Network Sniffing"),
-    ("T1070.006", "T1070.006", "Timestomp"),
-    ("T1078", "T1078", "Valid Accounts"),
-    ("T1078.004", "T1078.004", "Cloud Accounts"),
-    ("T1098.001", "T1098.001", "Additional Cloud Credentials"),
-    ("T1087", "T1087", "Account Discovery"),
-    ("T1110", "T1110", "Brute Force"),
-    ("T1110.001", "T1110.001", "Password Guessing"),
-    ("T1110.003", "T1110.003", "Password Spraying"),
-    ("T1110.004", "T1110.004", "Credential Stuffing"),
-    ("T1190", "T1190", "Exploit Public-Facing Application"),
-    ("T1199", "T1199", "Trusted Relationship"),
-    ("T1498", "T1498", "Network Denial of Service"),
-    ("T1499.002", "T1499.002", "Service Exhaustion Flood"),
-    ("T1528", "T1528", "Steal Application Access Token"),
-    ("T1539", "T1539", "Steal Web Session Cookie"),
-    ("T1550.001", "T1550.001", "Application Access Token"),
-    ("T1557", "T1557", "Adversary-in-the-Middle"),
-    ("T1552.001", "T1552.001", "Credentials In Files"),
-    ("T1562.008", "T1685.002", "Disable or Modify Cloud Logs"),
-    ("T1565.001", "T1565.001", "Stored Data Manipulation"),
-    ("T1595.002", "T1595.002", "Vulnerability Scanning"),
-    ("T1595.003", "T1595.003", "Wordlist Scanning"),
-    ("T1606", "T1606", "Forge Web Credentials"),
-    ("T1659", "T1659", "Content Injection"),
+/// Id in ATT&CK v18, id in v19, name, tactic. The split of Defense Evasion gave the disabling of logs another
+/// number. Of a technique that serves several tactics it is the one that our classes tell it for.
+const TECHNIQUES: &[(&str, &str, &str, &str)] = &[
+    ("T1040", "T1040", "Network Sniffing", "credential access"),
+    ("T1070.006", "T1070.006", "Timestomp", "defense evasion"),
+    ("T1078", "T1078", "Valid Accounts", "initial access"),
+    ("T1078.004", "T1078.004", "Cloud Accounts", "initial access"),
+    ("T1098.001", "T1098.001", "Additional Cloud Credentials", "persistence"),
+    ("T1087", "T1087", "Account Discovery", "discovery"),
+    ("T1110", "T1110", "Brute Force", "credential access"),
+    ("T1110.001", "T1110.001", "Password Guessing", "credential access"),
+    ("T1110.003", "T1110.003", "Password Spraying", "credential access"),
+    ("T1110.004", "T1110.004", "Credential Stuffing", "credential access"),
+    ("T1190", "T1190", "Exploit Public-Facing Application", "initial access"),
+    ("T1199", "T1199", "Trusted Relationship", "initial access"),
+    ("T1498", "T1498", "Network Denial of Service", "impact"),
+    ("T1499.002", "T1499.002", "Service Exhaustion Flood", "impact"),
+    ("T1528", "T1528", "Steal Application Access Token", "credential access"),
+    ("T1539", "T1539", "Steal Web Session Cookie", "credential access"),
+    ("T1550.001", "T1550.001", "Application Access Token", "lateral movement"),
+    ("T1557", "T1557", "Adversary-in-the-Middle", "credential access"),
+    ("T1552.001", "T1552.001", "Credentials In Files", "credential access"),
+    ("T1562.008", "T1685.002", "Disable or Modify Cloud Logs", "defense evasion"),
+    ("T1565.001", "T1565.001", "Stored Data Manipulation", "impact"),
+    ("T1595.002", "T1595.002", "Vulnerability Scanning", "reconnaissance"),
+    ("T1595.003", "T1595.003", "Wordlist Scanning", "reconnaissance"),
+    ("T1606", "T1606", "Forge Web Credentials", "credential access"),
+    ("T1659", "T1659", "Content Injection", "initial access"),
 ];
 
-fn technique(id: &str) -> Option<Technique> {
-    let (v18, v19, name) = TECHNIQUES.iter().find(|(v18, ..)| *v18 == id)?;
+pub(crate) fn technique(id: &str) -> Option<Technique> {
+    let (v18, v19, name, _) = TECHNIQUES.iter().find(|(v18, ..)| *v18 == id)?;
     Some(Technique { v18: (*v18).into(), v19: (*v19).into(), name: (*name).into() })
+}
+
+/// What a technique of this id in v18 is for.
+pub(crate) fn tactic(id: &str) -> Option<&'static str> {
+    TECHNIQUES.iter().find(|(v18, ..)| *v18 == id).map(|(.., tactic)| *tactic)
 }
 
 fn techniques_by_id<S: Serializer>(ids: &&[&str], serializer: S) -> Result<S::Ok, S::Error> {

@@ -16,6 +16,7 @@ use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::threshold::ThresholdConfig;
 use crate::detectors::token_ledger::TokenLedgerConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
+use crate::risk::RiskConfig;
 use crate::rules::Parameters;
 
 /// Everything the detectors can be told.
@@ -44,6 +45,8 @@ pub struct DetectConfig {
     pub admin_change: AdminChangeConfig,
     /// Users who are at two places between which nobody can travel in that time.
     pub impossible_travel: ImpossibleTravelConfig,
+    /// What alerts of several detectors amount to, of a partner, key, user or network.
+    pub risk: RiskConfig,
     /// How event time advances.
     pub watermark: WatermarkConfig,
     /// What partners have contracted for, by tenant.
@@ -67,6 +70,7 @@ impl Default for DetectConfig {
             token_ledger: TokenLedgerConfig::default(),
             admin_change: AdminChangeConfig::default(),
             impossible_travel: ImpossibleTravelConfig::default(),
+            risk: RiskConfig::default(),
             watermark: WatermarkConfig::default(),
             contracts: BTreeMap::new(),
             keys_per_tenant_max: 50_000,
@@ -145,7 +149,8 @@ impl DetectConfig {
         self.probing.validate()?;
         self.token_ledger.validate()?;
         self.admin_change.validate()?;
-        self.impossible_travel.validate()
+        self.impossible_travel.validate()?;
+        self.risk.validate()
     }
 }
 

@@ -16,10 +16,11 @@ pub mod token_reuse;
 
 use crate::class::ClassInfo;
 use crate::detector::Detector;
+use crate::risk;
 use crate::rules::Rules;
 
-/// Their names.
-pub(crate) const NAMES: [&str; 12] = [
+/// Their names; the last is that of what reads the alerts of the others ([`crate::risk`]).
+pub(crate) const NAMES: [&str; 13] = [
     token_reuse::NAME,
     failed_authentication::NAME,
     request_spike::NAME,
@@ -32,6 +33,7 @@ pub(crate) const NAMES: [&str; 12] = [
     token_ledger::NAME,
     admin_change::NAME,
     impossible_travel::NAME,
+    risk::NAME,
 ];
 
 /// What a detector of this name can find; nothing where there is none.
@@ -49,11 +51,12 @@ pub(crate) fn classes(detector: &str) -> &'static [ClassInfo] {
         token_ledger::NAME => token_ledger::CLASSES,
         admin_change::NAME => admin_change::CLASSES,
         impossible_travel::NAME => impossible_travel::CLASSES,
+        risk::NAME => risk::CLASSES,
         _ => &[],
     }
 }
 
-/// Every detector there is.
+/// Every detector that reads observations.
 pub fn all(rules: &Rules) -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(token_reuse::TokenReuse::new(rules)),

@@ -130,7 +130,7 @@ pub(crate) fn announce(
 }
 
 /// A hash of all that a reader would call different.
-fn content_of(alert: &Alert) -> u64 {
+pub(crate) fn content_of(alert: &Alert) -> u64 {
     let json = serde_json::to_string(alert).expect("an alert holds only what JSON can write");
     stable::hash(&[&json])
 }

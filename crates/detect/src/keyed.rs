@@ -210,6 +210,21 @@ impl<V: Kept> Keyed<V> {
         due
     }
 
+    /// When the next key of any tenant wants to be woken, at the earliest.
+    pub(crate) fn next_due(&self) -> Option<EventTime> {
+        self.tenants.values().filter_map(|tenant| tenant.timers.peek()).map(|Reverse((time, _))| *time).min()
+    }
+
+    /// The tenants of which a key may want to be woken, in order.
+    pub(crate) fn tenants_due(&self, up_to: EventTime) -> Vec<Tenant> {
+        let is_due =
+            |tenant: &PerTenant| tenant.timers.peek().is_some_and(|Reverse((time, _))| *time <= up_to);
+        let mut due: Vec<_> =
+            self.tenants.iter().filter(|(_, of)| is_due(of)).map(|(name, _)| name.clone()).collect();
+        due.sort();
+        due
+    }
+
     /// Forgets a key.
     pub(crate) fn remove(&mut self, id: SlotId) -> Option<Slot<V>> {
         let slot = self.slots.get_mut(id as usize)?.take()?;

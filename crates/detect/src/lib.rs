@@ -9,6 +9,7 @@
 mod engine;
 
 pub mod detectors;
+pub mod risk;
 
 mod detector;
 mod episode;
@@ -40,5 +41,6 @@ pub use class::ClassInfo;
 pub use config::{Contract, DetectConfig, WatermarkConfig};
 pub use detector::{AlertChanges, BadState, Detector, DetectorState, DetectorStats};
 pub use engine::{Engine, EngineStats};
+pub use risk::Risk;
 pub use rules::{BEGIN, Example, RuleError, RuleFile, Rules, built_in};
 pub use watermark::Watermarks;

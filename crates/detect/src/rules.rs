@@ -38,6 +38,7 @@ use crate::detectors::source_health::SourceHealthConfig;
 use crate::detectors::threshold::ThresholdConfig;
 use crate::detectors::token_ledger::TokenLedgerConfig;
 use crate::detectors::token_reuse::TokenReuseConfig;
+use crate::risk::RiskConfig;
 use file::Files;
 use per_tenant::AnyRules;
 
@@ -58,6 +59,7 @@ pub struct Rules {
     pub(crate) token_ledger: PerTenant<TokenLedgerConfig>,
     pub(crate) admin_change: PerTenant<AdminChangeConfig>,
     pub(crate) impossible_travel: PerTenant<ImpossibleTravelConfig>,
+    pub(crate) risk: PerTenant<RiskConfig>,
     /// Those of files.
     examples: Arc<Vec<Example>>,
 }
@@ -82,11 +84,12 @@ impl Rules {
             token_ledger: files.resolve(&config.token_ledger)?,
             admin_change: files.resolve(&config.admin_change)?,
             impossible_travel: files.resolve(&config.impossible_travel)?,
+            risk: files.resolve(&config.risk)?,
         })
     }
 
-    /// The rules of every detector, in the order of [`crate::detectors::all`].
-    fn each(&self) -> [&dyn AnyRules; 12] {
+    /// The rules of every detector, in the order of their names.
+    fn each(&self) -> [&dyn AnyRules; 13] {
         [
             &self.token_reuse,
             &self.failed_authentication,
@@ -100,6 +103,7 @@ impl Rules {
             &self.token_ledger,
             &self.admin_change,
             &self.impossible_travel,
+            &self.risk,
         ]
     }
 

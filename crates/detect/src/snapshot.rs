@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::BadState;
 
 /// The layout of an engine's snapshot; every change of a serialized type raises it.
-pub(crate) const VERSION: u32 = 6;
+pub(crate) const VERSION: u32 = 7;
 
 const MAGIC: &[u8; 4] = b"WFDS";
 const FRAME_BYTES: usize = 4 + 4 + 16;

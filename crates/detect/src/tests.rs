@@ -162,7 +162,7 @@ fn the_layout_of_a_snapshot_changes_with_its_version_only() {
         bytes.len(),
         crate::stable::hash(&[&format!("{bytes:?}")])
     );
-    expect!["version 6 9663 bytes 83e65ffc695ab7d9"].assert_eq(&golden);
+    expect!["version 7 9723 bytes d3c5294cce34593b"].assert_eq(&golden);
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub(crate) struct Witness {
     pub(crate) what: Box<str>,
     pub(crate) src_ip: Option<Box<str>>,
     pub(crate) user_ref: Option<Box<str>>,
+    api_key: Option<Box<str>>,
     pub(crate) route: Option<Box<str>>,
 }
 
@@ -41,6 +42,7 @@ impl Witness {
             what: text::clean(&what, 160).into(),
             src_ip: short(&o.src_ip),
             user_ref: short(&o.user_ref),
+            api_key: short(&o.api_key),
             route: short(&o.route),
         }
     }
@@ -48,6 +50,25 @@ impl Witness {
     /// Of lines that arrived together the last, and when it did.
     pub(crate) fn last_of(o: &Observation<'_>, what: String) -> Self {
         Self { time: o.ingest_time.unwrap_or_default(), ..Self::new(o, what) }
+    }
+
+    /// What another alert shows.
+    pub(crate) fn of(evidence: &Evidence) -> Self {
+        let short = |text: &Option<String>| text.as_deref().map(Box::from);
+        let Position { topic, partition, offset, line } = &evidence.position;
+        Self {
+            time: evidence.time,
+            is_event: !evidence.event_id.is_empty(),
+            topic: (**topic).into(),
+            partition: *partition,
+            offset: *offset,
+            line: *line,
+            what: evidence.what.as_str().into(),
+            src_ip: short(&evidence.src_ip),
+            user_ref: short(&evidence.user_ref),
+            api_key: short(&evidence.api_key),
+            route: short(&evidence.route),
+        }
     }
 
     fn event_id(&self) -> Option<String> {
@@ -74,6 +95,7 @@ impl Witness {
             what: self.what.to_string(),
             src_ip: owned(&self.src_ip),
             user_ref: owned(&self.user_ref),
+            api_key: owned(&self.api_key),
             route: owned(&self.route),
         }
     }

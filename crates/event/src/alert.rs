@@ -87,6 +87,9 @@ pub struct Evidence {
     /// The user it was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_ref: Option<String>,
+    /// The API key it was made with: its id, or its fingerprint where only the raw key was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
     /// The endpoint it called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,

@@ -28,7 +28,7 @@ struct Need {
     partly: Option<(&'static str, &'static str)>,
 }
 
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 13] = [
     Need {
         detector: "token_reuse",
         last: "token",
@@ -122,6 +122,8 @@ const NEEDS: [Need; 12] = [
         partly: None,
     },
     Need { detector: "threshold", last: "any", missing: "nothing was ever sent", learns: None, partly: None },
+    // It reads what the others tell.
+    Need { detector: "risk", last: "any", missing: "nothing was ever sent", learns: None, partly: None },
 ];
 
 /// The view's columns.

@@ -6,8 +6,8 @@
 //! partition may move in between, and a seed replays exactly. Afterwards the alerts and rows are
 //! held against those of a run in which nothing went wrong.
 //!
-//! NORMALIZE and DETECT are here; other stages take part as a [`Role`], as crate `simulate-keep` lets
-//! STORE and ALERTING: tables and their engine take long to build, and these two need neither.
+//! NORMALIZE, DETECT and RISK are here; other stages take part as a [`Role`], as crate `simulate-keep` lets
+//! STORE and ALERTING: tables and their engine take long to build, and these need neither.
 //!
 //! Start reading at [`run::run`]; then `role` and `process` (who takes part), `world` (whose turn it
 //! is), `log` (a Kafka of one broker in a few pages), `source`, `sink` and `objects` (what the stages

@@ -1,5 +1,6 @@
 //! What processes do: each has one role.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use detect::DetectConfig;
 use normalize::{Fingerprinter, Normalizer, Options, Schemas};
 use object_store::memory::InMemory;
 use pipeline::{Failure, SnapshotStore, StartAt};
-use stages::detect::{DetectStage, Starts};
+use stages::detect::{JudgeStage, Starts};
+use stages::judge::Judge;
 use stages::normalize::NormalizeStage;
 use tokio::runtime::Handle;
 
@@ -69,19 +71,27 @@ impl Role for Normalize {
     }
 }
 
-/// DETECT.
-pub(crate) struct Detect {
-    pub(crate) objects: Arc<InMemory>,
-    pub(crate) runtime: Handle,
+/// DETECT or RISK. Their snapshots lie in one place.
+pub(crate) struct Judging<J> {
+    objects: Arc<InMemory>,
+    runtime: Handle,
+    reads: fn(&str) -> bool,
+    judge: PhantomData<fn() -> J>,
 }
 
-impl Role for Detect {
+impl<J: Judge> Judging<J> {
+    pub(crate) fn new(objects: &Arc<InMemory>, runtime: &Handle, reads: fn(&str) -> bool) -> Self {
+        Self { objects: Arc::clone(objects), runtime: runtime.clone(), reads, judge: PhantomData }
+    }
+}
+
+impl<J: Judge> Role for Judging<J> {
     fn name(&self) -> &'static str {
-        "detect"
+        J::NAME
     }
 
     fn reads(&self) -> fn(&str) -> bool {
-        |topic| topic.ends_with(".observations")
+        self.reads
     }
 
     fn open<'a>(&'a self, process: &'a Process) -> Result<Attempt<'a>, String> {
@@ -89,11 +99,12 @@ impl Role for Detect {
             let (world, number) = (&process.site.world, process.number);
             let objects = Arc::new(SimObjects::new(&self.objects, world, number));
             let snapshots = SnapshotStore::new(objects, self.runtime.clone(), SNAPSHOTS_KEPT);
-            let (starts, config) = (Starts::default(), DetectConfig::default());
+            let (starts, config) = (Starts::<J>::default(), DetectConfig::default());
             let start_at = starts.start_at(snapshots.clone(), &config);
-            let source = SimSource::join(world, number, self.name(), self.reads(), start_at, false);
-            let sink = SimSink::new(world, number, &format!("detect-{number}"), source.member().clone());
-            let stage = DetectStage::new(
+            let source = SimSource::join(world, number, J::NAME, self.reads, start_at, false);
+            let id = format!("{}-{number}", J::NAME);
+            let sink = SimSink::new(world, number, &id, source.member().clone());
+            let stage = JudgeStage::new(
                 &config,
                 starts,
                 snapshots,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use detect::{Engine, Risk};
 use normalize::Schemas;
 use object_store::memory::InMemory;
 use pipeline::Shutdown;
@@ -15,7 +16,7 @@ use crate::driver::{Driver, Odds};
 use crate::log::Log;
 use crate::outcome::{Difference, Outcome, differences};
 use crate::process::Site;
-use crate::role::{Detect, EVENT_PARTITIONS, Normalize, OBSERVATION_PARTITIONS, Role};
+use crate::role::{EVENT_PARTITIONS, Judging, Normalize, OBSERVATION_PARTITIONS, Role};
 use crate::traffic::{self, arrivals};
 use crate::world::{Mishaps, World};
 
@@ -82,7 +83,7 @@ pub enum Weather {
     Bad,
 }
 
-/// A stage that takes part besides NORMALIZE and DETECT.
+/// A stage that takes part besides NORMALIZE, DETECT and RISK.
 pub struct Guest {
     /// What it does.
     pub role: Arc<dyn Role>,
@@ -168,14 +169,22 @@ pub fn once(plan: &Plan, schemas: &Arc<Schemas>, weather: Weather, guests: &[Gue
     let runtime = Builder::new_current_thread().build().expect("a runtime can be had");
     let normalize: Arc<dyn Role> = Arc::new(Normalize { schemas: Arc::clone(schemas) });
     let objects = Arc::new(InMemory::new());
-    let detect: Arc<dyn Role> = Arc::new(Detect { objects, runtime: runtime.handle().clone() });
+    let (objects, handle) = (&objects, runtime.handle());
+    let detect: Arc<dyn Role> =
+        Arc::new(Judging::<Engine>::new(objects, handle, |topic| topic.ends_with(".observations")));
+    let risk: Arc<dyn Role> =
+        Arc::new(Judging::<Risk>::new(objects, handle, |topic| topic.ends_with(".alerts")));
     let mut dice = StdRng::seed_from_u64(plan.seed);
     let (roles, odds) = match weather {
         Weather::Calm => {
             let guests = guests.iter().map(|guest| Arc::clone(&guest.role));
-            ([normalize, detect].into_iter().chain(guests).collect(), CALM)
+            ([normalize, detect, risk].into_iter().chain(guests).collect(), CALM)
         }
-        Weather::Bad => bad(&mut dice, &normalize, &detect, guests),
+        Weather::Bad => {
+            let (mut roles, odds) = bad(&mut dice, &normalize, &detect, guests);
+            roles.extend(std::iter::repeat_n(risk, dice.random_range(1..=RISKS_MAX)));
+            (roles, odds)
+        }
     };
     let world = Arc::new(World::new(log, StdRng::seed_from_u64(plan.seed ^ 1), start, plan.tells));
     let site = Site { world: Arc::clone(&world), topics: topics.clone(), shutdown: Shutdown::default() };
@@ -188,6 +197,9 @@ pub fn once(plan: &Plan, schemas: &Arc<Schemas>, weather: Weather, guests: &[Gue
     counts.rows = outcome.rows() as u64;
     Ended { outcome, counts, story, log }
 }
+
+/// Its topic has one partition, so that a second process waits to take over.
+const RISKS_MAX: usize = 2;
 
 const CALM: Odds = Odds {
     dies: 0,

@@ -62,7 +62,7 @@ impl SimSource {
         }
     }
 
-    /// Reads so many records of a partition at a time, instead of what NORMALIZE and DETECT read.
+    /// Reads so many records of a partition at a time, instead of what the others read.
     pub(crate) fn at_a_time(mut self, records_max: i64) -> Self {
         self.records_max = records_max;
         self

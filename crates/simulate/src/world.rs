@@ -19,7 +19,7 @@ pub(crate) enum Fate {
 }
 
 /// There are never more processes.
-pub(crate) const WORKERS_MAX: usize = 12;
+pub(crate) const WORKERS_MAX: usize = 14;
 
 /// How a killed worker's thread unwinds; no panic of anybody's.
 pub(crate) struct Killed;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use normalize::Schemas;
+use simulate::run::{Weather, once};
 use simulate::{Counts, Plan, run};
 
 fn plan(seed: u64) -> Plan {
@@ -34,4 +35,16 @@ fn a_seed_replays_exactly() {
         told += first.story.len();
     }
     assert!(told > 10, "{told}");
+}
+
+#[test]
+fn alerts_come_to_a_risk_in_some_seeds() {
+    let schemas = Arc::new(Schemas::built_in());
+    let risks = |seed: u64| {
+        let alerts = once(&plan(seed), &schemas, Weather::Calm, &[]).records("watchfire.alerts");
+        let is_risk = |payload: &[u8]| String::from_utf8_lossy(payload).contains(r#""class":"risk.entity""#);
+        alerts.iter().filter(|record| is_risk(&record.payload)).count()
+    };
+    let risks: Vec<_> = (1..=6).map(risks).collect();
+    assert!(risks.iter().sum::<usize>() > 0, "{risks:?}");
 }

@@ -1,85 +1,39 @@
-//! DETECT: observations in, alert changes out; state per partition, snapshot beside the log.
+//! DETECT and RISK: records in, alert changes out; state per partition, snapshot beside the log.
+//!
+//! DETECT reads observations. RISK reads the alerts' topic, and writes to it what they amount to of one
+//! partner, key, user or network. What each decides is its [`Judge`]'s; how it reads on is the same.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use detect::{Engine, Rules};
-use event::{AlertChange, Positions, ipc};
+use detect::{Engine, Risk, Rules};
+use event::{AlertChange, Positions};
 use pipeline::metrics::{AlertLabel, DetectorLabel, OutputLabel, PartitionLabel};
 use pipeline::{
-    Clock, Metrics, OutRecord, Polled, Reader, RecordView, Snapshot, SnapshotError, SnapshotStore,
-    SourceError, Stage, StageError, StartAt, TopicPartition,
+    Clock, Metrics, OutRecord, Polled, Reader, RecordView, Snapshot, SnapshotStore, SourceError, Stage,
+    StageError, TopicPartition,
 };
 use tracing::{info, warn};
 
 use crate::Topics;
+use crate::judge::Judge;
+use crate::starts::Start;
 use crate::unreadable::Unreadable;
 
-const OWNER: &str = "detect";
+pub use crate::starts::Starts;
 
-/// Where a partition's state begins: found while Kafka assigns it, taken by the stage right after.
-#[derive(Clone, Default)]
-pub struct Starts(Arc<Mutex<HashMap<i32, Start>>>);
-
-struct Start {
-    engine: Engine,
-    /// The next offset to read, as of the engine's state.
-    next: i64,
-    committed: i64,
-}
-
-impl Starts {
-    /// Looks for the newest snapshot at or before the committed offset; its offset is where to read from.
-    pub fn start_at(&self, snapshots: SnapshotStore, rules: impl Into<Rules>) -> StartAt {
-        let (starts, rules) = (self.clone(), rules.into());
-        StartAt::Owner(Arc::new(move |partition: &TopicPartition, committed: Option<i64>| {
-            let committed = committed.unwrap_or(0);
-            let (engine, offset) = newest_state(&snapshots, &rules, partition.partition, committed)
-                .map_err(|error| format!("load snapshot: {error}"))?;
-            let start = Start { engine, next: offset.unwrap_or(0), committed };
-            starts.lock().insert(partition.partition, start);
-            Ok(offset)
-        }))
-    }
-
-    fn take(&self, partition: i32) -> Option<Start> {
-        self.lock().remove(&partition)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i32, Start>> {
-        self.0.lock().expect("no holder of this lock panics")
-    }
-}
-
-/// The newest state at or before an offset, and the offset it stands for. A snapshot that this
-/// version cannot read is passed over: state is then rebuilt from as much as the topic holds.
-fn newest_state(
-    snapshots: &SnapshotStore,
-    rules: &Rules,
-    partition: i32,
-    mut offset_max: i64,
-) -> Result<(Engine, Option<i64>), SnapshotError> {
-    let mut engine = Engine::new(rules);
-    while let Some(snapshot) = snapshots.newest(OWNER, partition, offset_max)? {
-        match engine.restore(&snapshot.state) {
-            Ok(()) => return Ok((engine, Some(snapshot.offset))),
-            Err(why) => {
-                let offset = snapshot.offset;
-                warn!(partition, offset, %why, "snapshot is passed over; what only it remembers has to be learnt anew");
-            }
-        }
-        offset_max = snapshot.offset - 1;
-    }
-    Ok((engine, None))
-}
+/// Observations in, alerts out.
+pub type DetectStage = JudgeStage<Engine>;
+/// Alerts in, alerts out.
+pub type RiskStage = JudgeStage<Risk>;
 
 /// One partition's state.
-struct Owned {
-    engine: Engine,
+struct Owned<J> {
+    judge: J,
     /// Alerts of records before this offset are out already.
     silent_before: i64,
-    /// The next offset to read, as of the engine's state.
+    /// The next offset to read, as of the state.
     next: i64,
     snapshot_at: i64,
     reported: HashMap<&'static str, (u64, u64)>,
@@ -88,17 +42,17 @@ struct Owned {
 /// Says what the rules are now, if they have changed.
 type News = Box<dyn FnMut() -> Option<Rules> + Send>;
 
-/// DETECT.
-pub struct DetectStage {
+/// DETECT or RISK.
+pub struct JudgeStage<J> {
     rules: Rules,
     news: News,
-    starts: Starts,
+    starts: Starts<J>,
     snapshots: SnapshotStore,
     snapshot_interval: Duration,
     snapshot_due: Duration,
     report_due: Duration,
     clock: Clock,
-    owned: BTreeMap<i32, Owned>,
+    owned: BTreeMap<i32, Owned<J>>,
     changes: Vec<AlertChange>,
     unreadable: Unreadable,
     alerts: Arc<str>,
@@ -106,10 +60,10 @@ pub struct DetectStage {
     metrics: Metrics,
 }
 
-impl DetectStage {
+impl<J: Judge> JudgeStage<J> {
     pub fn new(
         rules: impl Into<Rules>,
-        starts: Starts,
+        starts: Starts<J>,
         snapshots: SnapshotStore,
         snapshot_interval: Duration,
         topics: &Topics,
@@ -129,7 +83,7 @@ impl DetectStage {
             clock,
             owned: BTreeMap::new(),
             changes: Vec::new(),
-            unreadable: Unreadable::new("detect", &[&topics.observations], metrics.clone()),
+            unreadable: Unreadable::new(J::NAME, &[J::reads(topics)], metrics.clone()),
             alerts: Arc::clone(&topics.alerts),
             ocsf_alerts: topics.ocsf.as_ref().map(|ocsf| Arc::clone(&ocsf.alerts)),
             metrics,
@@ -152,7 +106,7 @@ impl DetectStage {
         if let Err(why) = self.save() {
             warn!(%why, "state is not saved before the rules change; a restart would judge anew what was told");
         }
-        self.owned.values_mut().for_each(|owned| owned.engine.learn(&rules));
+        self.owned.values_mut().for_each(|owned| owned.judge.learn(&rules));
         info!(rules = rules.hash(), before = self.rules.hash(), "detectors go by other rules from now on");
         self.metrics.rules_are(&rules.hash());
         self.rules = rules;
@@ -164,26 +118,26 @@ impl DetectStage {
             if owned.next <= owned.snapshot_at || owned.next < owned.silent_before {
                 continue;
             }
-            let snapshot = Snapshot { offset: owned.next, state: owned.engine.snapshot() };
+            let snapshot = Snapshot { offset: owned.next, state: owned.judge.snapshot() };
             self.snapshots
-                .save(OWNER, *partition, &snapshot)
+                .save(J::NAME, *partition, &snapshot)
                 .map_err(|error| StageError::Interrupted(format!("save snapshot: {error}")))?;
             owned.snapshot_at = owned.next;
         }
         Ok(())
     }
 
-    fn take_on(&self, partition: i32) -> Owned {
-        let fresh = || Start { engine: Engine::new(&self.rules), next: 0, committed: 0 };
-        let Start { mut engine, next, committed } = self.starts.take(partition).unwrap_or_else(fresh);
-        engine.learn(&self.rules);
-        info!(partition, from = next, silent_before = committed, "detector state loaded");
-        Owned { engine, silent_before: committed, next, snapshot_at: next, reported: HashMap::new() }
+    fn take_on(&self, partition: i32) -> Owned<J> {
+        let fresh = || Start { judge: J::new(&self.rules), next: 0, committed: 0 };
+        let Start { mut judge, next, committed } = self.starts.take(partition).unwrap_or_else(fresh);
+        judge.learn(&self.rules);
+        info!(stage = J::NAME, partition, from = next, silent_before = committed, "detector state loaded");
+        Owned { judge, silent_before: committed, next, snapshot_at: next, reported: HashMap::new() }
     }
 
     fn report(&mut self) {
         for (&partition, owned) in &mut self.owned {
-            let stats = owned.engine.stats();
+            let stats = owned.judge.stats();
             if let (Some(newest), Some(watermark)) = (stats.event_time_max, stats.watermark) {
                 let delay = (newest - watermark).max(0) as f64 / 1_000.0;
                 self.metrics
@@ -206,7 +160,7 @@ impl DetectStage {
     }
 }
 
-impl Reader for DetectStage {
+impl<J: Judge> Reader for JudgeStage<J> {
     fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), SourceError> {
         for partition in partitions {
             self.owned.insert(partition.partition, self.take_on(partition.partition));
@@ -223,25 +177,21 @@ impl Reader for DetectStage {
     fn record(&mut self, record: RecordView<'_>) {
         let Some(owned) = self.owned.get_mut(&record.partition) else { return };
         owned.next = record.offset + 1;
-        match ipc::decode_observations(record.payload) {
-            Ok((observations, progress)) => {
-                let changes = owned.engine.on_record(&observations, &progress, record.broker_time);
-                if record.offset >= owned.silent_before {
-                    self.changes.extend(changes);
-                }
-            }
+        match owned.judge.on_record(&record) {
+            Ok(changes) if record.offset >= owned.silent_before => self.changes.extend(changes),
+            Ok(_) => {}
             Err(why) => self.unreadable.note(&record, &why),
         }
     }
 }
 
-impl Stage for DetectStage {
+impl<J: Judge> Stage for JudgeStage<J> {
     type Output = Vec<OutRecord>;
 
     fn finish(&mut self, _: &Polled) -> Result<Vec<OutRecord>, StageError> {
         self.unreadable.check()?;
         let changes = std::mem::take(&mut self.changes);
-        let label = OutputLabel { stage: "detect".into(), output: "alerts".into() };
+        let label = OutputLabel { stage: J::NAME.into(), output: "alerts".into() };
         self.metrics.rows_out.get_or_create(&label).inc_by(changes.len() as u64);
         let mut records = Vec::with_capacity(changes.len());
         for change in changes {

@@ -1,4 +1,4 @@
-//! The two stages that decide: NORMALIZE and DETECT, as [`pipeline::Stage`]s.
+//! The stages that decide: NORMALIZE, DETECT and RISK, as [`pipeline::Stage`]s.
 //!
 //! They know neither Kafka nor any table, so that the same code runs over a real log and over a
 //! simulated one. Start reading at [`normalize::NormalizeStage`].
@@ -6,8 +6,10 @@
 mod alignment;
 pub mod detect;
 pub mod examples;
+pub mod judge;
 pub mod normalize;
 pub mod replay;
+mod starts;
 pub mod topics;
 pub mod unreadable;
 

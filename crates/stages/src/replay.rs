@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use detect::{Engine, Rules};
+use detect::{Engine, Risk, Rules};
 use event::{
     AlertChange, EventBatch, EventRow, EventTime, ObservationBatchBuilder, RawLog, RejectBatch,
     SourceProgress,
@@ -24,6 +24,7 @@ const STEPS: i64 = 14 * 6;
 pub struct Replay {
     normalizer: Normalizer,
     engine: Engine,
+    risk: Risk,
     /// All there are.
     sources: BTreeSet<String>,
     progress: Vec<SourceProgress>,
@@ -54,9 +55,10 @@ impl Replay {
         sources: impl IntoIterator<Item = String>,
         read_at: EventTime,
     ) -> Self {
-        let sources: BTreeSet<_> = sources.into_iter().collect();
+        let (rules, sources) = (rules.into(), sources.into_iter().collect::<BTreeSet<_>>());
         let progress = sources.iter().cloned().map(SourceProgress::announced).collect();
-        Self { normalizer, engine: Engine::new(rules), sources, progress, read_at }
+        let (engine, risk) = (Engine::new(&rules), Risk::new(&rules));
+        Self { normalizer, engine, risk, sources, progress, read_at }
     }
 
     /// Reads one record.
@@ -90,6 +92,7 @@ impl Replay {
         for observations in &normalized.observations {
             changes.extend(self.engine.on_record(observations, &progress, self.read_at));
         }
+        let changes = self.with_risk(changes, self.read_at);
         Replayed {
             events: normalized.events,
             rejects: normalized.rejects,
@@ -103,11 +106,20 @@ impl Replay {
     pub fn finish(mut self) -> Vec<AlertChange> {
         let mut changes = self.batch().changes;
         let nothing = ObservationBatchBuilder::default().finish();
-        let progress: Vec<_> = self.sources.into_iter().map(SourceProgress::at_end).collect();
+        let progress: Vec<_> = self.sources.iter().cloned().map(SourceProgress::at_end).collect();
         for step in 1..=STEPS {
             let at = EventTime(self.read_at.millis() + step * STEP_MS);
-            changes.extend(self.engine.on_record(&nothing, &progress, at));
+            let closed = self.engine.on_record(&nothing, &progress, at);
+            changes.extend(self.with_risk(closed, at));
         }
+        changes
+    }
+
+    /// Alerts, and what they amount to.
+    fn with_risk(&mut self, mut changes: Vec<AlertChange>, at: EventTime) -> Vec<AlertChange> {
+        let amounts: Vec<_> = changes.iter().flat_map(|change| self.risk.on_change(change, at)).collect();
+        changes.extend(amounts);
+        changes.extend(self.risk.on_time(at));
         changes
     }
 }

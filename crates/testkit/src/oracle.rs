@@ -14,6 +14,7 @@
 mod failed_authentication;
 mod label;
 mod refusals;
+mod risk;
 mod source_health;
 mod spikes;
 mod token_reuse;
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use event::{EventTime, Observation, ObservationKind, Severity};
 
+pub use risk::{Risk, risk};
 pub use source_health::source_health;
 
 /// An alert as it is at its end: all that identifies it, and what it says.

@@ -3,7 +3,7 @@
 
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::{Alert, EventTime, Severity};
 
@@ -44,14 +44,20 @@ pub struct Quality {
     pub false_alarms: Vec<String>,
 }
 
-/// Holds what was told against what was played. An alert that began after `unlabelled_from` and is about
+/// Holds what was told against what was played. That alerts add up to something is right where one of them is. An alert that began after `unlabelled_from` and is about
 /// no trial is not judged: attacks that the end cut off have no label.
 pub fn judge(trials: &[Trial], told: &[Told], unlabelled_from: EventTime) -> Quality {
     let mut quality = Quality::default();
     trials.iter().for_each(|trial| quality.attack(trial, told));
     let mut told_of: BTreeMap<usize, u64> = BTreeMap::new();
+    let is_right =
+        |alert: &Alert| trials.iter().any(|trial| trial.is_told_by(alert) || may_be_told_of(trial, alert));
+    let right: BTreeSet<&str> =
+        told.iter().filter(|one| is_right(&one.alert)).map(|one| one.alert.alert_id.as_str()).collect();
     for one in told.iter().filter(|one| one.alert.severity > Severity::Info) {
-        quality.alert(one, trials, &mut told_of, unlabelled_from);
+        let is_right =
+            right.contains(one.alert.alert_id.as_str()) || led_there(&one.alert).any(|id| right.contains(id));
+        quality.alert(one, is_right, trials, &mut told_of, unlabelled_from);
     }
     for (number, trial) in trials.iter().enumerate() {
         if matches!(trial.expected, Expected::NothingAbove(_)) {
@@ -61,6 +67,16 @@ pub fn judge(trials: &[Trial], told: &[Told], unlabelled_from: EventTime) -> Qua
         }
     }
     quality
+}
+
+fn may_be_told_of(trial: &Trial, alert: &Alert) -> bool {
+    trial.is_of(alert) && trial.also.contains(&alert.class)
+}
+
+/// The ids of the alerts that an alert is made of.
+fn led_there(alert: &Alert) -> impl Iterator<Item = &str> {
+    let alerts = alert.details.get("alerts").and_then(|alerts| alerts.as_array());
+    alerts.into_iter().flatten().filter_map(|one| one["alert_id"].as_str())
 }
 
 impl Quality {
@@ -109,14 +125,13 @@ impl Quality {
     fn alert(
         &mut self,
         one: &Told,
+        is_right: bool,
         trials: &[Trial],
         told_of: &mut BTreeMap<usize, u64>,
         unlabelled_from: EventTime,
     ) {
         let alert = &one.alert;
         let about: Vec<_> = trials.iter().enumerate().filter(|(_, trial)| trial.is_of(alert)).collect();
-        let is_right =
-            about.iter().any(|(_, trial)| trial.is_told_by(alert) || trial.also.contains(&alert.class));
         if !is_right && about.is_empty() && alert.first_seen >= unlabelled_from {
             return;
         }

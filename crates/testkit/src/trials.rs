@@ -11,6 +11,7 @@ mod keys;
 mod logins;
 mod lulls;
 mod objects;
+mod risks;
 mod shops;
 mod tokens;
 mod travels;
@@ -199,6 +200,7 @@ impl Trials {
             shops::KINDS,
             lulls::KINDS,
             travels::KINDS,
+            risks::KINDS,
         ];
         let kinds: Vec<&Kind> = groups.into_iter().flatten().collect();
         let mut all = Self::default();

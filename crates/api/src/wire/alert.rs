@@ -203,6 +203,8 @@ struct EvidenceView {
     what: String,
     src_ip: Option<String>,
     user_ref: Option<String>,
+    /// The API key's id, or its fingerprint.
+    api_key: Option<String>,
     route: Option<String>,
 }
 
@@ -215,6 +217,7 @@ impl From<Evidence> for EvidenceView {
             what: evidence.what,
             src_ip: evidence.src_ip,
             user_ref: evidence.user_ref,
+            api_key: evidence.api_key,
             route: evidence.route,
         }
     }

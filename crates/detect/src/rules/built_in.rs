@@ -13,8 +13,7 @@ macro_rules! files {
 /// By detector, in the order of [`crate::detectors::NAMES`].
 const FILES: &[(&str, &str)] = files! {
     "token_reuse" "failed_authentication" "request_spike" "source_health" "secret_exposure" "key_use"
-    "object_access" "threshold" "probing" "token_ledger" "admin_change"
-    "impossible_travel"
+    "object_access" "threshold" "probing" "token_ledger" "admin_change" "impossible_travel" "risk"
 };
 
 /// The files that the binary brings with it, one for each detector: a place to begin one's own from.

@@ -87,7 +87,7 @@ fn a_wrong_file_names_the_line_and_the_cure() {
         "proving",
         "",
         expect![
-            "rules/proving.toml: file: no detector is named proving; did you mean probing? there are token_reuse, failed_authentication, request_spike, source_health, secret_exposure, key_use, object_access, threshold, probing, token_ledger, admin_change, impossible_travel"
+            "rules/proving.toml: file: no detector is named proving; did you mean probing? there are token_reuse, failed_authentication, request_spike, source_health, secret_exposure, key_use, object_access, threshold, probing, token_ledger, admin_change, impossible_travel, risk"
         ],
     );
     refused(
@@ -192,7 +192,11 @@ fn each_detector_is_named_once_and_in_the_same_order_everywhere() {
     let rules = Rules::from(&DetectConfig::default());
     assert_eq!(rules.each().map(AnyRules::detector), detectors::NAMES);
     let all: Vec<_> = detectors::all(&rules).iter().map(|detector| detector.name()).collect();
-    assert_eq!(all, detectors::NAMES);
+    assert_eq!(
+        detectors::NAMES.split_last(),
+        Some((&crate::risk::NAME, &all[..])),
+        "and what reads their alerts"
+    );
 }
 
 #[test]

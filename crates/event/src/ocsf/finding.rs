@@ -114,10 +114,13 @@ fn evidence(evidence: &Evidence) -> Value {
     let mut api = Object::default();
     api.set("operation", evidence.route.as_deref());
     let position = &evidence.position;
-    let data = json!({
+    let mut data = json!({
         "event_id": evidence.event_id, "what": evidence.what, "time": evidence.time.to_rfc3339(),
         "kafka": format!("{}/{}@{}", position.topic, position.partition, position.offset),
     });
+    if let Some(key) = &evidence.api_key {
+        data["api_key"] = json!(key);
+    }
     object.nest("src_endpoint", source).nest("user", user).nest("api", api).set("data", Some(data));
     Value::Object(object.0)
 }

@@ -1,18 +1,19 @@
-//! NORMALIZE and DETECT as they run: a record every few seconds of time, and what is quiet is vouched for.
+//! NORMALIZE, DETECT and RISK as they run: a record every few seconds of time, and what is quiet is vouched for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use detect::{DetectConfig, Engine};
+use detect::{DetectConfig, Engine, Risk};
 use event::{AlertChange, EventTime, ObservationBatchBuilder, RawLog, SourceProgress, ipc};
 use normalize::{Fingerprinter, Normalizer, Options, Schemas};
 use testkit::quality::Told;
 use testkit::traffic::Line;
 
-/// Both stages, with nothing in between but the bytes of a record.
+/// The stages, with nothing in between but the bytes of a record.
 pub(crate) struct Stages {
     normalizer: Normalizer,
     engine: Engine,
+    risk: Risk,
     newest: EventTime,
     offset: i64,
 }
@@ -30,6 +31,7 @@ impl Stages {
         Self {
             normalizer: Normalizer::new(Arc::new(Schemas::built_in()), fingerprinter, options),
             engine: Engine::new(config),
+            risk: Risk::new(config),
             newest: EventTime::MIN,
             offset: 0,
         }
@@ -69,7 +71,16 @@ impl Stages {
     /// DETECT's part.
     pub(crate) fn detect(&mut self, record: &Record, now: EventTime) -> Vec<AlertChange> {
         let (observations, progress) = ipc::decode_observations(&record.bytes).expect("it was just encoded");
-        self.engine.on_record(&observations, &progress, now)
+        let told = self.engine.on_record(&observations, &progress, now);
+        self.with_risk(told, now)
+    }
+
+    /// RISK's part: alerts, and what they amount to.
+    fn with_risk(&mut self, mut told: Vec<AlertChange>, now: EventTime) -> Vec<AlertChange> {
+        let amounts: Vec<_> = told.iter().flat_map(|change| self.risk.on_change(change, now)).collect();
+        told.extend(amounts);
+        told.extend(self.risk.on_time(now));
+        told
     }
 }
 
@@ -121,10 +132,10 @@ impl System {
             self.now = self.now + 600_000;
             let read = |source: &String| SourceProgress::read(source.clone(), self.now, self.now);
             let progress: Vec<_> = self.sources.iter().map(read).collect();
-            let changes = self.stages.engine.on_record(&nothing, &progress, self.now);
-            self.note(
-                changes.into_iter().filter(|change| change.alert.detector != "source_health").collect(),
-            );
+            let mut changes = self.stages.engine.on_record(&nothing, &progress, self.now);
+            changes.retain(|change| change.alert.detector != "source_health");
+            let changes = self.stages.with_risk(changes, self.now);
+            self.note(changes);
         }
         self.told.into_values().collect()
     }

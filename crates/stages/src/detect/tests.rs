@@ -1,10 +1,14 @@
 use std::sync::mpsc::{Sender, channel};
 
-use event::{EventTime, Observation, ObservationBatchBuilder, ObservationKind};
+use event::{EventTime, Observation, ObservationBatchBuilder, ObservationKind, ipc};
 use object_store::local::LocalFileSystem;
+use pipeline::StartAt;
 use prometheus_client::registry::Registry;
 
 use super::*;
+use crate::starts::newest_state;
+
+const OWNER: &str = Engine::NAME;
 
 /// Snapshots in a folder of their own.
 struct Disk {
@@ -33,9 +37,9 @@ fn a_snapshot_that_this_version_cannot_read_is_passed_over_for_an_older_one() {
     newer[7] += 1; // the version
     snapshots.save(OWNER, 0, &Snapshot { offset: 10, state }).unwrap();
     snapshots.save(OWNER, 0, &Snapshot { offset: 20, state: newer.clone() }).unwrap();
-    assert_eq!(newest_state(&snapshots, &rules, 0, 30).unwrap().1, Some(10));
+    assert_eq!(newest_state::<Engine>(&snapshots, &rules, 0, 30).unwrap().1, Some(10));
     snapshots.save(OWNER, 1, &Snapshot { offset: 20, state: newer }).unwrap();
-    assert_eq!(newest_state(&snapshots, &rules, 1, 30).unwrap().1, None, "from the log");
+    assert_eq!(newest_state::<Engine>(&snapshots, &rules, 1, 30).unwrap().1, None, "from the log");
 }
 
 fn rules(paths: u32) -> Rules {

@@ -25,6 +25,7 @@ fn change(revision: u32, change: Change) -> AlertChange {
         what: "session_token.redeemed success".to_owned(),
         src_ip: Some("203.0.113.9".to_owned()),
         user_ref: None,
+        api_key: None,
         route: None,
     };
     let alert = Alert {

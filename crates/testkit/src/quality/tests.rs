@@ -71,3 +71,16 @@ fn what_is_told_of_nobody_that_played_is_a_false_alarm_of_ordinary_traffic() {
     let quality = judge(std::slice::from_ref(&trial), &told, other.end);
     assert!(quality.false_alarms[0].starts_with("ordinary traffic: "), "{quality}");
 }
+
+#[test]
+fn that_alerts_add_up_is_right_where_one_of_them_is() {
+    let trial = trial("token_stolen");
+    let stolen = told(&trial, "token.reuse.other_origin", Severity::High);
+    let mut risk = told(&trial, "risk.entity", Severity::High);
+    risk.alert.alert_id = "alr_2".to_owned();
+    let led_by = |id: &str| serde_json::json!([{"alert_id": id}]);
+    risk.alert.details.insert("alerts".to_owned(), led_by("alr_1"));
+    assert!(judged(&trial, &[stolen.clone(), risk.clone()]).is_flawless());
+    risk.alert.details.insert("alerts".to_owned(), led_by("alr_9"));
+    assert_eq!(judged(&trial, &[stolen, risk]).false_alarms.len(), 1);
+}

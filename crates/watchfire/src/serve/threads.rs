@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use detect::Rules;
+use detect::{Engine, Risk, Rules};
 use kafka::{AtLeastOnceSink, Budget, KafkaSource, SourceOptions, TransactionSink};
 use keep::alerting::{self, AlertingStage, ControlSink};
 use keep::store::{self, StoreStage, TableSink};
 use normalize::Normalizer;
 use pipeline::metrics::StageLabel;
 use pipeline::{Failure, OutRecord, Shutdown, Sink, StageState, StageStatus, StartAt, run, supervise};
-use stages::detect::{DetectStage, Starts};
+use stages::detect::{JudgeStage, Starts};
+use stages::judge::Judge;
 use stages::normalize::NormalizeStage;
 use stages::topics::{self, Topics};
 use tokio::sync::watch;
@@ -147,7 +148,18 @@ impl Threads {
         })
     }
 
+    /// DETECT, and RISK, which reads what DETECT tells: one more consumer and producer, idle but for alerts.
     fn detect(
+        &mut self,
+        parts: &Parts,
+        config: &Config,
+        rules: watch::Receiver<Rules>,
+    ) -> anyhow::Result<()> {
+        self.judge::<Engine>(parts, config, rules.clone())?;
+        self.judge::<Risk>(parts, config, rules)
+    }
+
+    fn judge<J: Judge>(
         &mut self,
         parts: &Parts,
         config: &Config,
@@ -159,15 +171,14 @@ impl Threads {
         let interval = config.detect.commit_interval_ms;
         // What begins again after a failure reads again by the rules by which it was read.
         let in_force = Arc::new(Mutex::new(rules.borrow().clone()));
-        self.spawn("detect", parts, move |shutdown, status| {
-            let starts = Starts::default();
+        self.spawn(J::NAME, parts, move |shutdown, status| {
+            let starts = Starts::<J>::default();
             let now = lock(&in_force).clone();
             let start_at = starts.start_at(snapshots.clone(), &now);
-            let source =
-                builder.source("detect", &[&builder.topics.observations], start_at, budget(interval))?;
-            let sink = builder.sink("detect", &source)?;
+            let source = builder.source(J::NAME, &[J::reads(&builder.topics)], start_at, budget(interval))?;
+            let sink = builder.sink(J::NAME, &source)?;
             let (mut news, in_force) = (rules.clone(), Arc::clone(&in_force));
-            let stage = DetectStage::new(
+            let stage = JudgeStage::new(
                 now,
                 starts,
                 snapshots.clone(),
@@ -185,7 +196,7 @@ impl Threads {
                 })
             });
             let mut parts = pipeline::Parts { source, stage, sink };
-            run(&mut parts, shutdown, status, &builder.metrics.stage("detect"))?;
+            run(&mut parts, shutdown, status, &builder.metrics.stage(J::NAME))?;
             Ok(parts.stage.save()?)
         })
     }
