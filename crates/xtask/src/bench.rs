@@ -4,6 +4,7 @@ mod broker;
 mod detect;
 mod end_to_end;
 mod figures;
+mod latency;
 mod normalize;
 mod process;
 mod recall;
@@ -19,6 +20,8 @@ pub(crate) enum Bench {
     /// Normalize, detect, store and alerting together, from a full topic to lag 0: CPU, memory,
     /// speed, stored bytes, and which of the labelled attacks were found.
     EndToEnd(end_to_end::EndToEnd),
+    /// How long after a line was appended an alert about it is heard of, at fixed rates.
+    Latency(latency::LatencyBench),
     /// The embedded broker beside Apache Kafka: speed, latency, CPU and memory, with the same load.
     Broker(broker::BrokerBench),
     /// Reading lines of each format: CPU, speed and memory, beside parsing them and nothing else.
@@ -35,6 +38,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     match bench {
         Bench::EndToEnd(options) => end_to_end::run(options),
+        Bench::Latency(options) => latency::run(options),
         Bench::Broker(options) => broker::run(options),
         Bench::Normalize(options) => normalize::run(options),
         Bench::Detect(options) => detect::run(options),
