@@ -192,9 +192,14 @@ async fn whatever_is_made_up_only_own_rows_are_answered() {
     tokio::join!(try_to_see(&lab, ACME, RIVAL, SECRET), try_to_see(&lab, RIVAL, ACME, "acme"));
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test's own setting")]
+fn made_up() -> usize {
+    std::env::var("WATCHFIRE_ESCAPES").map_or(MADE_UP, |n| n.parse().expect("a number"))
+}
+
 async fn try_to_see(lab: &Lab, own: &str, other: &str, foreign: &str) {
     let tables = ["events", "alert_changes", "alerts", "rejects"];
-    let made_up = std::env::var("WATCHFIRE_ESCAPES").map_or(MADE_UP, |n| n.parse().expect("a number"));
+    let made_up = made_up();
     let (mut answered, mut rows) = (0, 0);
     for sql in Escapes::new(1, own, other, &tables).take(made_up) {
         let told = match lab.ask(&scope(own), &sql).await {
