@@ -84,6 +84,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_wait_is_rounded_up_to_what_librdkafka_can_wait() {
+        let waited = [0, 1, 999_999, 1_000_000, 1_000_001, 20_500_000]
+            .map(|nanos| whole_millis(Duration::from_nanos(nanos)).as_nanos());
+        assert_eq!(waited, [0, 1_000_000, 1_000_000, 1_000_000, 2_000_000, 21_000_000]);
+    }
+
+    #[test]
     fn many_short_lines_weigh_more_than_their_bytes() {
         let line = vec![b'x'; 350];
         assert_eq!(weight(&line), 414);
