@@ -13,14 +13,14 @@ use prometheus_client::registry::Registry;
 /// Labels: which stage.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct StageLabel {
-    /// normalize, detect, store or alerting.
+    /// normalize, detect, risk, store or alerting.
     pub stage: String,
 }
 
 /// Labels: which stage, and which of its outputs or outcomes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OutputLabel {
-    /// normalize, detect, store or alerting.
+    /// normalize, detect, risk, store or alerting.
     pub stage: String,
     /// events, observations, rejects, alerts.
     pub output: String,
@@ -38,7 +38,7 @@ pub struct OutcomeLabel {
 /// Labels: a record of ours that a stage could not read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct UnreadableLabel {
-    /// detect, store or alerting.
+    /// detect, risk, store or alerting.
     pub stage: String,
     /// Topic.
     pub topic: String,
