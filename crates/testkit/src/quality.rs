@@ -44,8 +44,9 @@ pub struct Quality {
     pub false_alarms: Vec<String>,
 }
 
-/// Holds what was told against what was played. That alerts add up to something is right where one of them is. An alert that began after `unlabelled_from` and is about
-/// no trial is not judged: attacks that the end cut off have no label.
+/// Holds what was told against what was played. That alerts add up to something is right where one of them is. An
+/// alert that began after `unlabelled_from` and is about no trial is not judged: attacks that the end cut off have
+/// no label.
 pub fn judge(trials: &[Trial], told: &[Told], unlabelled_from: EventTime) -> Quality {
     let mut quality = Quality::default();
     trials.iter().for_each(|trial| quality.attack(trial, told));
@@ -73,8 +74,8 @@ fn may_be_told_of(trial: &Trial, alert: &Alert) -> bool {
     trial.is_of(alert) && trial.also.contains(&alert.class)
 }
 
-/// The ids of the alerts that an alert is made of.
-fn led_there(alert: &Alert) -> impl Iterator<Item = &str> {
+/// The ids of the alerts that an alert is made of; none but a risk is.
+pub fn led_there(alert: &Alert) -> impl Iterator<Item = &str> {
     let alerts = alert.details.get("alerts").and_then(|alerts| alerts.as_array());
     alerts.into_iter().flatten().filter_map(|one| one["alert_id"].as_str())
 }
