@@ -104,8 +104,8 @@ impl Convert {
     /// Reads a value for a column of text.
     pub(super) fn text<'a>(self, text: Cow<'a, str>, fingerprinter: &Fingerprinter) -> Converted<'a> {
         match self {
-            Self::Plain => Converted::Text(text),
-            Self::Seconds
+            Self::Plain
+            | Self::Seconds
             | Self::EndpointPort
             | Self::Asn
             | Self::Latitude
